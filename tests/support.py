@@ -1,0 +1,48 @@
+"""Helpers of the device unit tests; runs under CPython and MicroPython.
+
+Start from the project's root: vectors are read from tests/vectors.
+"""
+
+import json
+
+
+def vectors(name):
+    """Return the parsed JSON of tests/vectors/NAME."""
+    with open("tests/vectors/" + name) as file:
+        return json.load(file)
+
+
+def raises(kind, function, *args):
+    """Call `function(*args)`, which must raise `kind`, and return the exception."""
+    try:
+        function(*args)
+    except kind as error:
+        return error
+    raise AssertionError("%s not raised" % kind.__name__)
+
+
+def rng(seed=1):
+    """Return a repeatable source of bytes `f(n) -> bytes` (xorshift32, not for keys)."""
+    state = [(seed * 2654435761 + 1) & 0xFFFFFFFF or 1]
+
+    def take(n):
+        out = bytearray(n)
+        x = state[0]
+        for i in range(n):
+            x ^= x << 13 & 0xFFFFFFFF
+            x ^= x >> 17
+            x ^= x << 5 & 0xFFFFFFFF
+            out[i] = x >> 24
+        state[0] = x
+        return bytes(out)
+
+    return take
+
+
+def drive(steps):
+    """Run a stepped calculation (a generator) to its end and return its value."""
+    while True:
+        try:
+            next(steps)
+        except StopIteration as done:
+            return done.value
