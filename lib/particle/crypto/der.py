@@ -1,0 +1,122 @@
+"""RSA keys in DER: PKCS#1 and PKCS#8 private keys, X.509 public keys (cloud-protocol 1.1)."""
+
+_RSA = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"  # rsaEncryption, NULL
+
+
+def rsa_private(der):
+    """Give (n, e, d, p, q, dp, dq, qinv) of a PKCS#1 or PKCS#8 private key.
+
+    Padding of 00 or ff behind the key is accepted, as are leading zeros of the numbers, because
+    Device OS stores a fixed width of both. Raises ValueError. rsa.pair_test() checks the numbers.
+    """
+    at, end = _outer(der)
+    version, at = _integer(der, at, end, False)
+    if version:
+        raise ValueError("key version")
+    if at < end and der[at] == 0x30:
+        at = _algorithm(der, at, end)
+        at, end = _last(der, at, end, 4)
+        return rsa_private(der[at:end])
+    key = []
+    while len(key) < 8:
+        x, at = _integer(der, at, end, False)
+        key.append(x)
+    if at != end:
+        raise ValueError("key length")
+    return tuple(key)
+
+
+def rsa_public(spki):
+    """Give (n, e) of a SubjectPublicKeyInfo; padding of 00 or ff behind it is accepted.
+
+    Raises ValueError.
+    """
+    at, end = _outer(spki)
+    at = _algorithm(spki, at, end)
+    at, end = _last(spki, at, end, 3)
+    if at == end or spki[at]:
+        raise ValueError("unused bits")
+    at, end = _last(spki, at + 1, end, 0x30)
+    n, at = _integer(spki, at, end, True)
+    e, at = _integer(spki, at, end, True)
+    if at != end:
+        raise ValueError("key length")
+    return n, e
+
+
+def rsa_spki(n, e):
+    """Give the SubjectPublicKeyInfo of an RSA key: 162 bytes for 1024 bits, 294 for 2048."""
+    key = _tlv(0x30, _tlv(2, _signed(n)) + _tlv(2, _signed(e)))
+    return _tlv(0x30, _tlv(0x30, _RSA) + _tlv(3, b"\x00" + key))
+
+
+def octets(n):
+    """Give n >= 0 as the fewest bytes, big-endian; 0 gives b"". Raises above 4096 bits."""
+    return n.to_bytes(512, "big").lstrip(b"\x00")
+
+
+# Where the contents of the element at `at` begin and end. Only definite, shortest lengths.
+def _element(der, at, end, tag):
+    if at + 2 > end or der[at] != tag:
+        raise ValueError("tag")
+    n = der[at + 1]
+    at += 2
+    if n > 127:
+        k = n & 127
+        if not 0 < k < 3 or at + k > end:
+            raise ValueError("length")
+        n = der[at] if k == 1 else der[at] << 8 | der[at + 1]
+        if n < 128 or k == 2 and n < 256:
+            raise ValueError("length")
+        at += k
+    if at + n > end:
+        raise ValueError("truncated")
+    return at, at + n
+
+
+# The element that must fill everything up to end.
+def _last(der, at, end, tag):
+    at, stop = _element(der, at, end, tag)
+    if stop != end:
+        raise ValueError("trailing data")
+    return at, end
+
+
+# The outermost SEQUENCE; behind it only the padding of a flash slot.
+def _outer(der):
+    at, end = _element(der, 0, len(der), 0x30)
+    if bytes(der[end:]).strip(b"\x00") and bytes(der[end:]).strip(b"\xff"):
+        raise ValueError("trailing data")
+    return at, end
+
+
+def _algorithm(der, at, end):
+    at, stop = _element(der, at, end, 0x30)
+    if der[at:stop] != _RSA:
+        raise ValueError("not an RSA key")
+    return stop
+
+
+def _integer(der, at, end, shortest):
+    at, stop = _element(der, at, end, 2)
+    if at == stop or der[at] > 127:
+        raise ValueError("integer")
+    if shortest and not der[at] and (stop - at == 1 or der[at + 1] < 128):
+        raise ValueError("integer")
+    return int.from_bytes(der[at:stop], "big"), stop
+
+
+def _tlv(tag, data):
+    n = len(data)
+    if n < 128:
+        head = bytes((tag, n))
+    elif n < 256:
+        head = bytes((tag, 0x81, n))
+    else:
+        head = bytes((tag, 0x82, n >> 8, n & 255))
+    return head + data
+
+
+def _signed(n):
+    data = octets(n)
+    return b"\x00" + data if data[0] > 127 else data

@@ -1,0 +1,242 @@
+"""CoAP messages as bytes: parse by offset, write in place (cloud-protocol 3.1, RFC 7252)."""
+
+from micropython import const
+
+# Message types, RFC 7252 section 3
+CON = const(0)
+NON = const(1)
+ACK = const(2)
+RST = const(3)
+
+# Codes, class << 5 | detail
+GET = const(0x01)
+POST = const(0x02)
+PUT = const(0x03)
+CREATED = const(0x41)
+CHANGED = const(0x44)
+CONTENT = const(0x45)
+CONTINUE = const(0x5F)
+BAD_REQUEST = const(0x80)
+NOT_FOUND = const(0x84)
+INTERNAL_ERROR = const(0xA0)
+
+# Option numbers
+ETAG = const(4)
+URI_PATH = const(11)
+CONTENT_FORMAT = const(12)
+MAX_AGE = const(14)
+URI_QUERY = const(15)
+BLOCK2 = const(23)
+BLOCK1 = const(27)
+NO_RESPONSE = const(258)
+REQUEST_TAG = const(292)
+
+_OPTIONS_MAX = const(24)
+
+
+class Message:
+    """Read one received CoAP message without copying it; one object serves a whole connection.
+
+    After a successful parse(): type, code, mid, tkl, token (-1 unless it is one byte), at,
+    token_at, payload_at, payload_n, path (the character that selects the handler, else 0).
+    All positions are offsets in buf, which is kept by reference.
+    """
+
+    def __init__(self):
+        self.buf = b""
+        self.at = self.type = self.code = self.mid = self.tkl = self.token_at = 0
+        self.token = -1
+        self.payload_at = self.payload_n = self.path = 0
+        self.opt_at = self.opt_n = 0
+        self._number = self._first = self._end = 0
+
+    def parse(self, buf, at, n):
+        """Take apart the message buf[at:at+n]; False when it is not valid CoAP.
+
+        Never raises and allocates nothing. After False the attributes mean nothing.
+        """
+        self.buf = buf
+        self.at = at
+        end = at + n
+        if n < 4 or end > len(buf):
+            return False
+        p = buf[at]
+        if p >> 6 != 1:
+            return False
+        self.type = p >> 4 & 3
+        self.tkl = tkl = p & 15
+        self.code = buf[at + 1]
+        self.mid = buf[at + 2] << 8 | buf[at + 3]
+        self.token_at = at + 4
+        p = at + 4 + tkl
+        if tkl > 8 or p > end or not self.code and n > 4:
+            return False
+        self.token = buf[at + 4] if tkl == 1 else -1
+        self.payload_at = self.payload_n = self.path = 0
+        self._first = p
+        self._end = end
+        self._number = 0
+        count = 0
+        while p < end:
+            if buf[p] == 0xFF:
+                self._end = p
+                self.payload_at = p + 1
+                self.payload_n = end - p - 1
+                return self.payload_n > 0
+            p = self._option(p)
+            count += 1
+            if not p or count > _OPTIONS_MAX:
+                return False
+            if count == 1 and self._number == URI_PATH and self.opt_n == 1:
+                self.path = buf[self.opt_at]
+        return True
+
+    # The option header at p: updates _number, opt_at and opt_n; gives the position behind the
+    # value, 0 when the option is malformed. Walking again is cheaper than a table of options.
+    def _option(self, p):
+        buf = self.buf
+        end = self._end
+        head = buf[p]
+        p += 1
+        n = 0
+        for shift in range(4, -1, -4):
+            n = head >> shift & 15
+            if n > 12:
+                more = n - 12
+                if more > 2 or p + more > end:
+                    return 0
+                n = 13 + buf[p]
+                if more == 2:
+                    n = 269 + (buf[p] << 8 | buf[p + 1])
+                p += more
+            if shift:
+                self._number += n
+        self.opt_at = p
+        self.opt_n = n
+        p += n
+        return 0 if p > end or self._number > 0xFFFF else p
+
+    def find(self, number, nth=0):
+        """Select the nth option of that number: True, and opt_at, opt_n tell where its value is."""
+        self._number = 0
+        p = self._first
+        while p < self._end:
+            p = self._option(p)
+            if self._number == number:
+                if not nth:
+                    return True
+                nth -= 1
+        return False
+
+    def uint(self, number, default=0):
+        """Give an unsigned option value of 0 to 4 bytes; default when absent or longer."""
+        if not self.find(number) or self.opt_n > 4:
+            return default
+        value = 0
+        for i in range(self.opt_at, self.opt_at + self.opt_n):
+            value = value << 8 | self.buf[i]
+        return value
+
+    def name(self, skip=1):
+        """Join the Uri-Path segments after the first skip with "/"; None when not UTF-8."""
+        parts = []
+        while self.find(URI_PATH, skip):
+            parts.append(self._value())
+            skip += 1
+        try:
+            return str(b"/".join(parts), "utf-8")
+        except UnicodeError:
+            return None
+
+    def query(self):
+        """Give the first Uri-Query, b"" when there is none."""
+        return self._value() if self.find(URI_QUERY) else b""
+
+    def _value(self):
+        return bytes(self.buf[self.opt_at : self.opt_at + self.opt_n])
+
+
+class Writer:
+    """Write one CoAP message into buf; n is the number of bytes written so far.
+
+    Raises ValueError when buf is too small or an option comes out of order.
+    """
+
+    def __init__(self, buf):
+        self.buf = buf
+        self.n = self._last = 0
+
+    def begin(self, type, code, mid, token=-1):
+        """Start a message; token is -1 for none, 0 to 255 for one byte, or bytes (up to 8)."""
+        self.n = self._last = 0
+        n = 1 if isinstance(token, int) else len(token)
+        if token == -1:
+            n = 0
+        self._uint(0x40 | type << 4 | n, 1)
+        self._uint(code, 1)
+        self._uint(mid, 2)
+        if n and isinstance(token, int):
+            self._uint(token, 1)
+        elif n:
+            self._bytes(token)
+
+    def option(self, number, value):
+        """Append an option with a value of bytes; numbers must not descend."""
+        self._head(number, len(value))
+        self._bytes(value)
+
+    def uint(self, number, value):
+        """Append an option with a value of 0, 1, 2 or 4 bytes, whichever is the shortest."""
+        if value >> 16 >> 16:
+            raise ValueError("uint")
+        n = 0 if not value else 1 if value < 256 else 2 if value < 65536 else 4
+        self._head(number, n)
+        self._uint(value, n)
+
+    def payload(self, data):
+        """Append the payload; nothing at all when it is empty."""
+        if data:
+            self._uint(0xFF, 1)
+            self._bytes(data)
+
+    def done(self):
+        """Give a copy of the message."""
+        return bytes(self.buf[: self.n])
+
+    def _head(self, number, n):
+        delta = number - self._last
+        if delta < 0:
+            raise ValueError("option order")
+        self._last = number
+        self._uint(_nibble(delta) << 4 | _nibble(n), 1)
+        self._extend(delta)
+        self._extend(n)
+
+    def _extend(self, x):
+        if x > 268:
+            self._uint(x - 269, 2)
+        elif x > 12:
+            self._uint(x - 13, 1)
+
+    # n bytes, big-endian
+    def _uint(self, value, n):
+        at = self._room(n)
+        while n:
+            n -= 1
+            self.buf[at + n] = value & 255
+            value >>= 8
+
+    def _bytes(self, data):
+        at = self._room(len(data))
+        self.buf[at : self.n] = data
+
+    def _room(self, n):
+        at = self.n
+        if at + n > len(self.buf):
+            raise ValueError("message too long")
+        self.n = at + n
+        return at
+
+
+def _nibble(x):
+    return x if x < 13 else 13 if x < 269 else 14

@@ -1,0 +1,201 @@
+"""The messages of the device cloud, built into a coap.Writer (cloud-protocol 3 and 4).
+
+Every builder takes the Writer first and gives the finished message as bytes. Names and data may
+be str or bytes. Raises ValueError when the message does not fit the Writer's buffer.
+"""
+
+import struct
+
+from micropython import const
+
+from .coap import (
+    BLOCK1,
+    BLOCK2,
+    CHANGED,
+    CON,
+    CONTENT,
+    CONTENT_FORMAT,
+    ETAG,
+    GET,
+    MAX_AGE,
+    NO_RESPONSE,
+    POST,
+    URI_PATH,
+    URI_QUERY,
+)
+
+# Kinds of variables as Describe lists them, 4.2 and 4.7
+BOOL = const(1)
+INT = const(2)
+STRING = const(4)
+DOUBLE = const(9)
+
+_TTL = const(60)  # Max-Age that is not sent, 4.3
+
+
+def hello(
+    w,
+    type,
+    mid,
+    product_id,
+    product_version,
+    flags,
+    platform_id,
+    device_id,
+    system_version,
+    max_message,
+    max_binary,
+    chunk,
+):
+    """Build POST /h; device_id is b"" on TCP, 12 bytes on UDP; sizes in bytes (4.1)."""
+    n = len(device_id)
+    data = struct.pack(">HHHHH", product_id, product_version, flags, platform_id, n) + device_id
+    data += struct.pack(">HHIH", system_version, max_message, max_binary, chunk)
+    return _request(w, type, POST, mid, -1, b"h", None, None, None, data)
+
+
+def describe(w, type, mid, token, flags, body, ctype=None, block=None):
+    """Build POST /d?flags; block is the Block1 value num << 4 | more << 3 | szx (4.2, 3.8)."""
+    return _request(w, type, POST, mid, token, b"d", None, ctype, bytes((flags,)), body, block)
+
+
+def describe_answer(w, type, mid, token, body, ctype=None, etag=None, block=None):
+    """Build the separate 2.05 to GET /d; etag and block (Block2) only when block-wise (4.2)."""
+    w.begin(type, CONTENT, mid, token)
+    _uint(w, ETAG, etag)
+    _uint(w, CONTENT_FORMAT, ctype)
+    _uint(w, BLOCK2, block)
+    w.payload(body)
+    return w.done()
+
+
+def describe_app(functions, variables):
+    """Give the application Describe as JSON: names, and (name, kind) pairs, in that order (4.2)."""
+    f = ",".join([_quote(name) for name in functions])
+    v = ",".join(["%s:%d" % (_quote(name), kind) for name, kind in variables])
+    return ('{"f":[%s],"v":{%s}}' % (f, v)).encode()
+
+
+def event(w, type, mid, name, data, ctype=0, ttl=_TTL):
+    """Build POST /E/name; ctype is a Content-Format, ttl seconds (4.3)."""
+    w.begin(type, POST, mid)
+    w.option(URI_PATH, b"E")
+    w.option(URI_PATH, _octets(name))
+    _uint(w, CONTENT_FORMAT, ctype or None)
+    _uint(w, MAX_AGE, None if ttl == _TTL else ttl)
+    w.payload(_octets(data))
+    return w.done()
+
+
+def subscribe(w, type, mid, prefix, query=None):
+    """Build GET /e/prefix; query "c" asks for CBOR data, "b" accepts binary data (4.4)."""
+    return _request(w, type, GET, mid, -1, b"e", prefix, None, query)
+
+
+def time_request(w, mid, token):
+    """Build GET /t (4.8)."""
+    return _request(w, CON, GET, mid, token, b"t")
+
+
+def result(w, type, mid, token, value):
+    """Build the result of a function, an integer that is cut to 32 bits (4.6)."""
+    return answer(w, type, CHANGED, mid, token, _int32(value))
+
+
+def value(w, type, mid, token, kind, value):
+    """Build the value of a variable of that kind (4.7)."""
+    if kind == DOUBLE:
+        data = struct.pack("<d", value)
+    elif kind == INT:
+        data = _int32(value)
+    elif kind == BOOL:
+        data = b"\x01" if value else b"\x00"
+    else:
+        data = _octets(value)
+    return answer(w, type, CONTENT, mid, token, data)
+
+
+def answer(w, type, code, mid, token=-1, payload=None):
+    """Build a message without options: an answer, or an ACK that carries one."""
+    w.begin(type, code, mid, token)
+    w.payload(payload)
+    return w.done()
+
+
+def empty(w, type, mid):
+    """Build an empty message: CON is a ping, ACK and RST answer (4.10)."""
+    return answer(w, type, 0, mid)
+
+
+def goodbye(w, type, mid, no_response, flags, *fields):
+    """Build POST /x; fields in the order of their flag bits 1, 2, 4, 8 (4.11)."""
+    w.begin(type, POST, mid)
+    w.option(URI_PATH, b"x")
+    if no_response:
+        w.option(NO_RESPONSE, b"")
+    data = varint(flags)
+    for field in fields:
+        data += varint(field)
+    w.payload(data)
+    return w.done()
+
+
+def varint(n):
+    """Give n >= 0 as unsigned LEB128."""
+    out = bytearray()
+    while n > 127:
+        out.append(n & 127 | 128)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
+
+
+def flag(m, default=-1):
+    """Give the first Uri-Query of Message m when it is one byte, else default (4.2, 4.9, 4.12)."""
+    return m.buf[m.opt_at] if m.find(URI_QUERY) and m.opt_n == 1 else default
+
+
+def time_answer(m):
+    """Give the Unix time in seconds of an answer to GET /t; None when it is none (4.8)."""
+    if m.code != CONTENT or m.payload_n != 4:
+        return None
+    return struct.unpack_from(">I", m.buf, m.payload_at)[0]
+
+
+def _request(
+    w, type, code, mid, token, path, name=None, ctype=None, query=None, body=None, block=None
+):
+    w.begin(type, code, mid, token)
+    w.option(URI_PATH, path)
+    if name is not None:
+        w.option(URI_PATH, _octets(name))
+    _uint(w, CONTENT_FORMAT, ctype)
+    if query is not None:
+        w.option(URI_QUERY, _octets(query))
+    _uint(w, BLOCK1, block)
+    w.payload(body)
+    return w.done()
+
+
+def _uint(w, number, value):
+    if value is not None:
+        w.uint(number, value)
+
+
+def _octets(text):
+    return text.encode() if isinstance(text, str) else text
+
+
+def _int32(n):
+    return struct.pack(">I", n & 0xFFFFFFFF)
+
+
+def _quote(name):
+    out = ""
+    for c in name:
+        if c < " ":
+            c = "\\u%04x" % ord(c)
+        elif c in '"\\':
+            c = "\\" + c
+        out += c
+    return '"' + out + '"'
