@@ -6,23 +6,23 @@ _RSA = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"  # rsaEncryption,
 def rsa_private(der):
     """Give (n, e, d, p, q, dp, dq, qinv) of a PKCS#1 or PKCS#8 private key.
 
-    Padding of 00 or ff behind the key is accepted, as are leading zeros of the numbers, because
-    Device OS stores a fixed width of both. Raises ValueError. rsa.pair_test() checks the numbers.
+    Padding of 00 or ff behind the key is accepted, as are leading zeros of the numbers: Device OS
+    stores both with a fixed width. Raises ValueError. Only rsa.pair_test() checks the numbers.
     """
     at, end = _outer(der)
     version, at = _integer(der, at, end, False)
-    if version:
-        raise ValueError("key version")
     if at < end and der[at] == 0x30:
         at = _algorithm(der, at, end)
         at, end = _last(der, at, end, 4)
-        return rsa_private(der[at:end])
+        at, end = _last(der, at, end, 0x30)
+        inner, at = _integer(der, at, end, False)
+        version |= inner
     key = []
     while len(key) < 8:
         x, at = _integer(der, at, end, False)
         key.append(x)
-    if at != end:
-        raise ValueError("key length")
+    if at != end or version:
+        raise ValueError("not a two-prime key")
     return tuple(key)
 
 
@@ -39,8 +39,8 @@ def rsa_public(spki):
     at, end = _last(spki, at + 1, end, 0x30)
     n, at = _integer(spki, at, end, True)
     e, at = _integer(spki, at, end, True)
-    if at != end:
-        raise ValueError("key length")
+    if at != end or not n & e & 1 or e < 3 or e >> 32:
+        raise ValueError("modulus or exponent")
     return n, e
 
 
@@ -85,7 +85,7 @@ def _last(der, at, end, tag):
 # The outermost SEQUENCE; behind it only the padding of a flash slot.
 def _outer(der):
     at, end = _element(der, 0, len(der), 0x30)
-    if bytes(der[end:]).strip(b"\x00") and bytes(der[end:]).strip(b"\xff"):
+    if der[end:].strip(b"\x00\xff"):
         raise ValueError("trailing data")
     return at, end
 
@@ -99,9 +99,10 @@ def _algorithm(der, at, end):
 
 def _integer(der, at, end, shortest):
     at, stop = _element(der, at, end, 2)
-    if at == stop or der[at] > 127:
+    n = stop - at
+    if not 0 < n < 514 or der[at] > 127:
         raise ValueError("integer")
-    if shortest and not der[at] and (stop - at == 1 or der[at + 1] < 128):
+    if shortest and n > 1 and not der[at] and der[at + 1] < 128:
         raise ValueError("integer")
     return int.from_bytes(der[at:stop], "big"), stop
 

@@ -54,7 +54,10 @@ def encrypt(n, e, message, rng):
 
 
 def decrypt(key, block):
-    """Decrypt block with the private key tuple of der.rsa_private(). Raises ValueError."""
+    """Decrypt block with the tuple of der.rsa_private(), once that has passed pair_test().
+
+    Raises ValueError when the block does not fit the key or its padding is wrong.
+    """
     n, _, _, p, q, dp, dq, qinv = key
     size = len(octets(n))
     c = int.from_bytes(block, "big")
@@ -83,7 +86,7 @@ def verify(n, e, signature, digest):
 def pair_test(key, spki=None):
     """Tell whether the numbers of a private key belong together, and to the public key spki."""
     n, e, d, p, q, dp, dq, qinv = key
-    if p < 3 or q < 3 or p * q != n or qinv * q % p != 1:
+    if e < 3 or p < 3 or q < 3 or p * q != n or qinv * q % p != 1:
         return False
     for prime, exponent in ((p - 1, dp), (q - 1, dq)):
         if exponent * e % prime != 1 or d % prime != exponent:

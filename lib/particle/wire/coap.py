@@ -32,6 +32,7 @@ NO_RESPONSE = const(258)
 REQUEST_TAG = const(292)
 
 _OPTIONS_MAX = const(24)
+_PATH_1 = const(0xB1)  # a message's first option is Uri-Path, one byte long
 
 
 class Message:
@@ -72,11 +73,12 @@ class Message:
         if tkl > 8 or p > end or not self.code and n > 4:
             return False
         self.token = buf[at + 4] if tkl == 1 else -1
-        self.payload_at = self.payload_n = self.path = 0
+        self.path = buf[p + 1] if p + 1 < end and buf[p] == _PATH_1 else 0
+        self.payload_at = self.payload_n = 0
         self._first = p
         self._end = end
         self._number = 0
-        count = 0
+        left = _OPTIONS_MAX
         while p < end:
             if buf[p] == 0xFF:
                 self._end = p
@@ -84,11 +86,9 @@ class Message:
                 self.payload_n = end - p - 1
                 return self.payload_n > 0
             p = self._option(p)
-            count += 1
-            if not p or count > _OPTIONS_MAX:
+            if not p or not left:
                 return False
-            if count == 1 and self._number == URI_PATH and self.opt_n == 1:
-                self.path = buf[self.opt_at]
+            left -= 1
         return True
 
     # The option header at p: updates _number, opt_at and opt_n; gives the position behind the
@@ -117,7 +117,7 @@ class Message:
         return 0 if p > end or self._number > 0xFFFF else p
 
     def find(self, number, nth=0):
-        """Select the nth option of that number: True, and opt_at, opt_n tell where its value is."""
+        """Select the nth option of that number: opt_at and opt_n tell where its value is."""
         self._number = 0
         p = self._first
         while p < self._end:
@@ -168,17 +168,12 @@ class Writer:
 
     def begin(self, type, code, mid, token=-1):
         """Start a message; token is -1 for none, 0 to 255 for one byte, or bytes (up to 8)."""
+        if isinstance(token, int):
+            token = b"" if token < 0 else bytes((token,))
         self.n = self._last = 0
-        n = 1 if isinstance(token, int) else len(token)
-        if token == -1:
-            n = 0
-        self._uint(0x40 | type << 4 | n, 1)
-        self._uint(code, 1)
+        self._uint((0x40 | type << 4 | len(token)) << 8 | code, 2)
         self._uint(mid, 2)
-        if n and isinstance(token, int):
-            self._uint(token, 1)
-        elif n:
-            self._bytes(token)
+        self._bytes(token)
 
     def option(self, number, value):
         """Append an option with a value of bytes; numbers must not descend."""
@@ -187,7 +182,7 @@ class Writer:
 
     def uint(self, number, value):
         """Append an option with a value of 0, 1, 2 or 4 bytes, whichever is the shortest."""
-        if value >> 16 >> 16:
+        if value >> 32:
             raise ValueError("uint")
         n = 0 if not value else 1 if value < 256 else 2 if value < 65536 else 4
         self._head(number, n)
@@ -208,15 +203,17 @@ class Writer:
         if delta < 0:
             raise ValueError("option order")
         self._last = number
-        self._uint(_nibble(delta) << 4 | _nibble(n), 1)
-        self._extend(delta)
-        self._extend(n)
-
-    def _extend(self, x):
-        if x > 268:
-            self._uint(x - 269, 2)
-        elif x > 12:
-            self._uint(x - 13, 1)
+        at = self._room(1)
+        head = 0
+        for x in (delta, n):
+            if x > 268:
+                self._uint(x - 269, 2)
+                x = 14
+            elif x > 12:
+                self._uint(x - 13, 1)
+                x = 13
+            head = head << 4 | x
+        self.buf[at] = head
 
     # n bytes, big-endian
     def _uint(self, value, n):
@@ -236,7 +233,3 @@ class Writer:
             raise ValueError("message too long")
         self.n = at + n
         return at
-
-
-def _nibble(x):
-    return x if x < 13 else 13 if x < 269 else 14

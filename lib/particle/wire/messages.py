@@ -8,21 +8,20 @@ import struct
 
 from micropython import const
 
-from .coap import (
-    BLOCK1,
-    BLOCK2,
-    CHANGED,
-    CON,
-    CONTENT,
-    CONTENT_FORMAT,
-    ETAG,
-    GET,
-    MAX_AGE,
-    NO_RESPONSE,
-    POST,
-    URI_PATH,
-    URI_QUERY,
-)
+# Numbers of coap.py; private copies are smaller than imported names
+_CON = const(0)
+_GET = const(0x01)
+_POST = const(0x02)
+_CHANGED = const(0x44)
+_CONTENT = const(0x45)
+_ETAG = const(4)
+_URI_PATH = const(11)
+_CONTENT_FORMAT = const(12)
+_MAX_AGE = const(14)
+_URI_QUERY = const(15)
+_BLOCK2 = const(23)
+_BLOCK1 = const(27)
+_NO_RESPONSE = const(258)
 
 # Kinds of variables as Describe lists them, 4.2 and 4.7
 BOOL = const(1)
@@ -51,26 +50,26 @@ def hello(
     n = len(device_id)
     data = struct.pack(">HHHHH", product_id, product_version, flags, platform_id, n) + device_id
     data += struct.pack(">HHIH", system_version, max_message, max_binary, chunk)
-    return _request(w, type, POST, mid, -1, b"h", None, None, None, data)
+    return _request(w, type, _POST, mid, -1, b"h", None, None, None, data)
 
 
 def describe(w, type, mid, token, flags, body, ctype=None, block=None):
     """Build POST /d?flags; block is the Block1 value num << 4 | more << 3 | szx (4.2, 3.8)."""
-    return _request(w, type, POST, mid, token, b"d", None, ctype, bytes((flags,)), body, block)
+    return _request(w, type, _POST, mid, token, b"d", None, ctype, bytes((flags,)), body, block)
 
 
 def describe_answer(w, type, mid, token, body, ctype=None, etag=None, block=None):
     """Build the separate 2.05 to GET /d; etag and block (Block2) only when block-wise (4.2)."""
-    w.begin(type, CONTENT, mid, token)
-    _uint(w, ETAG, etag)
-    _uint(w, CONTENT_FORMAT, ctype)
-    _uint(w, BLOCK2, block)
+    w.begin(type, _CONTENT, mid, token)
+    _uint(w, _ETAG, etag)
+    _uint(w, _CONTENT_FORMAT, ctype)
+    _uint(w, _BLOCK2, block)
     w.payload(body)
     return w.done()
 
 
 def describe_app(functions, variables):
-    """Give the application Describe as JSON: names, and (name, kind) pairs, in that order (4.2)."""
+    """Give the application Describe as JSON; variables are pairs (name, kind) (4.2)."""
     f = ",".join([_quote(name) for name in functions])
     v = ",".join(["%s:%d" % (_quote(name), kind) for name, kind in variables])
     return ('{"f":[%s],"v":{%s}}' % (f, v)).encode()
@@ -78,28 +77,28 @@ def describe_app(functions, variables):
 
 def event(w, type, mid, name, data, ctype=0, ttl=_TTL):
     """Build POST /E/name; ctype is a Content-Format, ttl seconds (4.3)."""
-    w.begin(type, POST, mid)
-    w.option(URI_PATH, b"E")
-    w.option(URI_PATH, _octets(name))
-    _uint(w, CONTENT_FORMAT, ctype or None)
-    _uint(w, MAX_AGE, None if ttl == _TTL else ttl)
+    w.begin(type, _POST, mid)
+    w.option(_URI_PATH, b"E")
+    w.option(_URI_PATH, _octets(name))
+    _uint(w, _CONTENT_FORMAT, ctype or None)
+    _uint(w, _MAX_AGE, None if ttl == _TTL else ttl)
     w.payload(_octets(data))
     return w.done()
 
 
 def subscribe(w, type, mid, prefix, query=None):
     """Build GET /e/prefix; query "c" asks for CBOR data, "b" accepts binary data (4.4)."""
-    return _request(w, type, GET, mid, -1, b"e", prefix, None, query)
+    return _request(w, type, _GET, mid, -1, b"e", prefix, None, query)
 
 
 def time_request(w, mid, token):
     """Build GET /t (4.8)."""
-    return _request(w, CON, GET, mid, token, b"t")
+    return _request(w, _CON, _GET, mid, token, b"t")
 
 
 def result(w, type, mid, token, value):
     """Build the result of a function, an integer that is cut to 32 bits (4.6)."""
-    return answer(w, type, CHANGED, mid, token, _int32(value))
+    return answer(w, type, _CHANGED, mid, token, _int32(value))
 
 
 def value(w, type, mid, token, kind, value):
@@ -112,7 +111,7 @@ def value(w, type, mid, token, kind, value):
         data = b"\x01" if value else b"\x00"
     else:
         data = _octets(value)
-    return answer(w, type, CONTENT, mid, token, data)
+    return answer(w, type, _CONTENT, mid, token, data)
 
 
 def answer(w, type, code, mid, token=-1, payload=None):
@@ -123,16 +122,16 @@ def answer(w, type, code, mid, token=-1, payload=None):
 
 
 def empty(w, type, mid):
-    """Build an empty message: CON is a ping, ACK and RST answer (4.10)."""
+    """Build an empty message: _CON is a ping, ACK and RST answer (4.10)."""
     return answer(w, type, 0, mid)
 
 
 def goodbye(w, type, mid, no_response, flags, *fields):
     """Build POST /x; fields in the order of their flag bits 1, 2, 4, 8 (4.11)."""
-    w.begin(type, POST, mid)
-    w.option(URI_PATH, b"x")
+    w.begin(type, _POST, mid)
+    w.option(_URI_PATH, b"x")
     if no_response:
-        w.option(NO_RESPONSE, b"")
+        w.option(_NO_RESPONSE, b"")
     data = varint(flags)
     for field in fields:
         data += varint(field)
@@ -152,12 +151,12 @@ def varint(n):
 
 def flag(m, default=-1):
     """Give the first Uri-Query of Message m when it is one byte, else default (4.2, 4.9, 4.12)."""
-    return m.buf[m.opt_at] if m.find(URI_QUERY) and m.opt_n == 1 else default
+    return m.buf[m.opt_at] if m.find(_URI_QUERY) and m.opt_n == 1 else default
 
 
 def time_answer(m):
     """Give the Unix time in seconds of an answer to GET /t; None when it is none (4.8)."""
-    if m.code != CONTENT or m.payload_n != 4:
+    if m.code != _CONTENT or m.payload_n != 4:
         return None
     return struct.unpack_from(">I", m.buf, m.payload_at)[0]
 
@@ -166,13 +165,13 @@ def _request(
     w, type, code, mid, token, path, name=None, ctype=None, query=None, body=None, block=None
 ):
     w.begin(type, code, mid, token)
-    w.option(URI_PATH, path)
+    w.option(_URI_PATH, path)
     if name is not None:
-        w.option(URI_PATH, _octets(name))
-    _uint(w, CONTENT_FORMAT, ctype)
+        w.option(_URI_PATH, _octets(name))
+    _uint(w, _CONTENT_FORMAT, ctype)
     if query is not None:
-        w.option(URI_QUERY, _octets(query))
-    _uint(w, BLOCK1, block)
+        w.option(_URI_QUERY, _octets(query))
+    _uint(w, _BLOCK1, block)
     w.payload(body)
     return w.done()
 

@@ -1,0 +1,78 @@
+from collections.abc import Iterable
+from typing import Final
+
+from .coap import Message, Writer
+
+BOOL: Final = 1
+INT: Final = 2
+STRING: Final = 4
+DOUBLE: Final = 9
+
+_Data = str | bytes | bytearray | memoryview
+
+def hello(
+    w: Writer,
+    type: int,
+    mid: int,
+    product_id: int,
+    product_version: int,
+    flags: int,
+    platform_id: int,
+    device_id: bytes,
+    system_version: int,
+    max_message: int,
+    max_binary: int,
+    chunk: int,
+) -> bytes: ...
+def describe(
+    w: Writer,
+    type: int,
+    mid: int,
+    token: int,
+    flags: int,
+    body: bytes,
+    ctype: int | None = None,
+    block: int | None = None,
+) -> bytes: ...
+def describe_answer(
+    w: Writer,
+    type: int,
+    mid: int,
+    token: int,
+    body: bytes,
+    ctype: int | None = None,
+    etag: int | None = None,
+    block: int | None = None,
+) -> bytes: ...
+def describe_app(functions: Iterable[str], variables: Iterable[tuple[str, int]]) -> bytes: ...
+def event(
+    w: Writer, type: int, mid: int, name: str, data: _Data, ctype: int = 0, ttl: int = 60
+) -> bytes: ...
+def subscribe(
+    w: Writer, type: int, mid: int, prefix: str, query: str | bytes | None = None
+) -> bytes: ...
+def time_request(w: Writer, mid: int, token: int) -> bytes: ...
+def result(w: Writer, type: int, mid: int, token: int, value: int) -> bytes: ...
+def value(
+    w: Writer,
+    type: int,
+    mid: int,
+    token: int,
+    kind: int,
+    value: bool | int | float | str | bytes,
+) -> bytes: ...
+def answer(
+    w: Writer,
+    type: int,
+    code: int,
+    mid: int,
+    token: int = -1,
+    payload: bytes | None = None,
+) -> bytes: ...
+def empty(w: Writer, type: int, mid: int) -> bytes: ...
+def goodbye(
+    w: Writer, type: int, mid: int, no_response: bool, flags: int, *fields: int
+) -> bytes: ...
+def varint(n: int) -> bytes: ...
+def flag(m: Message, default: int = -1) -> int: ...
+def time_answer(m: Message) -> int | None: ...
