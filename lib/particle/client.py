@@ -1,0 +1,572 @@
+"""The client an application sees (public name `Cloud`): what it registered, its operations, and
+the step that serves link, socket, timers and calculation (DESIGN 5, servicing).
+"""
+
+import os
+import select
+import struct
+import sys
+import time
+
+from . import settings
+from .errors import (
+    INVALID_ARGUMENT,
+    INVALID_STATE,
+    LIMIT_EXCEEDED,
+    NOT_SUPPORTED,
+    TOO_LARGE,
+    Error,
+    failure,
+)
+from .operation import Connect, Publish, Variable, in_task, now
+from .session.conn import Conn
+from .session.messaging import add, diff
+from .wire import messages
+
+_SYSTEM_VERSION = 6200  # level of Device OS whose messages we speak
+_FLAGS = 0x30  # of the Hello: goodbye, description posted by the device (cloud-protocol 4.1)
+_TEXT = (0, 40, 41, 50)  # content formats that a plain handler understands
+_DEBOUNCE_MS = 1000  # between a late registration and its announcement
+_MAX_NAME = 64
+_MAX_HANDLERS = 4
+_NOT_FOUND = 0x84
+_INTERNAL = 0xA0
+
+
+def report(error):
+    """Print the traceback of an application's mistake; the connection goes on."""
+    if hasattr(sys, "print_exception"):
+        sys.print_exception(error)
+    else:
+        import traceback
+
+        traceback.print_exception(error)
+
+
+def _name(name):
+    if not isinstance(name, str) or not 0 < len(name.encode()) <= _MAX_NAME:
+        raise ValueError("name must have 1 to %d bytes: %r" % (_MAX_NAME, name))
+    return name
+
+
+class _Generic:
+    PLATFORM_ID = 60000
+    NET = "host"
+    TRANSPORT = "tcp"
+    STORE_ROOT = "/pt"
+
+
+class Cloud:
+    """One device and its connection.
+
+    board, store, link: what to use instead of the board's own (profile module, `Store`, Link).
+    values: settings that hold for this object only (`config` keys). Raises `ConfigError`.
+    """
+
+    def __init__(self, *, board=None, store=None, link=None, **values):
+        if board is None:
+            try:
+                import particle_board as board
+            except ImportError:
+                board = _Generic
+        self._board = board
+        if store is None:
+            from .store.container import Store
+
+            store = Store(board.STORE_ROOT)
+        self._store = store
+        self._link = link
+        self._values = settings.load(store, board)
+        self._values.update(settings.checked(values))
+        self._conn = self._sock = self._resolver = self._poller = self._timer = None
+        self._stuck = False  # the socket did not take everything
+        self._busy = self._talk = False
+        self._functions = {}
+        self._variables = {}
+        self._handlers = []
+        self._operations = {}
+        self._dirty = None
+        self.error = None
+
+    # settings
+
+    @property
+    def device_id(self):
+        """Return the id of this device: 24 hex digits."""
+        return self._values["device_id"] or settings.board_id()
+
+    def config(self, key=None, **values):
+        """Return the setting `key`, all of them without one, or change and store `values`."""
+        if key is not None:
+            return self._values[key]
+        if not values:
+            return dict(self._values)
+        changed = dict(self._values)
+        changed.update(settings.checked(values))
+        settings.save(self._store, changed)
+        self._values = changed
+        return None
+
+    def server(self, host, port=None, *, key=None):
+        """Store whom to connect to; key: the server's public key, DER bytes."""
+        values = {"server": host}
+        if port:
+            values["port"] = port
+        settings.checked(values)
+        if key:
+            from .crypto import der
+
+            der.rsa_public(key)
+            self._store.write("server.rsa.der", key)
+        self.config(**values)
+
+    # connection
+
+    def connect(self, timeout=None, *, background=True):
+        """Connect and stay connected; outside a task wait (at most `timeout` s) for it.
+
+        Inside a task the returned object is to be awaited. Raises `ConfigError` at once when
+        keys or settings are missing, `Error(TIMEOUT)` with the stage of the last failure.
+        """
+        self._open()
+        op = Connect(self, timeout)
+        if in_task():
+            return op
+        self._talk = True
+        try:
+            if not op.wait(timeout):
+                op._late()
+        finally:
+            self._talk = False
+        if background:
+            self._background()
+        return op.result()
+
+    def connected(self):
+        """Return True while events can be published."""
+        return self._conn is not None and self._conn.is_ready()
+
+    def disconnected(self):
+        """Return True while there is no connection to the cloud."""
+        return not self.connected()
+
+    def disconnect(self, *, graceful=False, timeout=30, clear_session=False):
+        """Close the connection and stay off; graceful: say goodbye first (at most `timeout` s)."""
+        self._quiet()
+        if self._conn is None:
+            return
+        self._conn.close(now(), 2 if graceful else None)
+        self._step()
+        if graceful and not in_task():
+            self._wait(lambda: self._sock is None, timeout)
+        if clear_session:
+            self._store.erase(1)
+
+    def process(self):
+        """Do what is due and return at once; return how many messages were handled."""
+        return self._step()
+
+    def run(self):
+        """Connect and serve the connection for ever."""
+        self._open()
+        self._quiet()
+        self._wait(lambda: False)
+
+    async def run_forever(self):
+        """Connect and serve the connection for ever, inside the caller's task."""
+        self._open()
+        self._quiet()
+        while True:
+            self._step()
+            await self._pause()
+
+    def wait_until(self, condition, timeout=None):
+        """Serve the connection until `condition()`; return False when `timeout` s are over."""
+        return self._wait(condition, timeout)
+
+    # data
+
+    def publish(
+        self, name, data=None, *, ack=None, ttl=60, content_type=None, timeout=20, persist=False
+    ):
+        """Send an event; the returned `Publish` tells what became of it.
+
+        data: text, bytes, number, or a dict or list (sent as JSON). ack: True = wait for the
+        cloud's acknowledgement, False = none, None = as the transport does.
+        Raises ValueError for a bad name, `Error` TOO_LARGE, INVALID_STATE, `QueueFull`.
+        """
+        _name(name)
+        if persist:
+            raise Error(NOT_SUPPORTED, "persisted events need UDP")
+        if isinstance(data, (dict, list)):
+            import json
+
+            data = json.dumps(data)
+        elif isinstance(data, (bytes, bytearray, memoryview)):
+            content_type = 42 if content_type is None else content_type
+        elif isinstance(data, bool):
+            data = "true" if data else "false"
+        elif data is None:
+            data = b""
+        elif not isinstance(data, str):
+            data = str(data)
+        if isinstance(data, str):
+            data = data.encode()
+        if len(data) > int(self._values["limits"]):
+            raise Error(TOO_LARGE, "event data of %d bytes" % len(data))
+        if self._conn is None:
+            raise Error(INVALID_STATE, "not connected", "cloud")
+        mid = self._conn.publish(now(), name, data, content_type or 0, ack, ttl=ttl)
+        op = self._operations[mid] = Publish(self, name, timeout)
+        return op
+
+    def function(self, name, handler=None):
+        """Have `handler(text) -> int` called by the cloud; a decorator without `handler`."""
+        _name(name)
+        if handler is None:
+            return lambda f: self.function(name, f) and f
+        self._functions[name] = handler
+        self._announce()
+        return True
+
+    def variable(self, name, value_or_callable=None, *, type=None):
+        """Let the cloud read a value; a decorator without `value_or_callable`."""
+        _name(name)
+        if value_or_callable is None:
+            return lambda f: self.variable(name, f, type=type) and f
+        v = self._variables[name] = Variable(name, value_or_callable, type)
+        self._announce()
+        return v
+
+    def subscribe(self, prefix, handler=None, *, structured=False, binary=False):
+        """Have `handler(name, data)` called for events whose name starts with `prefix`."""
+        _name(prefix)
+        if handler is None:
+            return lambda f: self.subscribe(prefix, f, structured=structured, binary=binary) and f
+        if len(self._handlers) >= _MAX_HANDLERS:
+            raise Error(LIMIT_EXCEEDED, "more than %d subscriptions" % _MAX_HANDLERS)
+        flags = "c" if structured else "b" if binary else None
+        self._handlers.append((prefix, handler, flags))
+        if self._conn:
+            self._conn.subscribe(now(), prefix, flags)
+        return True
+
+    def unsubscribe(self, prefix=None):
+        """Remove the handlers of `prefix`, or all."""
+        for p, _, _ in self._handlers:
+            if self._conn and prefix in (None, p):
+                self._conn.unsubscribe(now(), p)
+        self._handlers = [h for h in self._handlers if prefix not in (None, h[0])]
+
+    # servicing
+
+    def _open(self):
+        if self._conn is None:
+            v = self._values
+            if not v["server"]:
+                raise settings.ConfigError(
+                    INVALID_ARGUMENT, "no server: call particle.server(host)", "DNS"
+                )
+            if v["transport"] != "tcp":
+                raise settings.ConfigError(NOT_SUPPORTED, "transport udp is not installed")
+            import binascii
+
+            from .session.aes_tcp import Tcp
+            from .store.keys import RsaKeys
+
+            keys = RsaKeys(self._store, binascii.unhexlify(self.device_id))
+            platform = v["platform_id"]
+            product = platform if v["product_id"] == 0xFFFF else v["product_id"]
+            hello = (product, v["product_version"], _FLAGS, platform, b"", _SYSTEM_VERSION)
+            self._conn = Conn(
+                keys,
+                None,
+                os.urandom,
+                channel=Tcp,
+                host=v["server"],
+                port=v["port"] or 5683,
+                hello=hello,
+                keep_alive=v["keep_alive"] or 15,
+            )
+            self._in = bytearray(256)
+            system = '{"p":%d,"m":[]}' % platform
+            self._conn.describe(now(), 1, system.encode())
+            for prefix, _, flags in self._handlers:
+                self._conn.subscribe(now(), prefix, flags)
+            if self._link is None:
+                from .net.sockets import HostLink
+
+                self._link = HostLink(getattr(self._board, "DNS", None))
+        self._describe()
+        self._link.up()
+        self._conn.start(now())
+
+    def _announce(self):
+        if self._conn is not None and self._dirty is None:
+            self._dirty = add(now(), _DEBOUNCE_MS)
+
+    def _describe(self):
+        self._dirty = None
+        variables = [(name, v.kind) for name, v in sorted_items(self._variables)]
+        functions = sorted(self._functions)
+        self._conn.describe(now(), 2, messages.describe_app(functions, variables))
+
+    def _step(self):
+        # the one place that moves the connection; a handler that calls the library ends up here
+        # again and gets 0
+        if self._busy or self._conn is None:
+            return 0
+        self._busy = True
+        try:
+            t = now()
+            conn = self._conn
+            conn.link(t, self._link.step(t) == 4)
+            if self._resolver:
+                self._resolve(t)
+            if self._sock:
+                self._receive(t)
+            if self._dirty is not None and diff(t, self._dirty) >= 0:
+                self._describe()
+            conn.tick(t)
+            count = self._events(t)
+            if self._sock and not self._dialing:
+                self._transmit(t)
+                count += self._events(t)
+            return count
+        finally:
+            self._busy = False
+
+    def _receive(self, t):
+        conn = self._conn
+        try:
+            if self._dialing:
+                if self._sock.connect(*self._dialing):
+                    self._dialing = None
+                    conn.opened(t, True)
+                return
+            n = self._sock.readinto(self._in)
+        except OSError:
+            if self._dialing:
+                conn.opened(t, False)
+                return
+            n = 0
+        if n is not None:
+            conn.receive(self._in, n, t)
+
+    def _transmit(self, t):
+        conn = self._conn
+        self._stuck = False
+        while not self._stuck:
+            n = conn.transmit(t)
+            if n == 0:
+                return
+            try:
+                taken = self._sock.write(conn.out, n) or 0
+            except OSError:
+                conn.receive(self._in, 0, t)
+                return
+            if taken < n:
+                conn.unsent(n - taken)
+                self._stuck = True
+
+    def _resolve(self, t):
+        try:
+            found = self._resolver.step(t, diff, add)
+        except (Error, OSError) as e:
+            self._say(e)
+            found = []
+        if found is not None:
+            self._resolver.close()
+            self._resolver = None
+            self._conn.addresses(t, found)
+
+    def _events(self, t):
+        count = 0
+        while True:
+            e = self._conn.event()
+            if e is None:
+                return count
+            count += 1
+            kind, a, b = e
+            if kind == "ACKED":
+                op = self._operations.pop(a, None)
+                if op:
+                    op._end(Error(b, "not acknowledged", "cloud") if b else None)
+            elif kind == "CALL":
+                self._call(t, a, b[0], b[1])
+            elif kind == "READ":
+                self._read(t, a, b)
+            elif kind in ("EVENT", "SYSTEM"):
+                self._deliver(a, b[0], b[1])
+            elif kind == "RESOLVE":
+                self._lookup(t, a)
+            elif kind == "DIAL":
+                self._say("cloud: %s %s:%d" % (self._values["transport"], a, b))
+                self._hangup()
+                self._dialing = a, b
+                self._sock = self._link.open(self._values["transport"])
+            elif kind == "HANGUP":
+                self._hangup()
+            elif kind == "DOWN":
+                self.error = failure(a, b)
+                self._say(self.error)
+            elif kind == "READY":
+                self.error = None
+                self._say("connected as " + self.device_id)
+            elif kind == "TIME":
+                self._set_clock(a)
+
+    def _lookup(self, t, host):
+        from .net.dns import Resolver
+
+        try:
+            self._resolver = Resolver(self._link, host, [self._link.info()[3]], os.urandom)
+        except Error as e:
+            self._say(e)
+            self._conn.addresses(t, [])
+
+    def _hangup(self):
+        if self._sock:
+            self._sock.close()
+        self._sock = self._poller = None
+        self._stuck = False
+
+    def _say(self, text):
+        if self._talk:
+            print(text)
+
+    def _set_clock(self, epoch):
+        # boards count seconds from 2000, the cloud and the unix port from 1970
+        t = time.gmtime(epoch - (946684800 if time.gmtime(0)[0] == 2000 else 0))
+        try:
+            from machine import RTC
+
+            RTC().datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
+        except (ImportError, AttributeError):
+            pass  # a host keeps its own clock
+
+    # the cloud asks
+
+    def _call(self, t, token, name, arg):
+        handler = self._functions.get(name)
+        if handler is None:
+            self._conn.respond(t, token, _NOT_FOUND, None)
+            return
+        value = -1
+        try:
+            value = int(handler(arg) or 0)
+            if not -0x80000000 <= value < 0x80000000:
+                raise ValueError("%s returned %d, more than 32 bits" % (name, value))
+        except Exception as e:
+            report(e)
+            value = -1
+        self._conn.respond(t, token, 0x44, struct.pack(">i", value))
+
+    def _read(self, t, token, name):
+        v = self._variables.get(name)
+        code = _NOT_FOUND
+        data = None
+        if v is not None:
+            try:
+                data = v.encode(int(self._values["limits"]))
+                code = 0x45
+            except Exception as e:
+                report(e)
+                code = _INTERNAL
+        self._conn.respond(t, token, code, data)
+
+    def _deliver(self, name, data, ctype):
+        for prefix, handler, flags in list(self._handlers):
+            if name.startswith(prefix) and (ctype in _TEXT or flags):
+                try:
+                    text = data.decode() if ctype in _TEXT else data
+                    handler(name, text or None)
+                except Exception as e:
+                    report(e)
+
+    # waiting
+
+    def _wait(self, condition, timeout=None):
+        if in_task():
+            raise Error(INVALID_STATE, "inside a task use await")
+        limit = None if timeout is None else add(now(), int(timeout * 1000))
+        while True:
+            self._step()
+            if condition():
+                return True
+            left = 1000 if limit is None else diff(limit, now())
+            if left <= 0:
+                return False
+            self._idle(min(left, self._until()))
+
+    def _until(self):
+        # ms until something is due, at most a second
+        conn = self._conn
+        due = [conn.deadline()] if conn else []
+        if self._resolver:
+            due.append(self._resolver.deadline())
+        if self._link:
+            due.append(self._link.deadline())
+        due.append(self._dirty)
+        t = now()
+        return max(0, min([1000] + [diff(d, t) for d in due if d is not None]))
+
+    def _idle(self, ms):
+        source = self._sock or self._resolver
+        thing = source.pollable() if source else None
+        if thing is None:
+            time.sleep_ms(min(ms, 10))
+            return
+        if self._poller is None or self._polled is not thing:
+            self._poller = select.poll()
+            self._polled = thing
+            self._poller.register(thing, select.POLLIN)
+        out = self._stuck or (self._sock and self._dialing)
+        self._poller.modify(thing, select.POLLIN | (select.POLLOUT if out else 0))
+        self._poller.poll(ms)
+
+    def _pause(self):
+        # the awaitable that lets other tasks run until the next step
+        import asyncio
+
+        ms = min(self._until(), 20)
+        if hasattr(asyncio, "sleep_ms"):
+            return asyncio.sleep_ms(ms)
+        return asyncio.sleep(ms / 1000)
+
+    def _background(self):
+        # serves the connection while the prompt is free, on ports that have timers
+        if self._timer:
+            return
+        try:
+            from machine import Timer
+        except ImportError:
+            return
+        from micropython import schedule
+
+        def step(_):
+            self._step()
+
+        def fire(_):
+            try:
+                schedule(step, None)
+            except RuntimeError:
+                pass  # the queue is full: the next one serves
+
+        for number in (-1, 0):  # rp2 knows the virtual one only, esp32 the hardware ones only
+            try:
+                self._timer = Timer(number)
+                self._timer.init(period=50, mode=Timer.PERIODIC, callback=fire)
+                return
+            except ValueError:
+                pass
+
+    def _quiet(self):
+        if self._timer:
+            self._timer.deinit()
+            self._timer = None
+
+
+def sorted_items(d):
+    """Return the (key, value) pairs of a dict in the order of the keys."""
+    return [(k, d[k]) for k in sorted(d)]

@@ -1,0 +1,137 @@
+"""Sockets that never block, and the link of a host that is already on a network (DESIGN 5, net).
+
+The same code meets lwIP boards, the unix port and CPython: all differences of
+their socket modules are in this file (micropython-platform 1.3).
+"""
+
+import select
+import socket
+
+from micropython import const
+
+STARTING = const(1)
+READY = const(4)
+
+# "not now, try again": EAGAIN, EALREADY, EINPROGRESS; 118, 119 esp32; 110 rp2 (ETIMEDOUT of lwIP)
+_BUSY = (11, 114, 115, 118, 119)
+_ECONNREFUSED = const(111)
+
+
+class Sock:
+    """One non-blocking IPv4 or IPv6 socket; `kind` is "tcp" or "udp". Raises OSError only."""
+
+    def __init__(self, kind):
+        self._kind = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
+        self._s = None
+        self._poll = None
+
+    def connect(self, addr, port):
+        """Return True when connected to the literal `addr`, False to be called again."""
+        if self._s is None:
+            info = socket.getaddrinfo(addr, port, 0, self._kind)[0]
+            self._s = s = socket.socket(info[0], self._kind)
+            s.setblocking(False)
+            # CPython has other names for the calls that MicroPython makes without allocation
+            self._read = getattr(s, "readinto", None) or s.recv_into
+            if self._kind != socket.SOCK_STREAM:
+                # MicroPython's readinto fills the buffer from as many datagrams as there are
+                self._read = self._datagram
+            self._write = getattr(s, "write", None)
+            try:
+                s.connect(info[-1])
+            except OSError as e:
+                if e.args[0] not in _BUSY:
+                    raise
+            if self._kind != socket.SOCK_STREAM:
+                return True
+            self._poll = select.poll()
+            self._poll.register(s, select.POLLOUT)
+        for _, flags in self._poll.poll(0):
+            if flags & (select.POLLERR | select.POLLHUP):
+                raise OSError(_ECONNREFUSED)
+            self._poll = None
+            return True
+        return False
+
+    def readinto(self, buf):
+        """Return the bytes read into `buf`, None when there are none yet, 0 when closed."""
+        try:
+            return self._read(buf)
+        except OSError as e:
+            if e.args[0] in _BUSY:
+                return None
+            raise
+
+    def _datagram(self, buf):
+        data = self._s.recv(len(buf))
+        buf[: len(data)] = data
+        return len(data) or None  # an empty datagram closes nothing
+
+    def write(self, buf, n):
+        """Return how many of the first `n` bytes of `buf` were taken, None for "not now"."""
+        try:
+            if self._write:
+                return self._write(buf, n)
+            return self._s.send(memoryview(buf)[:n])
+        except OSError as e:
+            if e.args[0] in _BUSY:
+                return None
+            raise
+
+    def pollable(self):
+        """Return the object for `select.poll`, None before `connect`."""
+        return self._s
+
+    def close(self):
+        """Close the socket; may be called twice."""
+        if self._s is not None:
+            self._s.close()
+            self._s = None
+
+
+class HostLink:
+    """A network that somebody else brings up: the unix port, Ethernet, a modem with its own stack.
+
+    dns: "address[:port]" of a name server; without it the host's resolv.conf is read.
+    """
+
+    kind = "host"
+    error = None
+
+    def __init__(self, dns=None):
+        self._dns = dns
+
+    def up(self):
+        """Do nothing: the host's network is up."""
+
+    def down(self):
+        """Do nothing: the host's network stays up."""
+
+    def step(self, now):
+        """Return READY."""
+        return READY
+
+    def deadline(self):
+        """Return None: nothing is ever due."""
+
+    def info(self):
+        """Return (ip, mask, gateway, dns); parts that are not known are None."""
+        if self._dns is None:
+            self._dns = "127.0.0.1"
+            try:
+                with open("/etc/resolv.conf") as f:
+                    for line in f:
+                        part = line.split()
+                        if len(part) > 1 and part[0] == "nameserver":
+                            self._dns = part[1]
+                            break
+            except OSError:
+                pass
+        return None, None, None, self._dns
+
+    def signal(self):
+        """Return None: a host has no radio."""
+
+    def open(self, kind):
+        """Return a new `Sock` for "udp" or "tcp"."""
+        return Sock(kind)

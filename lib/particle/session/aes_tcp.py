@@ -1,0 +1,249 @@
+"""The AES/TCP channel: RSA handshake and AES-128-CBC frames (cloud-protocol 1.3, 1.4).
+
+Carries one CoAP message per frame. Encrypted, both sides proven by their RSA
+keys in the handshake, but a frame has no MAC: an attacker on the path can damage
+messages unseen. UDP has no such weakness.
+"""
+
+import hashlib
+
+from micropython import const
+
+from ..crypto import aes, der, rsa
+from ..errors import END_OF_STREAM, NOT_ALLOWED, PROTOCOL, TIMEOUT
+from .messaging import add, diff
+
+_NONCE = const(40)
+_REPLY = const(384)  # 128 credentials encrypted for the device + 256 signature
+_IO_MS = const(20000)  # Device OS limit for each read of the handshake
+_HEADER = const(2)
+
+# states
+_IDLE = const(0)
+_WAIT_NONCE = const(1)
+_SEAL_KEY = const(2)
+_WAIT_REPLY = const(3)
+_OPEN_KEY = const(4)
+_OPEN = const(5)
+
+
+class Tcp:
+    """Channel over one TCP connection (DESIGN 5, session; `saved` is not used: no resume).
+
+    size: P of cloud-protocol 1.4; frames announced longer than P - 18 close the connection.
+    """
+
+    head = _HEADER
+
+    def __init__(self, keys, saved, rng, size=1152):
+        self._keys = keys
+        self._rng = rng
+        self._limit = (size - 18) & ~15  # longest ciphertext in either direction
+        self.room = self._limit - 1  # longest CoAP message
+        self.out = bytearray(_HEADER + self._limit)
+        self._in = bytearray(_HEADER + self._limit)
+        self.buf = self._in
+        self.at = 0
+        self._events = []
+        self._state = _IDLE
+
+    def start(self, now):
+        """Begin the handshake of a connection just opened."""
+        self._have = 0  # bytes in self._in: of the handshake message or frame being put together
+        self._pos = self._n = 0  # what `message` has still to read of the adapter's buffer
+        self._pending = 0  # bytes of self.out that are to be written
+        self._work = None
+        self._expect(_WAIT_NONCE, now)
+        self._events.append(("STAGE", "transport", None))
+
+    def _expect(self, state, now):
+        self._state = state
+        self._due = add(now, _IO_MS)
+
+    def _down(self, stage, code):
+        self._state = _IDLE
+        self._work = None
+        self._pending = 0
+        self._events.append(("DOWN", stage, code))
+
+    def receive(self, buf, n, now):
+        """Take `n` bytes of the stream; 0 = the peer closed. Frames are read by `message`."""
+        state = self._state
+        if state == _IDLE:
+            return
+        self._now = now
+        if n == 0:
+            # a server says nothing when it refuses: it closes after our key message
+            if state == _WAIT_REPLY:
+                self._down("device key", NOT_ALLOWED)
+            else:
+                self._down("transport", END_OF_STREAM)
+            return
+        self._frames = buf
+        self._pos = 0
+        self._n = n
+        if state == _OPEN:
+            return
+        # A fast server's first frames may follow its reply; they stay in self._in until the
+        # keys are computed.
+        if self._have + n > len(self._in):
+            self._down("transport", PROTOCOL)
+            return
+        self._in[self._have : self._have + n] = memoryview(buf)[:n]
+        self._have += n
+        self._n = 0
+        if state == _WAIT_NONCE and self._have >= _NONCE:
+            if self._have > _NONCE:
+                self._down("transport", PROTOCOL)
+                return
+            self._have = 0
+            self._state = _SEAL_KEY
+            self._work = self._seal_key(bytes(self._in[:_NONCE]))
+        elif state == _SEAL_KEY:
+            self._down("transport", PROTOCOL)  # nobody may speak before our key message
+        elif state == _WAIT_REPLY and self._have >= _REPLY:
+            self._state = _OPEN_KEY
+            self._work = self._open_key()
+
+    def _seal_key(self, nonce):
+        n, e = der.rsa_public(self._keys.server)
+        plain = nonce + self._keys.device_id + self._keys.public
+        block = yield from rsa.encrypt(n, e, plain, self._rng)
+        self.out[: len(block)] = block
+        self._pending = len(block)
+
+    def _open_key(self):
+        sealed = bytes(self._in[:128])
+        try:
+            secret = yield from self._keys.rsa_decrypt(sealed)
+        except ValueError:
+            secret = b""
+        if len(secret) != 40:
+            return self._down("device key", NOT_ALLOWED)
+        yield
+        n, e = der.rsa_public(self._keys.server)
+        proof = aes.hmac(hashlib.sha1, secret, sealed)
+        good = yield from rsa.verify(n, e, bytes(self._in[128:_REPLY]), proof)
+        if not good:
+            return self._down("server key", NOT_ALLOWED)
+        self._key = secret[:16]
+        self._iv_in = self._iv_out = secret[16:32]
+        self.seed = secret[32] | secret[33] << 8
+        # what came behind the reply is the beginning of the stream of frames
+        self._have -= _REPLY
+        self._frames = self._in[_REPLY : _REPLY + self._have]
+        self._pos = 0
+        self._n = self._have
+        self._have = 0
+        self._state = _OPEN
+        self._events.append(("OPEN", False, None))
+
+    def message(self):
+        """Return the length of the next CoAP message, 0 when there is none.
+
+        It lies in `self.buf` at `self.at` until the next call.
+        """
+        while self._state == _OPEN:
+            left = self._n - self._pos
+            have = self._have
+            if have:
+                need = _HEADER if have < _HEADER else _HEADER + self._length(self._in, 0)
+                take = min(need - have, left)
+                if take == 0:
+                    return 0
+                part = memoryview(self._frames)[self._pos : self._pos + take]
+                self._in[have : have + take] = part
+                self._have = have = have + take
+                self._pos += take
+                if have == _HEADER and not self._check(self._length(self._in, 0)):
+                    return 0
+                if have < need or have == _HEADER:
+                    continue
+                self._have = 0
+                self.buf = self._in
+                at = _HEADER
+                n = need - _HEADER
+            else:
+                if left == 0:
+                    return 0
+                n = self._length(self._frames, self._pos) if left > 1 else 0
+                if left > 1 and not self._check(n):
+                    return 0
+                if left < _HEADER + n:
+                    part = memoryview(self._frames)[self._pos : self._pos + left]
+                    self._in[:left] = part
+                    self._have = left
+                    self._pos += left
+                    return 0
+                self.buf = self._frames
+                at = self._pos + _HEADER
+                self._pos += _HEADER + n
+            iv = bytes(memoryview(self.buf)[at : at + 16])
+            aes.cbc_decrypt(self._key, self._iv_in, self.buf, at, n)
+            self._iv_in = iv
+            pad = self.buf[at + n - 1]
+            if not 0 < pad <= 16:
+                self._down("transport", PROTOCOL)
+                return 0
+            if n > pad:
+                self.at = at
+                return n - pad
+        return 0
+
+    def _length(self, buf, at):
+        return buf[at] << 8 | buf[at + 1]
+
+    def _check(self, n):
+        # nothing that follows a bad length could be read
+        if n == 0 or n & 15 or n > self._limit:
+            self._down("transport", PROTOCOL)
+            return False
+        return True
+
+    def seal(self, n):
+        """Turn the CoAP message of `n` bytes at out[head:] into a frame for `transmit`."""
+        out = self.out
+        total = (n & ~15) + 16
+        for i in range(_HEADER + n, _HEADER + total):
+            out[i] = total - n
+        aes.cbc_encrypt(self._key, self._iv_out, out, _HEADER, total)
+        self._iv_out = bytes(memoryview(out)[_HEADER : _HEADER + 16])
+        out[0] = total >> 8
+        out[1] = total & 255
+        self._pending = _HEADER + total
+
+    def transmit(self, now):
+        """Return how many bytes of `self.out` are to be written in one call, 0 = none."""
+        n = self._offered = self._pending
+        self._pending = 0
+        if n and self._state == _SEAL_KEY:
+            self._expect(_WAIT_REPLY, now)
+        return n
+
+    def unsent(self, k):
+        """Offer the last `k` bytes of the last `transmit` again: the socket did not take them."""
+        n = self._offered
+        if k < n:
+            self.out[:k] = bytes(memoryview(self.out)[n - k : n])
+        self._pending = k
+
+    def deadline(self):
+        """Return the ticks at which `tick` is due (at once while slices are left), or None."""
+        if self._work is not None:
+            return self._now
+        return self._due if _IDLE < self._state < _OPEN else None
+
+    def tick(self, now):
+        """Run due timers, then at most one slice of the calculation."""
+        self._now = now
+        if self._work is not None:
+            try:
+                next(self._work)
+            except StopIteration:
+                self._work = None
+        elif _IDLE < self._state < _OPEN and diff(now, self._due) >= 0:
+            self._down("transport", TIMEOUT)
+
+    def event(self):
+        """Return the next event of DESIGN 5, or None."""
+        return self._events.pop(0) if self._events else None

@@ -1,0 +1,309 @@
+"""What is said on a connection: message IDs, the send queue, acknowledgements, requests of the
+cloud and of the application (cloud-protocol 3 and 4).
+
+One object per connection. Messages are built once and kept as `bytes`; the queue is in order
+of their IDs, because strict servers refuse a gap (cloud-protocol 1.5).
+"""
+
+from micropython import const
+
+from ..errors import COAP_4XX, COAP_5XX, COAP_RESET, TIMEOUT, TOO_LARGE, Error, QueueFull
+from ..wire import messages
+from ..wire.coap import (
+    ACK,
+    BAD_REQUEST,
+    CHANGED,
+    CON,
+    CONTENT_FORMAT,
+    GET,
+    NON,
+    NOT_FOUND,
+    POST,
+    PUT,
+    RST,
+    Writer,
+)
+
+_PERIOD = const(0x3FFFFFFF)
+_HALF = const(0x20000000)
+_ROOM = const(24)  # messages that may wait to be sent
+_FREE = const(8)  # of these, kept free for answers to the cloud
+_ACK_MS = const(20000)  # wait for the ACK of a confirmable publish (cloud-protocol 3.5)
+_MAX_TEXT = const(1024)  # argument of a function
+
+
+def add(ticks, ms):
+    """Return the ticks `ms` later; ticks count modulo 2**30 on every port."""
+    return (ticks + ms) & _PERIOD
+
+
+def diff(a, b):
+    """Return a - b in ms for ticks less than 6 days apart."""
+    return ((a - b + _HALF) & _PERIOD) - _HALF
+
+
+class Messaging:
+    """Build, number, queue and match messages; turn requests of the cloud into events.
+
+    size: largest CoAP message in bytes. events: the list that events of DESIGN 5 are put on.
+    """
+
+    def __init__(self, size, events):
+        self._events = events
+        self._w = Writer(bytearray(size))
+        self._type = NON  # of events, answers and subscriptions on a transport that loses nothing
+        self._bodies = {}  # describe flags -> (body, content format)
+        self._filters = [("particle", None), ("spark", None)]
+        self._rows = {}
+        self.on(POST, "E", self._event)
+        self.on(POST, "e", self._event)
+        self.on(POST, "f", self._call)
+        self.on(GET, "v", self._read)
+        self.on(GET, "d", self._describe)
+        self.on(PUT, "s", self._signal)
+        self.reset(0, 0)
+
+    def on(self, code, char, handler):
+        """Have `handler(now, message)` called for requests with this code and path character."""
+        self._rows[code << 8 | ord(char)] = handler
+
+    def reset(self, mid, token):
+        """Start again after a handshake: the next message gets `mid` + 1 and `token` + 1."""
+        self._mid = mid & 0xFFFF
+        self._token = token & 0xFF
+        self._queue = []
+        self._waiting = {}  # message ID -> ticks at which the wait for its ACK ends
+        self._unsent = []  # IDs of non-confirmable publishes still in the queue
+        self._time_token = None
+
+    def abandon(self, code):
+        """Forget everything queued and waited for; ACKED(mid, code) tells about each event."""
+        for mid in list(self._waiting) + self._unsent:
+            self._events.append(("ACKED", mid, code))
+        self.reset(0, 0)
+
+    def waiting(self):
+        """Return True while messages wait to be sent."""
+        return bool(self._queue)
+
+    def take(self):
+        """Return the next message to be sent, or None."""
+        if not self._queue:
+            return None
+        message = self._queue.pop(0)
+        mid = message[2] << 8 | message[3]
+        if mid in self._unsent:
+            self._unsent.remove(mid)
+            self._events.append(("ACKED", mid, 0))
+        return message
+
+    def deadline(self):
+        """Return the earliest ticks at which a wait for an ACK ends, or None."""
+        first = None
+        for mid in self._waiting:
+            t = self._waiting[mid]
+            if first is None or diff(t, first) < 0:
+                first = t
+        return first
+
+    def tick(self, now):
+        """End the waits that are due."""
+        for mid in list(self._waiting):
+            if diff(now, self._waiting[mid]) >= 0:
+                del self._waiting[mid]
+                self._events.append(("ACKED", mid, TIMEOUT))
+
+    # what the device says
+
+    def hello(self, *fields):
+        """Queue the Hello; fields as in `messages.hello` after the message ID."""
+        self._send(messages.hello(self._w, self._type, self._next(), *fields))
+
+    def announce(self, now):
+        """Queue what follows the Hello: descriptions, time request, subscriptions."""
+        if 1 in self._bodies:
+            self._post(1)
+        self.time(now)
+        if 2 in self._bodies:
+            self._post(2)
+        for prefix, flags in self._filters:
+            self._subscribe(prefix, flags)
+
+    def publish(self, now, name, data, ctype, con, ttl):
+        """Queue an event and return its message ID (see `conn.Conn.publish`)."""
+        if len(self._queue) >= _ROOM - _FREE:
+            raise QueueFull(-200, "%d messages wait to be sent" % len(self._queue))
+        kind = self._type if con is None else CON if con else NON
+        mid = self._next()
+        try:
+            message = messages.event(self._w, kind, mid, name, data, ctype, ttl)
+        except ValueError:
+            self._mid = (mid - 1) & 0xFFFF  # a gap would end the connection
+            raise Error(TOO_LARGE, "event of %d bytes" % len(data)) from None
+        self._send(message)
+        if kind == CON:
+            self._waiting[mid] = add(now, _ACK_MS)
+        else:
+            self._unsent.append(mid)
+        return mid
+
+    def subscribe(self, prefix, flags, now_too):
+        """Remember a filter; queue the request `now_too` when connected."""
+        if (prefix, flags) not in self._filters:
+            self._filters.append((prefix, flags))
+            if now_too:
+                self._subscribe(prefix, flags)
+
+    def unsubscribe(self, prefix):
+        """Forget a filter; the protocol has no message for it (cloud-protocol 4.4)."""
+        self._filters = [f for f in self._filters if f[0] != prefix]
+
+    def describe(self, flags, body, ctype, now_too):
+        """Remember a description; queue it `now_too` when connected. Raises `Error(TOO_LARGE)`."""
+        if len(body) > len(self._w.buf) - 16:
+            raise Error(TOO_LARGE, "description of %d bytes" % len(body))
+        if self._bodies.get(flags) != (body, ctype):
+            self._bodies[flags] = body, ctype
+            if now_too:
+                self._post(flags)
+
+    def respond(self, token, code, data):
+        """Queue the separate answer to a CALL or READ."""
+        self._send(messages.answer(self._w, self._type, code, self._next(), token, data))
+
+    def time(self, now):
+        """Queue a time request."""
+        self._token = self._time_token = (self._token + 1) & 0xFF
+        self._send(messages.time_request(self._w, self._next(), self._token))
+
+    def ping(self):
+        """Queue a ping."""
+        self._send(messages.empty(self._w, CON, self._next()))
+
+    def goodbye(self, reason, sleep_s):
+        """Queue a goodbye: reason of the cloud disconnection, sleep in s or 0 (4.11)."""
+        fields = (5, reason, sleep_s) if sleep_s else (1, reason)
+        self._send(messages.goodbye(self._w, self._type, self._next(), True, *fields))
+
+    def _next(self):
+        # every CON and NON takes an ID, an ACK never does
+        self._mid = (self._mid + 1) & 0xFFFF
+        return self._mid
+
+    def _send(self, message):
+        if len(self._queue) < _ROOM:
+            self._queue.append(message)
+        elif message[0] & 0x20 == 0:
+            # a CON or NON that is not sent gives its ID back, a gap would end the connection
+            self._mid = (self._mid - 1) & 0xFFFF
+
+    def _subscribe(self, prefix, flags):
+        self._send(messages.subscribe(self._w, self._type, self._next(), prefix, flags))
+
+    def _post(self, flags):
+        body, ctype = self._bodies[flags]
+        self._token = (self._token + 1) & 0xFF
+        mid = self._next()
+        self._send(messages.describe(self._w, CON, mid, self._token, flags, body, ctype))
+
+    # what the cloud says
+
+    def dispatch(self, now, m):
+        """Act on a received message: answer it, or turn it into an event."""
+        if m.token >= 0 and m.token == self._time_token:
+            epoch = messages.time_answer(m)
+            if epoch is not None:
+                self._time_token = None
+                self._events.append(("TIME", epoch, None))
+        if m.type >= ACK:
+            if self._waiting.pop(m.mid, None) is not None:
+                error = 0
+                if m.type == RST:
+                    error = COAP_RESET
+                elif m.code >= 0x80:
+                    error = COAP_5XX if m.code >= 0xA0 else COAP_4XX
+                self._events.append(("ACKED", m.mid, error))
+        elif m.code == 0 or m.code >= 0x40:
+            if m.type == CON:  # a ping, or an answer sent separately
+                self.acknowledge(m)
+        else:
+            handler = self._rows.get(m.code << 8 | m.path)
+            if handler:
+                handler(now, m)
+            elif m.type == CON:
+                self._refuse(m, NOT_FOUND)
+
+    def acknowledge(self, m, code=0):
+        """Queue the empty ACK of the CON in `m`, or with a code the answer with its token."""
+        token = self._token_of(m) if code else -1
+        self._send(messages.answer(self._w, ACK, code, m.mid, token))
+
+    def _token_of(self, m):
+        # -1, an int for one byte, or bytes
+        if m.tkl < 2:
+            return m.token
+        return bytes(memoryview(m.buf)[m.token_at : m.token_at + m.tkl])
+
+    def _refuse(self, m, code):
+        if m.tkl:
+            self.acknowledge(m, code)
+        else:
+            self._send(messages.empty(self._w, RST, m.mid))
+
+    def _event(self, now, m):
+        if m.type == CON:
+            self.acknowledge(m)
+        name = m.name()
+        if name:
+            data = bytes(memoryview(m.buf)[m.payload_at : m.payload_at + m.payload_n])
+            system = name.startswith("particle") or name.startswith("spark")
+            ctype = m.uint(CONTENT_FORMAT, 0)
+            self._events.append(("SYSTEM" if system else "EVENT", name, (data, ctype)))
+
+    def _call(self, now, m):
+        name = m.name()
+        arg = m.query()
+        try:
+            if len(arg) > _MAX_TEXT or not name:
+                raise ValueError
+            arg = arg.decode()
+        except ValueError:  # UnicodeError is one
+            self._send(messages.answer(self._w, ACK, BAD_REQUEST, m.mid))
+            return
+        if m.tkl == 0:
+            self._refuse(m, BAD_REQUEST)
+            return
+        self.acknowledge(m)
+        self._events.append(("CALL", self._token_of(m), (name, arg)))
+
+    def _read(self, now, m):
+        name = m.name()
+        if not name or m.tkl == 0:
+            self._refuse(m, BAD_REQUEST)
+            return
+        self.acknowledge(m)
+        self._events.append(("READ", self._token_of(m), name))
+
+    def _describe(self, now, m):
+        flags = m.query()
+        flags = flags[0] if flags else 3  # spark-server asks without a query
+        if flags == 3 and 1 in self._bodies and 2 in self._bodies:
+            body = self._bodies[2][0][:-1] + b"," + self._bodies[1][0][1:]
+            ctype = None
+        elif flags in self._bodies:
+            body, ctype = self._bodies[flags]
+        else:
+            self._refuse(m, NOT_FOUND)
+            return
+        self.acknowledge(m)
+        mid = self._next()
+        token = self._token_of(m)
+        try:
+            self._send(messages.describe_answer(self._w, CON, mid, token, body, ctype))
+        except ValueError:  # both parts together are too long
+            self._send(messages.answer(self._w, NON, 0xA0, mid, token))
+
+    def _signal(self, now, m):
+        if m.type == CON:
+            self.acknowledge(m, CHANGED)
+        self._events.append(("SIGNAL", m.query() == b"\x01", None))
