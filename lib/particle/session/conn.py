@@ -126,6 +126,8 @@ class Conn:
 
     def transmit(self, now):
         """Return how many bytes of `out` to write in one call, 0 = none; repeat until 0."""
+        if self._state < _SHAKE:
+            return 0
         channel = self._channel
         n = channel.transmit(now)
         if n == 0 and self._state > _SHAKE:
@@ -147,6 +149,8 @@ class Conn:
     def deadline(self):
         """Return the ticks at which `tick` has to be called, None if nothing is due."""
         first = self._due
+        if self._state < _SHAKE:
+            return first
         for t in (self._channel.deadline(), self._m.deadline(), self._ping_at()):
             if t is not None and (first is None or diff(t, first) < 0):
                 first = t
