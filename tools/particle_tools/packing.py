@@ -25,8 +25,8 @@ from particle_tools.errors import UserError
 LIB = ROOT / "lib"
 
 _CORE = (
-    "__init__ client settings errors wire/coap wire/messages crypto/aes crypto/der session/conn"
-    " session/messaging net/sockets net/dns store/container store/keys"
+    "__init__ client operation settings errors wire/coap wire/messages crypto/aes crypto/der"
+    " session/conn session/messaging net/sockets net/dns store/container store/keys"
 )
 _UDP = "wire/dtls_record wire/dtls_handshake crypto/p256 crypto/prf session/dtls session/resume"
 _TCP = "crypto/rsa session/aes_tcp"

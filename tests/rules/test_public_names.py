@@ -1,0 +1,104 @@
+"""The public names of the library: all there, none by accident, none hidden by a module."""
+
+import ast
+import inspect
+import types
+
+import pytest
+
+from rules.public_names import ALL, EVENTS, KINDS, SIGNATURES
+from rules.source_tree import LIB, tree
+
+particle = pytest.importorskip("particle")
+
+# Names that do not exist yet, by the issue that brings them. A name that is
+# written must leave this table, and nothing may be missing from it.
+PENDING = {
+    3: "flush events can_publish set_disconnect_options sync_time sync_time_pending"
+    " time_synced_last publish_vitals get_name get_ip get_random usage keep_alive diagnose"
+    " interface max_event_data_size max_variable_value_size max_function_argument_size"
+    " version_number time vitals PRIVATE PUBLIC WITH_ACK NO_ACK TEXT BINARY JPEG PNG",
+    6: "clear_session retained",
+    9: "wifi led",
+    10: "setup",
+    11: "system " + " ".join(EVENTS),
+    # No open issue brings these yet.
+    None: "cellular ethernet ble ledger use_ledgers Ledger Event STRUCTURED",
+}
+PENDING_NAMES = {name for names in PENDING.values() for name in names.split()}
+
+
+def exists(name):
+    """Tell whether the package offers a name, directly or through __getattr__."""
+    return hasattr(particle, name)
+
+
+def test_the_list_was_read():
+    assert len(KINDS["verbs"]) == 31
+    assert len(KINDS["objects"]) == 12
+    assert SIGNATURES["connect"] == "(timeout=None, *, background=True)"
+    assert SIGNATURES["events"] == "(prefix='')"
+    assert SIGNATURES["run_forever"] == "()"
+    assert SIGNATURES["ledger"] == "(name)"
+
+
+def test_no_module_carries_a_public_name():
+    below = {path.stem for path in LIB.iterdir() if path.suffix == ".py" or path.is_dir()}
+    assert not below & ALL
+
+
+def test_pending_names_are_public_and_listed_once():
+    listed = [name for names in PENDING.values() for name in names.split()]
+    assert len(listed) == len(set(listed))
+    assert set(listed) <= ALL
+
+
+@pytest.mark.parametrize("name", sorted(ALL))
+def test_name_exists_or_is_pending(name):
+    if name in PENDING_NAMES:
+        assert not exists(name), f"{name} exists now: take it out of PENDING"
+    else:
+        assert exists(name), f"{name} is neither written nor pending"
+
+
+def test_nothing_else_is_public():
+    extra = {
+        name
+        for name, value in vars(particle).items()
+        if not name.startswith("_") and not isinstance(value, types.ModuleType)
+    }
+    assert not extra - ALL
+
+
+def test_verbs_are_real_functions():
+    """A name served by __getattr__ is not offered by tab completion (seen on the unix port)."""
+    written = {node.name for node in tree(LIB / "__init__.py").body if isinstance(node, _DEF)}
+    assert set(KINDS["verbs"]) - PENDING_NAMES <= written
+
+
+_DEF = (ast.FunctionDef, ast.AsyncFunctionDef)
+
+
+@pytest.mark.parametrize("name", sorted(set(KINDS["verbs"]) - PENDING_NAMES))
+def test_signature_is_the_documented_one(name):
+    function = getattr(particle, name)
+    method = getattr(particle.Cloud, name)
+    if name == "config":
+        for one in (inspect.signature(function), inspect.signature(method.__get__(object()))):
+            one.bind("key")
+            one.bind(product_id=1, product_version=2)
+        return
+    wanted = SIGNATURES.get(name, "()")
+    assert str(inspect.signature(function)) == wanted
+    assert str(inspect.signature(method.__get__(object()))) == wanted
+
+
+@pytest.mark.parametrize("name", sorted(set(EVENTS) - PENDING_NAMES))
+def test_event_constants(name):
+    assert getattr(particle, name) == EVENTS[name]
+
+
+@pytest.mark.parametrize("name", sorted(set(KINDS["errors"]) - PENDING_NAMES))
+def test_errors_are_oserrors(name):
+    assert issubclass(getattr(particle, name), particle.Error)
+    assert issubclass(particle.Error, OSError)

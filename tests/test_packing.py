@@ -1,0 +1,46 @@
+"""Packing: what mip installs is complete, small-named and the same on every machine."""
+
+import json
+import subprocess
+
+from particle_tools import interpreter, packing
+
+
+def test_same_input_same_bytes(tmp_path):
+    packing.build_packages(tmp_path / "a")
+    packing.build_packages(tmp_path / "b")
+    assert packing.digest(tmp_path / "a") == packing.digest(tmp_path / "b")
+
+
+def test_every_package_names_files_that_exist(tmp_path):
+    built = packing.build_packages(tmp_path)
+    assert set(built) == set(packing.complete())
+    for path in tmp_path.rglob("package.json"):
+        package = json.loads(path.read_text())
+        assert package["urls"], path
+        for target, url in package["urls"]:
+            assert target.startswith("particle/")
+            assert target.endswith(".mpy")
+            assert (path.parent / url).is_file()
+
+
+def test_packed_library_imports_without_sources(tmp_path):
+    packing.build_packages(tmp_path)
+    for name in packing.complete():
+        done = subprocess.run(
+            [*interpreter.find(), "-c", "import particle; print(particle.version)"],
+            cwd=tmp_path / name,
+            env={"MICROPYPATH": f"{tmp_path / name}:.frozen"},
+            capture_output=True,
+            text=True,
+            timeout=20,
+            check=False,
+        )
+        assert done.stdout.strip(), done
+
+
+def test_only_the_bare_file_name_is_stored():
+    data = packing.compile_module(packing.source("wire/coap"))
+    assert b"coap.py" in data
+    assert b"wire/coap" not in data
+    assert str(packing.ROOT).encode() not in data
