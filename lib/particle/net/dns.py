@@ -181,7 +181,7 @@ class Resolver:
             self._sock.connect(server, port)
             self._sock.write(self._query, len(self._query))
         except OSError:
-            pass  # counts as a try without an answer
+            self.close()  # this server cannot be asked: on to the next try
 
     def deadline(self):
         """Return the ticks at which `step` has to be called, None for at once."""

@@ -1,0 +1,75 @@
+"""The configuration record (DESIGN 5, store)."""
+
+import json
+
+from particle import settings
+from particle.errors import ConfigError
+from support import raises
+
+
+class Board:
+    PLATFORM_ID = 3
+    TRANSPORT = "tcp"
+
+
+class Files:
+    def __init__(self, data=None):
+        self.data = data
+
+    def read(self, name):
+        assert name == "config.json"
+        return self.data
+
+    def write(self, name, data):
+        self.data = data
+
+
+def load(record):
+    return settings.load(Files(json.dumps(record).encode()), Board)
+
+
+def test_defaults_and_stored_values():
+    v = settings.load(Files(), Board)
+    assert v["platform_id"] == 3 and v["transport"] == "tcp" and v["server"] is None
+    v = load({"v": 1, "server": "10.0.0.1", "port": 5683, "device_id": "E0" * 12})
+    assert v["server"] == "10.0.0.1" and v["port"] == 5683 and v["device_id"] == "e0" * 12
+
+
+def test_round_trip_keeps_what_it_does_not_know():
+    files = Files(b'{"v": 1, "later": [1, 2], "server": "a.b"}')
+    v = settings.load(files, Board)
+    settings.save(files, v)
+    assert json.loads(files.data)["later"] == [1, 2]
+    assert settings.load(files, Board) == v
+
+
+def test_damaged_and_newer_files_are_kept():
+    for data in (b"", b"{", b"[1]", b"null", b"{}", b"\xff\xfe", b'{"v": 2}', b'{"v": null}'):
+        files = Files(data)
+        e = raises(ConfigError, settings.load, files, Board)
+        assert "config.json" in str(e) and e.stage == "store"
+        assert files.data == data
+
+
+def test_wrong_values():
+    for key, value in (
+        ("port", 0),
+        ("port", 65536),
+        ("port", "5683"),
+        ("port", True),
+        ("server", ""),
+        ("server", "x" * 64),
+        ("transport", "tls"),
+        ("device_id", "12"),
+        ("device_id", "g" * 24),
+        ("limits", "1000"),
+        ("auto_connect", 1),
+        ("colour", "red"),
+    ):
+        e = raises(ConfigError, settings.check, key, value)
+        assert key in str(e)
+
+
+def test_wrong_value_in_the_file_is_named():
+    e = raises(ConfigError, load, {"v": 1, "port": 99999})
+    assert "port" in str(e)
