@@ -6,6 +6,7 @@ from support import raises, rng, vectors
 
 COAP = vectors("coap-messages.json")["coap"]
 TYPES = ("CON", "NON", "ACK", "RST")
+MAX_AGE = 14
 
 
 def reference(data):
@@ -272,8 +273,8 @@ def test_uint_takes_up_to_four_bytes_with_leading_zeros():
     ):
         data = bytes.fromhex("40020001" + text)
         assert m.parse(data, 0, len(data))
-        assert m.uint(coap.MAX_AGE, 7) == value, text
-    assert m.uint(coap.MAX_AGE) == 0
+        assert m.uint(MAX_AGE, 7) == value, text
+    assert m.uint(MAX_AGE) == 0
 
 
 def test_names():
@@ -310,10 +311,10 @@ def test_writer_uses_the_shortest_uint():
         (0xFFFFFFFF, "d401ffffffff"),
     ):
         w.begin(coap.CON, coap.GET, 1)
-        w.uint(coap.MAX_AGE, value)
+        w.uint(MAX_AGE, value)
         assert w.done() == bytes.fromhex("40010001" + text), value
     for value in (-1, 1 << 32):
-        raises(ValueError, w.uint, coap.MAX_AGE, value)
+        raises(ValueError, w.uint, MAX_AGE, value)
 
 
 def test_writer_extends_numbers_and_lengths():
@@ -343,10 +344,10 @@ def test_writer_refuses_descending_options():
     w.begin(coap.CON, coap.GET, 1)
     w.option(coap.URI_PATH, b"a")
     w.option(coap.URI_PATH, b"b")
-    raises(ValueError, w.option, coap.ETAG, b"")
-    raises(ValueError, w.uint, coap.ETAG, 1)
+    raises(ValueError, w.option, 4, b"")
+    raises(ValueError, w.uint, 4, 1)
     w.begin(coap.CON, coap.GET, 1)
-    w.option(coap.ETAG, b"")
+    w.option(4, b"")
 
 
 def test_writer_never_leaves_its_buffer():
@@ -354,7 +355,7 @@ def test_writer_never_leaves_its_buffer():
         w.begin(coap.CON, coap.POST, 7, 9)
         w.option(coap.URI_PATH, b"E")
         w.option(coap.URI_PATH, b"n" * 300)
-        w.uint(coap.MAX_AGE, 70000)
+        w.uint(MAX_AGE, 70000)
         w.payload(b"data")
         return w.done()
 

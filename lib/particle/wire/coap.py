@@ -12,24 +12,14 @@ RST = const(3)
 GET = const(0x01)
 POST = const(0x02)
 PUT = const(0x03)
-CREATED = const(0x41)
 CHANGED = const(0x44)
-CONTENT = const(0x45)
-CONTINUE = const(0x5F)
 BAD_REQUEST = const(0x80)
 NOT_FOUND = const(0x84)
-INTERNAL_ERROR = const(0xA0)
 
-# Option numbers
-ETAG = const(4)
+# Option numbers that more than one file needs; the others are private to their user
 URI_PATH = const(11)
 CONTENT_FORMAT = const(12)
-MAX_AGE = const(14)
 URI_QUERY = const(15)
-BLOCK2 = const(23)
-BLOCK1 = const(27)
-NO_RESPONSE = const(258)
-REQUEST_TAG = const(292)
 
 _OPTIONS_MAX = const(24)
 _PATH_1 = const(0xB1)  # a message's first option is Uri-Path, one byte long

@@ -8,23 +8,13 @@ RST: Final = 3
 GET: Final = 0x01
 POST: Final = 0x02
 PUT: Final = 0x03
-CREATED: Final = 0x41
 CHANGED: Final = 0x44
-CONTENT: Final = 0x45
-CONTINUE: Final = 0x5F
 BAD_REQUEST: Final = 0x80
 NOT_FOUND: Final = 0x84
-INTERNAL_ERROR: Final = 0xA0
 
-ETAG: Final = 4
 URI_PATH: Final = 11
 CONTENT_FORMAT: Final = 12
-MAX_AGE: Final = 14
 URI_QUERY: Final = 15
-BLOCK2: Final = 23
-BLOCK1: Final = 27
-NO_RESPONSE: Final = 258
-REQUEST_TAG: Final = 292
 
 _Buffer = bytes | bytearray | memoryview
 
