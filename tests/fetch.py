@@ -1,0 +1,30 @@
+"""Fetches the optional tools of the tests into the cache: `python tests/fetch.py`.
+
+Exit status 1 if one could not be had; each failure is one line.
+"""
+
+import sys
+import time
+
+from silicon import debian32
+
+FETCHERS = {"32-bit MicroPython (Debian i386)": debian32.fetch}
+
+
+def main() -> int:
+    """Fetch everything that is not there yet."""
+    failed = 0
+    for name, fetch in FETCHERS.items():
+        begin = time.monotonic()
+        try:
+            fetch()
+        except RuntimeError as error:
+            failed = 1
+            print(f"{name}: {error}", file=sys.stderr)
+        else:
+            print(f"{name}: there ({time.monotonic() - begin:.0f} s)")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())
