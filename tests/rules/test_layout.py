@@ -34,7 +34,7 @@ def test_no_package_file_below_the_first():
 
 
 @pytest.mark.parametrize("component", sorted(packing.COMPONENTS))
-def test_core_is_small_in_files(component):
+def test_component_is_small_in_files(component):
     modules = packing.present(component)
     folders = {module.rpartition("/")[0] for module in modules}
     assert len(modules) <= 20

@@ -1,13 +1,12 @@
 """The public names of the library: all there, none by accident, none hidden by a module."""
 
-import ast
 import inspect
 import types
 
 import pytest
 
 from rules.public_names import ALL, EVENTS, KINDS, SIGNATURES
-from rules.source_tree import LIB, tree
+from rules.source_tree import LIB
 
 particle = pytest.importorskip("particle")
 
@@ -70,32 +69,27 @@ def test_nothing_else_is_public():
     assert not extra - ALL
 
 
-def test_verbs_are_real_functions():
-    """A name served by __getattr__ is not offered by tab completion (seen on the unix port)."""
-    written = {node.name for node in tree(LIB / "__init__.py").body if isinstance(node, _DEF)}
-    assert set(KINDS["verbs"]) - PENDING_NAMES <= written
-
-
-_DEF = (ast.FunctionDef, ast.AsyncFunctionDef)
-
-
 @pytest.mark.parametrize("name", sorted(set(KINDS["verbs"]) - PENDING_NAMES))
-def test_signature_is_the_documented_one(name):
-    function = getattr(particle, name)
-    method = getattr(particle.Cloud, name)
-    if name == "config":
-        for one in (inspect.signature(function), inspect.signature(method.__get__(object()))):
-            one.bind("key")
-            one.bind(product_id=1, product_version=2)
-        return
-    wanted = SIGNATURES.get(name, "()")
-    assert str(inspect.signature(function)) == wanted
-    assert str(inspect.signature(method.__get__(object()))) == wanted
+def test_verb_is_a_real_function_with_the_documented_signature(name):
+    """A name served by __getattr__ is not offered by tab completion (seen on the unix port)."""
+    function = vars(particle)[name]
+    method = getattr(particle.Cloud, name).__get__(object())
+    assert isinstance(function, types.FunctionType)
+    signatures = [inspect.signature(method)]
+    # The module's functions may hand on whatever they are given; then the method checks it.
+    if str(inspect.signature(function)) != "(*args, **kwargs)":
+        signatures.append(inspect.signature(function))
+    for signature in signatures:
+        if name == "config":
+            signature.bind("key")
+            signature.bind(product_id=1, product_version=2)
+        else:
+            assert str(signature) == SIGNATURES.get(name, "()")
 
 
-@pytest.mark.parametrize("name", sorted(set(EVENTS) - PENDING_NAMES))
-def test_event_constants(name):
-    assert getattr(particle, name) == EVENTS[name]
+def test_event_constants():
+    for name in set(EVENTS) - PENDING_NAMES:
+        assert getattr(particle, name) == EVENTS[name]
 
 
 @pytest.mark.parametrize("name", sorted(set(KINDS["errors"]) - PENDING_NAMES))

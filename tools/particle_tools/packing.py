@@ -35,6 +35,8 @@ _TCP = "crypto/rsa session/aes_tcp"
 COMPONENTS = {
     "core-udp": f"{_CORE} {_UDP}".split(),
     "core-tcp": f"{_CORE} {_TCP}".split(),
+    # What a person at the REPL wants: background service, what to do about an error.
+    "repl": ["runtime/background", "runtime/remedy"],
 }
 
 
