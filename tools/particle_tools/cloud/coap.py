@@ -1,0 +1,129 @@
+"""CoAP messages of the device protocol: aiocoap does the coding, this file the restrictions.
+
+Source: cloud-protocol 3.1; RFC 7252.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import aiocoap
+from aiocoap import error as coap_error
+from aiocoap.numbers.optionnumbers import OptionNumber
+from aiocoap.options import Options
+from aiocoap.optiontypes import OpaqueOption
+
+CON, NON, ACK, RST = range(4)
+EMPTY, GET, POST, PUT = range(4)
+CREATED, CHANGED, CONTENT, CONTINUE = 0x41, 0x44, 0x45, 0x5F
+BAD_REQUEST, NOT_FOUND, REQUEST_INCOMPLETE, INTERNAL_ERROR = 0x80, 0x84, 0x88, 0xA0
+
+_HEADER = 4
+_MAX_TOKEN = 8
+_MARKER = b"\xff"
+
+
+class NotCoap(ValueError):
+    """The bytes are not a CoAP message."""
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message. `options` holds (number, value) in wire order; `token` has 0 to 8 bytes."""
+
+    type: int
+    code: int
+    mid: int
+    token: bytes = b""
+    path: tuple[str, ...] = ()
+    payload: bytes = b""
+    options: tuple[tuple[int, bytes], ...] = ()
+    fault: str | None = None  # why a well-formed message cannot be understood; answer 4.00
+
+    @property
+    def is_request(self) -> bool:
+        """Tell whether the code is in class 0 and not empty."""
+        return 0 < self.code < 0x20
+
+    @property
+    def name(self) -> str:
+        """The Uri-Path after its first segment: one option with slashes, or several."""
+        return "/".join(self.path[1:])
+
+    @property
+    def query(self) -> bytes:
+        """The first Uri-Query; empty if there is none."""
+        return self.option(OptionNumber.URI_QUERY) or b""
+
+    @property
+    def content_format(self) -> int:
+        """The Content-Format; 0 (text) if there is none."""
+        return int.from_bytes(self.option(OptionNumber.CONTENT_FORMAT) or b"", "big")
+
+    @property
+    def max_age(self) -> int | None:
+        """The Max-Age in seconds; None if there is none."""
+        value = self.option(OptionNumber.MAX_AGE)
+        return None if value is None else int.from_bytes(value, "big")
+
+    def option(self, number: int) -> bytes | None:
+        """Return the first value of an option, or None."""
+        return next((value for n, value in self.options if n == number), None)
+
+
+def decode(data: bytes) -> Message:
+    """Parse one message. Raises NotCoap."""
+    if len(data) < _HEADER or data[0] >> 6 != 1:
+        raise NotCoap("no CoAP header")
+    type_, token_n, code = data[0] >> 4 & 3, data[0] & 15, data[1]
+    mid = data[2] << 8 | data[3]
+    if token_n > _MAX_TOKEN or len(data) < _HEADER + token_n:
+        raise NotCoap("bad token length")
+    if code == EMPTY and len(data) > _HEADER:
+        raise NotCoap("an empty message with content")
+    token = data[_HEADER : _HEADER + token_n]
+    body = data[_HEADER + token_n :]
+    options = Options()
+    try:
+        payload = options.decode(body)
+        if not payload and body.endswith(_MARKER) and Options().decode(body + b"\0"):
+            raise NotCoap("a payload marker without payload")
+    except UnicodeDecodeError:
+        # The frame of the message is sound; who sent it deserves an answer, not a hang-up.
+        return Message(type_, code, mid, token, fault="an option that is not UTF-8")
+    except (coap_error.Error, ValueError, IndexError) as error:
+        raise NotCoap(f"bad options: {error}") from error
+    raw = tuple((int(option.number), option.encode()) for option in options.option_list())
+    return Message(type_, code, mid, token, _path(raw), payload=payload, options=raw)
+
+
+def _path(raw: tuple[tuple[int, bytes], ...]) -> tuple[str, ...]:
+    return tuple(value.decode() for number, value in raw if number == OptionNumber.URI_PATH)
+
+
+def encode(
+    type_: int,
+    code: int,
+    mid: int,
+    token: bytes = b"",
+    *,
+    path: Sequence[str] = (),
+    query: Sequence[bytes] = (),
+    payload: bytes = b"",
+    content_format: int = 0,
+    extra: Sequence[tuple[int, bytes]] = (),
+) -> bytes:
+    """Build one message; content format 0 (text) is left out. `extra` adds raw options."""
+    message = aiocoap.Message(code=aiocoap.Code(code), payload=payload)
+    message.mtype, message.mid, message.token = aiocoap.Type(type_), mid, token
+    for segment in path:
+        message.opt.add_option(OpaqueOption(OptionNumber.URI_PATH, segment.encode()))
+    for value in query:
+        message.opt.add_option(OpaqueOption(OptionNumber.URI_QUERY, value))
+    if content_format:
+        message.opt.content_format = content_format
+    for number, value in extra:
+        message.opt.add_option(OpaqueOption(OptionNumber(number), value))
+    message.direction = aiocoap.message.Direction.OUTGOING
+    return message.encode()

@@ -1,0 +1,192 @@
+"""What the requests of a device mean: a table keyed (code, first path character).
+
+Source: cloud-protocol 3.1 (dispatch table), 4.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from particle_tools.cloud import coap
+from particle_tools.cloud.coap import Message
+from particle_tools.cloud.events import TTL, Event, Subscription
+
+if TYPE_CHECKING:
+    from particle_tools.cloud.session import Session
+
+_SYSTEM, _APPLICATION, _METRICS = 1, 2, 4  # Describe flags (4.2)
+_PROTOBUF = 42
+_ID_CHARACTERS = 24
+_RANDOM_CHARACTERS = 40
+_SUBSCRIPTIONS = 100
+_CLAIM_CODE = "spark/device/claim/code"
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The ACK of a CON; nothing is sent for a NON."""
+
+    code: int = coap.EMPTY
+    payload: bytes = b""
+
+
+_OK = Answer()
+_BAD = Answer(coap.BAD_REQUEST)
+
+Handler = Callable[["Session", Message], Awaitable[Answer]]
+HANDLERS: dict[tuple[int, str], Handler] = {}
+
+
+def handles(*keys: tuple[int, str]) -> Callable[[Handler], Handler]:
+    """Register the handler of (code, first path character)."""
+
+    def register(handler: Handler) -> Handler:
+        for key in keys:
+            HANDLERS[key] = handler
+        return handler
+
+    return register
+
+
+async def handle(session: Session, message: Message) -> Answer:
+    """Do what a request asks and return the acknowledgement. A handler never waits for the
+    device: the next message is read only after it."""
+    if message.fault or not message.path or len(message.path[0]) != 1:
+        return _BAD
+    handler = HANDLERS.get((message.code, message.path[0]))
+    if handler is None:
+        return Answer(coap.NOT_FOUND)
+    return await handler(session, message)
+
+
+@handles((coap.POST, "h"))
+async def _hello_again(session: Session, message: Message) -> Answer:
+    # A device that repeats its Hello waits for ours.
+    session.greet()
+    return _OK
+
+
+@handles((coap.GET, "t"))
+async def _time(session: Session, message: Message) -> Answer:
+    now = int(session.services.clock.time())
+    return Answer(coap.CONTENT, (now & 0xFFFFFFFF).to_bytes(4, "big"))
+
+
+@handles((coap.GET, "e"))
+async def _subscribe(session: Session, message: Message) -> Answer:
+    prefix, only = message.name, None
+    if message.payload:
+        only = message.payload.decode(errors="replace").lower()
+        if len(only) != _ID_CHARACTERS:
+            return _BAD
+    if not prefix and only is None and message.query != b"u":
+        return _BAD
+    if len(prefix.encode()) > session.services.settings.limits.name:
+        return _BAD
+    subscription = Subscription(prefix, only)
+    if subscription not in session.subscriptions:
+        if len(session.subscriptions) >= _SUBSCRIPTIONS:
+            return _BAD
+        session.subscriptions.append(subscription)
+    return _OK
+
+
+@handles((coap.POST, "E"), (coap.POST, "e"))
+async def _event(session: Session, message: Message) -> Answer:
+    services = session.services
+    limits = services.settings.limits
+    name = message.name
+    if not name or len(name.encode()) > limits.name or len(message.payload) > limits.data:
+        return _BAD
+    services.usage.of(session.device_id).events_up += 1
+    if name == _CLAIM_CODE:
+        return await _claim(session, message.payload.decode(errors="replace"))
+    if name in _ASKED:
+        session.send_event(name, _ASKED[name](session).encode())
+        return _OK
+    services.bus.publish(
+        Event(
+            name,
+            message.payload,
+            session.device_id,
+            session.owner,
+            services.clock.time(),
+            TTL if message.max_age is None else message.max_age,
+            message.content_format,
+        )
+    )
+    return _OK
+
+
+def _name_of(session: Session) -> str:
+    device = session.services.devices.get(session.device_id)
+    return (device.name if device else None) or ""
+
+
+def _ip_of(session: Session) -> str:
+    return session.channel.address.rpartition(":")[0]
+
+
+def _random(session: Session) -> str:
+    return secrets.token_hex(_RANDOM_CHARACTERS // 2)
+
+
+# An application asks by publishing the name; the answer goes to that device only (4.14).
+_ASKED = {
+    f"{prefix}/device/{what}": answer
+    for prefix in ("particle", "spark")
+    for what, answer in (("name", _name_of), ("ip", _ip_of), ("random", _random))
+}
+
+
+async def _claim(session: Session, code: str) -> Answer:
+    services = session.services
+    if not await services.devices.use_claim_code(session.device_id, code):
+        return _BAD
+    device = services.devices.get(session.device_id)
+    session.owned_by(device.owner if device else None)
+    session.send_event("spark/device/claim/code", b"claimed")
+    return _OK
+
+
+@handles((coap.POST, "d"))
+async def _describe(session: Session, message: Message) -> Answer:
+    # Old firmware sends no token; then an empty ACK is all it can match.
+    if not await store_describe(session, message):
+        return _BAD
+    return Answer(coap.CHANGED) if message.token else _OK
+
+
+@handles((coap.POST, "x"))
+async def _goodbye(session: Session, message: Message) -> Answer:
+    session.leaving = "the device said goodbye"
+    return _OK
+
+
+async def store_describe(session: Session, message: Message) -> bool:
+    """Store what a Describe says, posted or asked for; return False if it cannot be read."""
+    devices = session.services.devices
+    flags = message.query[0] if message.query else _SYSTEM | _APPLICATION
+    if flags == _METRICS:
+        return True  # vitals are acknowledged and not kept
+    if message.content_format == _PROTOBUF:
+        await devices.describe_system(session.device_id, message.payload, _PROTOBUF)
+        return True
+    try:
+        body = json.loads(message.payload)
+        functions, variables = body.get("f"), body.get("v")
+        if functions is not None or variables is not None:
+            await devices.describe(
+                session.device_id,
+                [str(name) for name in functions or []],
+                {str(name): int(kind) for name, kind in (variables or {}).items()},
+            )
+    except (ValueError, AttributeError, TypeError):
+        return False
+    if "m" in body:
+        await devices.describe_system(session.device_id, message.payload, 0)
+    return True

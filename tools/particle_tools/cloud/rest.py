@@ -1,0 +1,201 @@
+"""HTTP: finds the route groups, checks tokens, reads bodies, turns results and errors to JSON."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import importlib
+import json
+import logging
+import pkgutil
+import sqlite3
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from aiohttp import web
+
+from particle_tools.cloud import catalogue, routes
+from particle_tools.cloud.accounts import User
+from particle_tools.cloud.catalogue import ApiError
+from particle_tools.cloud.devices import Device
+from particle_tools.cloud.services import Services
+from particle_tools.cloud.settings import Limits
+
+_LOG = logging.getLogger("particle.cloud")
+_CORS = {
+    "Access-Control-Allow-Origin": "*",
+    "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS",
+    "Access-Control-Allow-Headers": (
+        "Authorization, Content-Type, X-Particle-Tool, X-Particle-Project"
+    ),
+    "Access-Control-Max-Age": "86400",
+}
+
+OPEN, BASIC, BEARER = "open", "basic", "bearer"
+
+
+@dataclass
+class Ask:
+    """One request: what a route handler gets."""
+
+    services: Services
+    http: web.Request
+    body: dict[str, Any]
+    user: User | None = None
+    token: str | None = None
+
+    @property
+    def who(self) -> User:
+        """The authenticated user of a route that asks for one."""
+        assert self.user is not None
+        return self.user
+
+    @property
+    def limits(self) -> Limits:
+        """The limits in force."""
+        return self.services.settings.limits
+
+    def part(self, name: str) -> str:
+        """Return a part of the path."""
+        return self.http.match_info[name]
+
+    def text(self, *names: str, default: str | None = None) -> str | None:
+        """Return a field of the body as text, under the first of several names present."""
+        for name in names:
+            value = self.body.get(name)
+            if value is not None:
+                return value if isinstance(value, str) else json.dumps(value)
+        return default
+
+    def device(self, part: str = "device") -> Device:
+        """Return the user's device named in the path. Raises ApiError 403."""
+        device = self.services.devices.find(self.who, self.part(part))
+        if device is None:
+            raise catalogue.unknown_device()
+        return device
+
+
+class Route(NamedTuple):
+    """One row of a group: `path` in aiohttp's form; the handler returns JSON or a response."""
+
+    method: str
+    path: str
+    handler: Callable[[Ask], Awaitable[Any]]
+    auth: str = BEARER
+
+
+def make_app(services: Services) -> web.Application:
+    """Build the application from every module in routes/."""
+    app = web.Application(middlewares=[_guard], client_max_size=services.settings.limits.body)
+    app.on_response_prepare.append(_add_cors)
+    found: list[Route] = []
+    for module in pkgutil.iter_modules(routes.__path__):
+        found += importlib.import_module(f"{routes.__name__}.{module.name}").ROUTES
+    for route in sorted(found, key=_specificity):
+        app.router.add_route(route.method, route.path, _handler(services, route))
+    return app
+
+
+def _specificity(route: Route) -> list[tuple[int, str]]:
+    # Fixed words are tried before parameters, whatever file they come from.
+    return [
+        (2 if ":" in word else 1 if word.startswith("{") else 0, word)
+        for word in route.path.split("/")
+    ]
+
+
+def _handler(services: Services, route: Route) -> Callable[[web.Request], Awaitable[Any]]:
+    async def handle(request: web.Request) -> web.StreamResponse:
+        ask = Ask(services, request, await _body(request))
+        await _authenticate(ask, route.auth)
+        result = await route.handler(ask)
+        return result if isinstance(result, web.StreamResponse) else _json(200, result)
+
+    return handle
+
+
+def _json(status: int, body: Any) -> web.Response:
+    return web.json_response(body, status=status)
+
+
+async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
+    response.headers.update(_CORS)
+
+
+@web.middleware
+async def _guard(request: web.Request, handler: Callable) -> web.StreamResponse:
+    """Make every answer JSON: a client parses the body of an error without looking."""
+    if request.method == "OPTIONS":
+        return web.Response(status=204)
+    try:
+        return await handler(request)
+    except ApiError as error:
+        return _json(error.status, error.body)
+    except web.HTTPRequestEntityTooLarge:
+        error = ApiError(413, {"ok": False, "error": "The request is too large"})
+    except web.HTTPNotFound:
+        error = catalogue.not_served(request.path)
+    except web.HTTPException as http:
+        error = ApiError(http.status, {"ok": False, "error": http.reason})
+    except sqlite3.OperationalError as fault:
+        _LOG.error("%s %s: %s", request.method, request.path, fault)
+        error = catalogue.unavailable("The database cannot be used now")
+    except ConnectionError:
+        raise
+    except Exception:
+        _LOG.exception("%s %s failed", request.method, request.path)
+        error = ApiError(500, {"ok": False, "error": "Internal error"})
+    return _json(error.status, error.body)
+
+
+async def _body(request: web.Request) -> dict[str, Any]:
+    """Read a JSON or form body; a multipart body is left to its handler."""
+    if not request.can_read_body or request.content_type.startswith("multipart/"):
+        return {}
+    raw = await request.read()
+    if not raw.strip():
+        return {}
+    if request.content_type == "application/json":
+        try:
+            body = json.loads(raw)
+        except ValueError as error:
+            raise catalogue.bad_request("The body is not valid JSON") from error
+        if not isinstance(body, dict):
+            raise catalogue.bad_request("The body is not a JSON object")
+        return body
+    try:
+        return dict(await request.post())
+    except (ValueError, LookupError) as error:
+        raise catalogue.bad_request("The body is not a valid form") from error
+
+
+async def _authenticate(ask: Ask, auth: str) -> None:
+    if auth == OPEN:
+        return
+    kind, _, credentials = ask.http.headers.get("Authorization", "").partition(" ")
+    if auth == BASIC and kind.lower() == "basic":
+        name, password = decode_basic(credentials)
+        ask.user = await ask.services.accounts.login(name, password)
+        if ask.user is None:
+            raise catalogue.bad_credentials()
+        return
+    token = credentials.strip() if kind.lower() == "bearer" else None
+    in_body = ask.body.pop("access_token", None)
+    token = token or ask.http.query.get("access_token") or in_body
+    if not token:
+        raise catalogue.no_token()
+    known = ask.services.accounts.check(str(token))
+    if known is None:
+        raise catalogue.invalid_token()
+    ask.user, ask.token = known.user, str(token)
+
+
+def decode_basic(credentials: str) -> tuple[str, str]:
+    """Split the credentials of HTTP Basic; two empty texts if they are not such."""
+    try:
+        text = base64.b64decode(credentials.strip(), validate=True).decode()
+    except (binascii.Error, ValueError):
+        return "", ""
+    name, _, password = text.partition(":")
+    return name, password

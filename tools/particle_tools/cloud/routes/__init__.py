@@ -1,0 +1,1 @@
+"""REST groups, one file each; a file lists its ROUTES and is found by being here."""

@@ -1,0 +1,130 @@
+"""Publishing and server-sent event streams (rest-api 7)."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections import deque
+from typing import Any
+
+from aiohttp import web
+
+from particle_tools.cloud import catalogue
+from particle_tools.cloud.events import FROM_API, TTL, Event
+from particle_tools.cloud.rest import Ask, Route
+
+_HEADERS = {
+    "Content-Type": "text/event-stream",
+    "Cache-Control": "no-cache",
+    "Connection": "keep-alive",
+    "X-Accel-Buffering": "no",
+}
+_MAX_TTL = 16_777_215
+_LINE_ENDS = str.maketrans("", "", "\r\n")
+
+
+class Stream:
+    """One reader. What it does not read is kept up to a limit; beyond that it is cut off.
+
+    Being cut off is honest (the reader connects again and knows it missed something), dropping
+    single events is not.
+    """
+
+    def __init__(self, limit: int, prefix: str, device_id: str | None) -> None:
+        self._limit = limit
+        self._prefix = prefix
+        self._device_id = device_id
+        self._waiting: deque[bytes] = deque()
+        self._news = asyncio.Event()
+        self.transport: asyncio.Transport | None = None
+
+    def offer(self, event: Event) -> None:
+        """Queue an event if it is selected."""
+        if not event.name.startswith(self._prefix):
+            return
+        if self._device_id not in (None, event.core_id):
+            return
+        if len(self._waiting) >= self._limit:
+            if self.transport is not None:
+                self.transport.abort()
+            return
+        name = event.name.translate(_LINE_ENDS)
+        self._waiting.append(f"event: {name}\ndata: {json.dumps(event.to_json())}\n\n".encode())
+        self._news.set()
+
+    async def next(self) -> bytes:
+        """Wait for events and return all that are queued."""
+        await self._news.wait()
+        self._news.clear()
+        data = b"".join(self._waiting)
+        self._waiting.clear()
+        return data
+
+
+async def _serve(ask: Ask, prefix: str, device_id: str | None = None) -> web.StreamResponse:
+    services, request = ask.services, ask.http
+    stream = Stream(ask.limits.stream_events, prefix, device_id)
+    stream.transport = request.transport
+    response = web.StreamResponse(headers=_HEADERS)
+    owner = ask.who.id
+    services.bus.listen(owner, stream.offer)
+    try:
+        await response.prepare(request)
+        await response.write(b":ok\n\n")
+        while True:
+            try:
+                data = await services.clock.wait_for(stream.next(), ask.limits.keepalive_s)
+            except asyncio.TimeoutError:
+                data = b"\n"
+            await response.write(data)
+    except ConnectionError:
+        return response  # the reader went away
+    finally:
+        services.bus.forget(owner, stream.offer)
+
+
+async def _all(ask: Ask) -> web.StreamResponse:
+    return await _serve(ask, ask.part("prefix"))
+
+
+async def _no_prefix(ask: Ask) -> Any:
+    raise catalogue.bad_request("event prefix filter is required")
+
+
+async def _mine(ask: Ask) -> web.StreamResponse:
+    return await _serve(ask, ask.http.match_info.get("prefix", ""))
+
+
+async def _one(ask: Ask) -> web.StreamResponse:
+    return await _serve(ask, ask.http.match_info.get("prefix", ""), ask.device().id)
+
+
+async def _publish(ask: Ask) -> dict[str, Any]:
+    name = ask.text("name", default="") or ""
+    data = ask.text("data", default="") or ""
+    if not 0 < len(name.encode()) <= ask.limits.name or not name.isprintable():
+        raise catalogue.bad_request(f"An event name has 1 to {ask.limits.name} printable bytes")
+    if len(data.encode()) > ask.limits.data:
+        raise catalogue.bad_request(f"Event data has at most {ask.limits.data} bytes")
+    try:
+        ttl = int(ask.text("ttl", default=str(TTL)) or TTL)
+    except ValueError as error:
+        raise catalogue.bad_request("ttl is not a number of seconds") from error
+    if not 0 <= ttl <= _MAX_TTL:
+        raise catalogue.bad_request(f"ttl is 0 to {_MAX_TTL} seconds")
+    ask.services.bus.publish(
+        Event(name, data.encode(), FROM_API, ask.who.id, ask.services.clock.time(), ttl)
+    )
+    return {"ok": True}
+
+
+ROUTES = [
+    Route("GET", "/v1/events", _no_prefix),
+    Route("GET", "/v1/events/", _no_prefix),
+    Route("GET", "/v1/events/{prefix:.+}", _all),
+    Route("GET", "/v1/devices/events", _mine),
+    Route("GET", "/v1/devices/events/{prefix:.*}", _mine),
+    Route("GET", "/v1/devices/{device}/events", _one),
+    Route("GET", "/v1/devices/{device}/events/{prefix:.*}", _one),
+    Route("POST", "/v1/devices/events", _publish),
+]

@@ -1,0 +1,66 @@
+"""The tables of the cloud as numbered migrations; PRAGMA user_version counts those applied."""
+
+# Append only: a released migration is never edited.
+MIGRATIONS = [
+    """
+    CREATE TABLE users (
+        id INTEGER PRIMARY KEY,
+        username TEXT NOT NULL UNIQUE COLLATE NOCASE,
+        salt BLOB NOT NULL,
+        password BLOB NOT NULL,
+        account_info TEXT NOT NULL DEFAULT '{}',
+        created_at REAL NOT NULL
+    );
+    CREATE TABLE tokens (
+        hash BLOB PRIMARY KEY,
+        kind TEXT NOT NULL CHECK (kind IN ('access', 'refresh')),
+        user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        client TEXT NOT NULL,
+        hint TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        expires_at REAL
+    ) WITHOUT ROWID;
+    CREATE INDEX tokens_user ON tokens (user_id);
+    CREATE TABLE devices (
+        id TEXT PRIMARY KEY,
+        owner INTEGER REFERENCES users (id) ON DELETE SET NULL,
+        name TEXT,
+        notes TEXT,
+        product_id INTEGER,
+        product_version INTEGER,
+        platform_id INTEGER,
+        system_version INTEGER,
+        last_ip TEXT,
+        last_heard REAL,
+        last_handshake REAL,
+        created_at REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX devices_owner ON devices (owner);
+    CREATE TABLE device_keys (
+        device_id TEXT NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+        algorithm TEXT NOT NULL CHECK (algorithm IN ('rsa', 'ec')),
+        spki BLOB NOT NULL,
+        registered_at REAL NOT NULL,
+        PRIMARY KEY (device_id, algorithm)
+    ) WITHOUT ROWID;
+    CREATE TABLE describes (
+        device_id TEXT PRIMARY KEY REFERENCES devices (id) ON DELETE CASCADE,
+        functions TEXT,
+        variables TEXT,
+        system BLOB,
+        system_format INTEGER,
+        updated_at REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE claim_codes (
+        code TEXT PRIMARY KEY,
+        user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        created_at REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE usage (
+        device_id TEXT NOT NULL,
+        period TEXT NOT NULL,
+        counters TEXT NOT NULL,
+        PRIMARY KEY (device_id, period)
+    ) WITHOUT ROWID;
+    """,
+]

@@ -1,0 +1,192 @@
+"""The cloud as one object: opens the data folder, starts the ports, stops cleanly."""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import ipaddress
+import os
+import secrets
+import socket
+from typing import Any
+
+from aiohttp import web
+
+from particle_tools.cloud.accounts import Accounts
+from particle_tools.cloud.clock import Clock
+from particle_tools.cloud.database import Database
+from particle_tools.cloud.devices import Devices
+from particle_tools.cloud.events import Bus
+from particle_tools.cloud.keys import ServerKeys
+from particle_tools.cloud.refusals import Refusals
+from particle_tools.cloud.registry import Sessions
+from particle_tools.cloud.rest import make_app
+from particle_tools.cloud.services import Services
+from particle_tools.cloud.settings import Settings
+from particle_tools.cloud.tcp_gateway import TcpGateway
+from particle_tools.cloud.usage import Usage
+from particle_tools.errors import UserError
+
+_FLUSH_S = 10.0
+_SHUTDOWN_S = 0.5  # real seconds that open requests have
+_FIRST_USER = "me@local.cloud"
+_EVERYWHERE = "0.0.0.0"
+
+
+class Cloud:
+    """One running cloud. `start()` may be followed by anything, finally by `stop()`."""
+
+    def __init__(self, settings: Settings) -> None:
+        _check_host(settings)
+        self.settings = settings
+        self.http_url = ""
+        self.new_password: tuple[str, str] | None = None
+        self._lock: int | None = None
+        self._runner: web.AppRunner | None = None
+        self._gateway: TcpGateway | None = None
+        self._flusher: asyncio.Task | None = None
+        self.services: Services = None  # type: ignore[assignment]  # until start()
+
+    async def start(self) -> None:
+        """Open the data folder and listen. Raises UserError; nothing stays open then."""
+        try:
+            self._lock = _lock(self.settings)
+            self._assemble()
+            await self._ensure_user()
+            await self._listen()
+        except BaseException:
+            await self.stop()
+            raise
+
+    async def stop(self) -> None:
+        """Close sessions, streams and ports, then the database."""
+        if self._flusher is not None:
+            self._flusher.cancel()
+        if self._gateway is not None:
+            await self._gateway.stop()
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self.services is not None:
+            await self.services.usage.flush()
+            self.services.db.close()
+            self.services = None  # type: ignore[assignment]
+        if self._lock is not None:
+            os.close(self._lock)
+            self._lock = None
+
+    def ready(self) -> dict[str, Any]:
+        """Return what the `ready` line says (DESIGN 4)."""
+        addresses = self.services.addresses
+        return {
+            "http": self.http_url,
+            "host": addresses.host,
+            "tcp_port": addresses.tcp_port,
+            "udp_port": addresses.udp_port,
+            "data": str(self.settings.data),
+            "user": self.user,
+        }
+
+    def _assemble(self) -> None:
+        settings = self.settings
+        clock = Clock(settings.time_scale)
+        keys = ServerKeys.load(settings.data)
+        db = Database(settings.data / "cloud.db")
+        bus = Bus()
+        self.services = Services(
+            settings=settings,
+            clock=clock,
+            db=db,
+            keys=keys,
+            accounts=Accounts(db, clock),
+            devices=Devices(db, clock),
+            bus=bus,
+            sessions=Sessions(bus, clock),
+            usage=Usage(db, clock),
+            refusals=Refusals(clock),
+        )
+
+    async def _ensure_user(self) -> None:
+        accounts = self.services.accounts
+        if self.settings.user is not None:
+            name, password = self.settings.user
+            user = accounts.find(name)
+            if user is None:
+                await accounts.create(name, password)
+            elif await accounts.login(name, password) is None:
+                await accounts.set_password(user, password)
+            self.user = name
+        elif accounts.empty():
+            password = secrets.token_urlsafe(9)
+            await accounts.create(_FIRST_USER, password)
+            self.new_password = (_FIRST_USER, password)
+            self.user = _FIRST_USER
+        else:
+            self.user = accounts.first().username
+
+    async def _listen(self) -> None:
+        settings, addresses = self.settings, self.services.addresses
+        device_host = _EVERYWHERE if settings.lan else settings.host
+        self._gateway = TcpGateway(self.services)
+        try:
+            addresses.tcp_port = await self._gateway.start(device_host, settings.tcp_port)
+        except OSError as error:
+            raise UserError(
+                f"cannot listen on {device_host} TCP port {settings.tcp_port}: {error.strerror}"
+            ) from error
+        addresses.host = _lan_address() if settings.lan else settings.host
+        self._runner = web.AppRunner(
+            make_app(self.services), access_log=None, shutdown_timeout=_SHUTDOWN_S
+        )
+        await self._runner.setup()
+        site = web.TCPSite(self._runner, settings.host, settings.http_port)
+        try:
+            await site.start()
+        except OSError as error:
+            raise UserError(
+                f"cannot listen on {settings.host} HTTP port {settings.http_port}:"
+                f" {error.strerror}"
+            ) from error
+        host, port = self._runner.addresses[0][:2]
+        self.http_url = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        self._flusher = asyncio.get_running_loop().create_task(self._flush())
+
+    async def _flush(self) -> None:
+        while True:
+            await asyncio.sleep(_FLUSH_S)
+            await self.services.usage.flush()
+
+
+def _check_host(settings: Settings) -> None:
+    if settings.lan:
+        return
+    try:
+        loopback = ipaddress.ip_address(settings.host).is_loopback
+    except ValueError:
+        loopback = settings.host == "localhost"
+    if not loopback:
+        raise UserError(f"{settings.host} is not a loopback address: add --lan to be reachable")
+
+
+def _lock(settings: Settings) -> int:
+    try:
+        settings.data.mkdir(parents=True, exist_ok=True, mode=0o700)
+        handle = os.open(settings.data / "lock", os.O_RDWR | os.O_CREAT, 0o600)
+    except OSError as error:
+        raise UserError(f"cannot use the data folder {settings.data}: {error}") from error
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        os.close(handle)
+        raise UserError(f"the data folder {settings.data} is in use by another cloud") from error
+    return handle
+
+
+def _lan_address() -> str:
+    # Connecting a UDP socket sends nothing; it only asks the routing table which address of ours
+    # faces the outside.
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            probe.connect(("192.0.2.1", 9))
+            return probe.getsockname()[0]
+        except OSError:
+            return socket.gethostbyname(socket.gethostname())

@@ -1,0 +1,52 @@
+"""What gateways, sessions and REST share."""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass, field
+
+from particle_tools.cloud.accounts import Accounts
+from particle_tools.cloud.clock import Clock
+from particle_tools.cloud.database import Database
+from particle_tools.cloud.devices import Devices
+from particle_tools.cloud.events import Bus
+from particle_tools.cloud.keys import ServerKeys
+from particle_tools.cloud.refusals import Refusals
+from particle_tools.cloud.registry import Sessions
+from particle_tools.cloud.settings import Settings
+from particle_tools.cloud.usage import Usage
+
+
+@dataclass
+class Addresses:
+    """Where devices dial; filled in when the gateways listen. None: no such gateway."""
+
+    host: str = ""
+    tcp_port: int | None = None
+    udp_port: int | None = None
+
+
+@dataclass
+class Packages:
+    """State of the packages below DATA/mip: built once per run, on the first request."""
+
+    built: bool = False
+    lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+
+@dataclass(frozen=True)
+class Services:
+    """One of each; made by server.Cloud."""
+
+    settings: Settings
+    clock: Clock
+    db: Database
+    keys: ServerKeys
+    accounts: Accounts
+    devices: Devices
+    bus: Bus
+    sessions: Sessions
+    usage: Usage
+    refusals: Refusals
+    addresses: Addresses = field(default_factory=Addresses)
+    packages: Packages = field(default_factory=Packages)

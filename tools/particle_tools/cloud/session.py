@@ -1,0 +1,270 @@
+"""One device that is connected, whatever carries its messages.
+
+A gateway makes the session after its handshake, gives it every message the device sends and
+closes it when the connection ends. What a message means is in inbound.py.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import struct
+from collections.abc import Coroutine, Sequence
+from typing import Protocol
+
+from particle_tools.cloud import coap, inbound
+from particle_tools.cloud.coap import Message
+from particle_tools.cloud.events import Event, Subscription
+from particle_tools.cloud.exchanges import DeviceError, Exchange, Exchanges, NoAnswer, TooLong
+from particle_tools.cloud.hello import DEVICE_DESCRIBES, Hello
+from particle_tools.cloud.services import Services
+
+BOOL, INT, STRING, DOUBLE = 1, 2, 4, 9  # variable types of a Describe (cloud-protocol 4.2)
+_MAX_AGE = 14
+
+
+class Channel(Protocol):
+    """What a gateway gives a session: a way to the device."""
+
+    transport: str  # "tcp" or "udp"
+    address: str
+    message_limit: int  # bytes of one CoAP message to the device
+    events: int  # CoAP type of events to the device
+
+    def send(self, data: bytes) -> None:
+        """Send one CoAP message; never waits, never raises."""
+
+    def close(self) -> None:
+        """Drop the connection."""
+
+
+class Rejected(DeviceError):
+    """The device answered with an error code."""
+
+    def __init__(self, code: int) -> None:
+        super().__init__(f"the device answered {code >> 5}.{code & 31:02d}")
+        self.code = code
+
+
+class BadValue(DeviceError):
+    """The device answered with bytes that are not a value of the announced type."""
+
+
+class Session:
+    """A connected device."""
+
+    def __init__(
+        self, services: Services, device_id: str, owner: int | None, channel: Channel, hello: Hello
+    ) -> None:
+        self.services = services
+        self.device_id = device_id
+        self.owner = owner
+        self.channel = channel
+        self.hello = hello
+        self.exchanges = Exchanges()
+        self.subscriptions: list[Subscription] = []
+        self.started = self.last_heard = services.clock.time()
+        self.closed = False
+        self.leaving: str | None = None  # set by a goodbye: why to close after its answer
+        self.dropped_events = 0  # too large for the device
+        self.own_id_acks = 0  # acknowledgements that spent an id of the device's counter (11)
+        self._describe_token: bytes | None = None
+        self._mid = secrets.randbelow(1 << 16)
+        self._tasks: set[asyncio.Task] = set()
+
+    def next_mid(self) -> int:
+        """Count up and return the message ID for a message of ours."""
+        self._mid = (self._mid + 1) & 0xFFFF
+        return self._mid
+
+    def spawn(self, work: Coroutine) -> None:
+        """Run something beside the message loop until it is done or the session ends."""
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def start(self) -> None:
+        """Go online: replace an older session, ask for a Describe if the device will not."""
+        self.services.sessions.opened(self)
+        if self.owner is not None:
+            self.services.bus.listen(self.owner, self.deliver)
+        if not self.hello.flags & DEVICE_DESCRIBES:
+            self.spawn(self._ask_describe())
+
+    def owned_by(self, owner: int | None) -> None:
+        """Follow a change of owner."""
+        if self.owner is not None:
+            self.services.bus.forget(self.owner, self.deliver)
+        self.owner = owner
+        if owner is not None and not self.closed:
+            self.services.bus.listen(owner, self.deliver)
+
+    def close(self, reason: str) -> None:
+        """End the session; requests in flight fail. Closing twice does nothing."""
+        if self.closed:
+            return
+        self.closed = True
+        for task in self._tasks:
+            task.cancel()
+        self.exchanges.fail(NoAnswer("the device went away"))
+        self.services.sessions.closed(self, reason)
+        if self.owner is not None:
+            self.services.bus.forget(self.owner, self.deliver)
+        self.channel.close()
+
+    # What comes in.
+
+    async def receive(self, message: Message) -> None:
+        """Take one message of the device. Never waits for the device."""
+        self.last_heard = self.services.clock.time()
+        self.exchanges.heard(message)
+        if message.type in (coap.ACK, coap.RST):
+            self.exchanges.acknowledged(message)
+            return
+        if message.code == coap.EMPTY:
+            if message.type == coap.CON:
+                self.services.usage.of(self.device_id).pings += 1
+                self.acknowledge(message)
+            return
+        if not message.is_request:
+            # Even an answer nobody waits for is acknowledged: a device whose message stays
+            # unanswered, or is reset, throws its session away (3.4, 11).
+            expected = self.exchanges.answered(message)
+            if not expected and message.token == self._describe_token:
+                await inbound.store_describe(self, message)
+            if message.type == coap.CON:
+                self.acknowledge(message)
+            return
+        answer = await inbound.handle(self, message)
+        if message.type == coap.CON and not self.closed:
+            self.acknowledge(message, answer.code, answer.payload)
+        if self.leaving:
+            self.close(self.leaving)
+
+    def acknowledge(self, message: Message, code: int = coap.EMPTY, payload: bytes = b"") -> None:
+        """Send the ACK of a CON, under its id; a code other than empty repeats the token."""
+        token = message.token if code != coap.EMPTY else b""
+        self._send(coap.encode(coap.ACK, code, message.mid, token, payload=payload))
+
+    # What goes out.
+
+    def greet(self) -> None:
+        """Send the server's Hello (TCP, cloud-protocol 1.5)."""
+        self._send(coap.encode(coap.NON, coap.POST, self.next_mid(), path=("h",)))
+
+    def deliver(self, event: Event) -> None:
+        """Send an event of the account if the device subscribed to it."""
+        if not event.reserved and any(s.wants(event) for s in self.subscriptions):
+            self.send_event(event.name, event.data, event.content_format, event.ttl)
+
+    def send_event(self, name: str, data: bytes, content_format: int = 0, ttl: int = 60) -> None:
+        """Send an event; one that is too large for the device is dropped and counted."""
+        message = coap.encode(
+            self.channel.events,
+            coap.POST,
+            self.next_mid(),
+            path=("E", *name.split("/")),
+            payload=data,
+            content_format=content_format,
+            extra=[(_MAX_AGE, ttl.to_bytes(4, "big"))],
+        )
+        if len(message) > self.channel.message_limit:
+            self.dropped_events += 1
+            return
+        self.services.usage.of(self.device_id).events_down += 1
+        self._send(message)
+
+    async def call(self, name: str, argument: str) -> int:
+        """Call a function; return its result. Raises DeviceError."""
+        self.services.usage.of(self.device_id).calls += 1
+        answer = await self._request(coap.POST, ("f", name), [argument.encode()])
+        if len(answer.payload) != 4:
+            raise BadValue(f"a function result of {len(answer.payload)} bytes")
+        return int.from_bytes(answer.payload, "big", signed=True)
+
+    async def read(self, name: str, kind: int | None) -> bool | int | float | str:
+        """Read a variable of the announced type (4.7). Raises DeviceError."""
+        self.services.usage.of(self.device_id).reads += 1
+        answer = await self._request(coap.GET, ("v", name))
+        return _value(kind, answer.payload)
+
+    async def signal(self, on: bool) -> None:
+        """Start or stop signalling. Raises DeviceError."""
+        await self._request(coap.PUT, ("s",), [bytes([on])])
+
+    async def ping(self) -> bool:
+        """Tell whether the device answers now."""
+        exchange = self.exchanges.ping(self.next_mid())
+        self._send(coap.encode(coap.CON, coap.EMPTY, exchange.mid))
+        try:
+            await self.services.clock.wait_for(
+                exchange.answer, self.services.settings.limits.ping_s
+            )
+        except (asyncio.TimeoutError, DeviceError):
+            return False
+        finally:
+            self.exchanges.close(exchange)
+        return True
+
+    async def _ask_describe(self) -> None:
+        # Without a query the device answers with both parts, in one message or two (4.2).
+        exchange = self.exchanges.open(self.next_mid())
+        self._describe_token = bytes([exchange.token])
+        try:
+            answer = await self._finish(exchange, coap.GET, ("d",))
+        except DeviceError:
+            return  # the last Describe stays in use
+        await inbound.store_describe(self, answer)
+
+    async def _request(
+        self, code: int, path: Sequence[str], query: Sequence[bytes] = ()
+    ) -> Message:
+        if self.closed:
+            raise NoAnswer("the device went away")
+        return await self._finish(self.exchanges.open(self.next_mid()), code, path, query)
+
+    async def _finish(
+        self, exchange: Exchange, code: int, path: Sequence[str], query: Sequence[bytes] = ()
+    ) -> Message:
+        try:
+            message = coap.encode(
+                coap.CON, code, exchange.mid, bytes([exchange.token]), path=path, query=query
+            )
+            if len(message) > self.channel.message_limit:
+                raise TooLong("the request is larger than the device can take")
+            self._send(message)
+            answer = await self.services.clock.wait_for(
+                exchange.answer, self.services.settings.limits.answer_s
+            )
+        except asyncio.TimeoutError as error:
+            raise NoAnswer("the device did not answer") from error
+        finally:
+            self.exchanges.close(exchange)
+        if answer.type == coap.RST:
+            raise Rejected(coap.INTERNAL_ERROR)
+        if answer.code >= coap.BAD_REQUEST:
+            raise Rejected(answer.code)
+        return answer
+
+    def _send(self, data: bytes) -> None:
+        if self.closed:
+            return
+        counters = self.services.usage.of(self.device_id)
+        counters.coap_down += len(data)
+        counters.messages_down += 1
+        self.channel.send(data)
+
+
+def _value(kind: int | None, payload: bytes) -> bool | int | float | str:
+    if kind in (STRING, None):
+        return payload.decode(errors="replace")
+    try:
+        if kind == BOOL:
+            return struct.unpack("?", payload)[0]
+        if kind == INT:
+            return struct.unpack(">i", payload)[0]
+        if kind == DOUBLE:
+            return struct.unpack("<d", payload)[0]
+    except struct.error as error:
+        raise BadValue(f"{len(payload)} bytes for a variable of type {kind}") from error
+    raise BadValue(f"a variable of unknown type {kind}")

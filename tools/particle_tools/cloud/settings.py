@@ -1,0 +1,37 @@
+"""What the operator decides, and the limits the gateways and REST keep."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds of waits (seconds of the clock) and sizes (bytes); sources in brackets."""
+
+    handshake_s: float = 10.0  # TCP accept to decrypted Hello (cloud-protocol 1.3)
+    idle_s: float = 31.0  # without a device byte (cloud-protocol 1.5)
+    answer_s: float = 20.0  # any wait for a device (rest-api 1.1)
+    ping_s: float = 5.0
+    keepalive_s: float = 9.0  # of an event stream; clients give up after 13 s (rest-api 7.1)
+    greeting: int = 512  # connections in the handshake at one time
+    unsent: int = 64 * 1024  # waiting for a device that does not read
+    stream_events: int = 256  # waiting for a stream reader that does not read
+    body: int = 1024 * 1024  # of one REST request
+    name: int = 64  # function, variable, event (cloud-protocol 8)
+    data: int = 1024
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Configuration of one cloud. Port 0 takes any free port."""
+
+    data: Path
+    host: str = "127.0.0.1"
+    tcp_port: int = 0
+    http_port: int = 0
+    user: tuple[str, str] | None = None
+    lan: bool = False
+    time_scale: float = 1.0
+    limits: Limits = field(default_factory=Limits)

@@ -1,0 +1,286 @@
+"""One TCP connection of a device: handshake, frames, message ids, silence (cloud-protocol 1)."""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import socket
+from concurrent.futures import Executor
+
+from particle_tools.cloud import coap, tcp_handshake
+from particle_tools.cloud.coap import Message, NotCoap
+from particle_tools.cloud.hello import Hello
+from particle_tools.cloud.keys import ServerKeys
+from particle_tools.cloud.refusals import DEVICE_KEY, LINK, TRANSPORT, Refused
+from particle_tools.cloud.services import Services
+from particle_tools.cloud.session import Session
+from particle_tools.cloud.tcp_frames import BadFrame, Opener, Sealer
+from particle_tools.cloud.tcp_handshake import Credentials
+
+_READ = 4096
+_LINGER_S = 1.0  # real seconds
+
+
+class PrivateKey:
+    """The server's RSA key, used beside the event loop."""
+
+    def __init__(self, keys: ServerKeys, executor: Executor) -> None:
+        self._keys = keys
+        self._executor = executor
+
+    async def decrypt(self, block: bytes) -> bytes:
+        """Decrypt a client message. Raises ValueError."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, self._keys.decrypt, block)
+
+    async def sign(self, digest: bytes) -> bytes:
+        """Sign a digest."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._executor, self._keys.sign_plain, digest)
+
+
+class Link:
+    """One connection; the Channel of its session."""
+
+    transport = "tcp"
+    events = coap.NON  # real devices never acknowledge an event on TCP (4.5)
+
+    def __init__(
+        self,
+        key: PrivateKey,
+        services: Services,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+    ) -> None:
+        self.session: Session | None = None
+        self.message_limit = 0
+        self._key = key
+        self._services = services
+        self._limits = services.settings.limits
+        self._reader = reader
+        self._writer = writer
+        self._task = asyncio.current_task()
+        peer = writer.get_extra_info("peername")
+        self.address = f"{peer[0]}:{peer[1]}" if peer else "?"
+        sock = writer.get_extra_info("socket")
+        sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
+        # How far the handshake is: names the stage when it goes no further.
+        self._device_id: str | None = None
+        self._progress = Refused(LINK, "the peer sent nothing")
+        self._sealer: Sealer | None = None
+        self._opener: Opener | None = None
+        self._expected = 0  # next message id of the device
+        self._waiting: list[bytes] = []  # messages that came in one segment with the Hello
+        self._end = "the connection was lost"
+        self._stopped = False
+
+    # The handshake.
+
+    async def greet(self) -> Session | None:
+        """Run the handshake up to the Hello; None, closed and recorded, if it fails."""
+        try:
+            return await self._services.clock.wait_for(self._handshake(), self._limits.handshake_s)
+        except Refused as refused:
+            self.refuse(refused)
+        except asyncio.TimeoutError:
+            self.refuse(self._stuck(f"within {self._limits.handshake_s:g} s"))
+        except (OSError, EOFError):
+            self.refuse(self._stuck("before the connection ended"))
+        except asyncio.CancelledError:
+            self.close()
+            raise
+        self.close()
+        return None
+
+    def refuse(self, refused: Refused) -> None:
+        """Record why there is no session; the peer is told nothing."""
+        if refused.device_id is None:
+            refused.device_id = self._device_id
+        self._services.refusals.record(self.transport, self.address, refused)
+
+    def _stuck(self, when: str) -> Refused:
+        return Refused(self._progress.stage, f"{self._progress.reason} {when}")
+
+    async def _handshake(self) -> Session:
+        nonce = secrets.token_bytes(tcp_handshake.NONCE)
+        self._writer.write(nonce)
+        block = await self._exactly(tcp_handshake.CLIENT_BLOCK)
+        self._progress = Refused(TRANSPORT, "the key exchange was not finished")
+        try:
+            plain = await self._key.decrypt(block)
+        except ValueError:
+            plain = b""  # not below the modulus: certainly not for this key
+        client = tcp_handshake.read_client_message(plain, nonce)
+        device = self._services.devices.get(client.device_id)
+        key = tcp_handshake.check_identity(
+            client,
+            device is not None,
+            self._services.devices.key(client.device_id, "rsa"),
+        )
+        assert device is not None
+        self._device_id = client.device_id
+        credentials = Credentials.new()
+        sealed = tcp_handshake.encrypt(key, credentials.raw)
+        reply = sealed + await self._key.sign(tcp_handshake.digest(credentials, sealed))
+        self._sealer = Sealer(credentials.key, credentials.iv)
+        self._opener = Opener(credentials.key, credentials.iv)
+        self._writer.write(reply)
+        # Silence from here on is a device that could not use the reply.
+        self._progress = Refused(
+            DEVICE_KEY, "the device did not answer the key exchange with a Hello"
+        )
+        self._meter_handshake(len(nonce) + len(reply), len(block))
+        message, self._waiting = await self._first_frame()
+        hello = _read_hello(message)
+        await self._services.devices.greeted(device.id, self.address.rpartition(":")[0], hello)
+        device = self._services.devices.get(device.id) or device
+        self._expected = (message.mid + 1) & 0xFFFF
+        self.message_limit = hello.message_limit_tcp()
+        return Session(self._services, device.id, device.owner, self, hello)
+
+    async def _exactly(self, n: int) -> bytes:
+        data = b""
+        while len(data) < n:
+            got = await self._reader.read(n - len(data))
+            if not got:
+                raise EOFError
+            data += got
+            self._progress = Refused(
+                TRANSPORT, f"only {len(data)} of the {n} bytes of the client message came"
+            )
+        return data
+
+    async def _first_frame(self) -> tuple[Message, list[bytes]]:
+        while True:
+            data = await self._reader.read(_READ)
+            if not data:
+                raise EOFError
+            self._progress = Refused(TRANSPORT, "the first frame was not complete")
+            try:
+                plain = self._open(data)
+                if plain:
+                    return coap.decode(plain[0]), plain[1:]
+            except (BadFrame, NotCoap) as error:
+                raise Refused(TRANSPORT, f"the first frame: {error}") from error
+
+    def _meter_handshake(self, down: int, up: int) -> None:
+        counters = self._services.usage.of(self._device_id or "")
+        counters.handshakes += 1
+        counters.segment_down += down
+        counters.segment_up += up
+        counters.segments_down += 2
+        counters.segments_up += 1
+
+    # The session.
+
+    async def serve(self, session: Session) -> None:
+        """Carry messages until the connection ends."""
+        self.session = session
+        try:
+            session.greet()
+            session.start()
+            for plain in self._waiting:
+                await self._message(plain)
+            await self._loop()
+        except (BadFrame, NotCoap) as error:
+            self._end = f"the device sent {error}"
+        except asyncio.TimeoutError:
+            self._end = f"no byte from the device for {self._limits.idle_s:g} s"
+        except EOFError:
+            self._end = "the device closed the connection"
+        except OSError as error:
+            self._end = f"the connection was lost: {error.strerror or error}"
+        except _Stop as stop:
+            self._end = str(stop)
+        except asyncio.CancelledError:
+            self._end = "the cloud stopped"
+            if not self._stopped:
+                raise
+        finally:
+            heard = session.last_heard
+            session.close(self._end)
+            self.close()
+            await self._services.devices.heard(session.device_id, heard)
+
+    def stop(self) -> asyncio.Task:
+        """End the connection because the cloud ends; return the task that will be done then."""
+        self._stopped = True
+        assert self._task is not None
+        self._task.cancel()
+        return self._task
+
+    def send(self, data: bytes) -> None:
+        """Send one message of the session; a device that does not read is dropped."""
+        assert self._sealer is not None
+        if self._writer.is_closing():
+            return
+        frame = self._sealer.seal(data)
+        counters = self._services.usage.of(self._device_id or "")
+        counters.segment_down += len(frame)
+        counters.segments_down += 1
+        self._writer.write(frame)
+        if self._writer.transport.get_write_buffer_size() > self._limits.unsent:
+            self._end = "the device does not read"
+            self._writer.transport.abort()
+
+    def close(self) -> None:
+        """Drop the connection; what is already written has a moment to go out."""
+        if not self._writer.is_closing():
+            self._writer.close()
+            asyncio.get_running_loop().call_later(_LINGER_S, self._writer.transport.abort)
+
+    def _open(self, data: bytes) -> list[bytes]:
+        assert self._opener is not None
+        counters = self._services.usage.of(self._device_id or "")
+        counters.segment_up += len(data)
+        counters.segments_up += 1
+        return [plain for plain, _ in self._opener.feed(data)]
+
+    async def _loop(self) -> None:
+        while True:
+            data = await self._services.clock.wait_for(
+                self._reader.read(_READ), self._limits.idle_s
+            )
+            if not data:
+                raise EOFError
+            for plain in self._open(data):
+                await self._message(plain)
+
+    async def _message(self, plain: bytes) -> None:
+        session = self.session
+        assert session is not None
+        if session.closed:
+            raise _Stop(self._end)
+        message = coap.decode(plain)
+        counters = self._services.usage.of(session.device_id)
+        counters.coap_up += len(plain)
+        counters.messages_up += 1
+        self._check_id(session, message)
+        await session.receive(message)
+
+    def _check_id(self, session: Session, message: Message) -> None:
+        # As public servers do it: every message that is not an acknowledgement carries the next
+        # id (1.5). One tolerance: old firmware spends an id on its acknowledgement (11).
+        if message.type in (coap.ACK, coap.RST):
+            own = message.mid == self._expected and not session.exchanges.knows(message.mid)
+            if own:
+                session.own_id_acks += 1
+                self._expected = (self._expected + 1) & 0xFFFF
+            return
+        if message.mid != self._expected:
+            raise _Stop(f"bad message id {message.mid:#06x}, {self._expected:#06x} was next")
+        self._expected = (self._expected + 1) & 0xFFFF
+
+
+class _Stop(Exception):
+    """End the connection for this reason."""
+
+
+def _read_hello(message: Message) -> Hello:
+    if message.code != coap.POST or message.path != ("h",):
+        raise Refused(TRANSPORT, "the first message was not a Hello")
+    try:
+        return Hello.parse(message.payload)
+    except ValueError as error:
+        raise Refused(TRANSPORT, str(error)) from error

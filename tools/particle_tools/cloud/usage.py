@@ -1,0 +1,103 @@
+"""Counters per device and month: bytes at CoAP and at segment level, handshakes, pings.
+
+The base of the metering of rest-api 15.2. Kept in memory, flushed to SQLite now and then.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from dataclasses import asdict, dataclass
+
+from particle_tools.cloud.clock import Clock, iso
+from particle_tools.cloud.database import Database
+
+_TCP_SEGMENT_OVERHEAD = 40  # IPv4 + TCP headers; TCP's own acknowledgements are not counted
+
+
+@dataclass
+class Counters:
+    """Counts of one device in one period. "up" is from the device."""
+
+    coap_up: int = 0
+    coap_down: int = 0
+    segment_up: int = 0  # bytes of the stream: handshake, frame lengths and padding included
+    segment_down: int = 0
+    segments_up: int = 0  # reads and writes; the kernel may join or split them on the way
+    segments_down: int = 0
+    messages_up: int = 0
+    messages_down: int = 0
+    handshakes: int = 0
+    resumes: int = 0
+    pings: int = 0
+    events_up: int = 0
+    events_down: int = 0
+    calls: int = 0
+    reads: int = 0
+
+    def to_json(self) -> dict:
+        """Return the REST form, with the estimated bytes on the network."""
+        fields = asdict(self)
+        segments = self.segments_up + self.segments_down
+        fields["network_estimate"] = (
+            self.segment_up + self.segment_down + segments * _TCP_SEGMENT_OVERHEAD
+        )
+        return fields
+
+
+class Usage:
+    """The counters of every device for the running month."""
+
+    def __init__(self, db: Database, clock: Clock) -> None:
+        self._db = db
+        self._clock = clock
+        self._counters: dict[tuple[str, str], Counters] = {}
+        self._dirty: set[tuple[str, str]] = set()
+
+    def period(self) -> str:
+        """Return the running month as YYYY-MM (UTC)."""
+        text = iso(self._clock.time())
+        assert text is not None
+        return text[:7]
+
+    def of(self, device_id: str) -> Counters:
+        """Return the counters of a device to be read or changed now; do not keep them."""
+        key = (device_id, self.period())
+        counters = self._counters.get(key)
+        if counters is None:
+            row = self._db.one(
+                "SELECT counters FROM usage WHERE device_id = ? AND period = ?", *key
+            )
+            counters = Counters(**json.loads(row["counters"])) if row else Counters()
+            self._counters[key] = counters
+        self._dirty.add(key)
+        return counters
+
+    async def reset(self, device_ids: list[str]) -> None:
+        """Set the running month of these devices to zero."""
+        for device_id in device_ids:
+            self.of(device_id)
+            self._counters[device_id, self.period()] = Counters()
+        await self.flush()
+
+    async def flush(self) -> None:
+        """Write what changed since the last flush."""
+        dirty, self._dirty = self._dirty, set()
+        rows = [
+            (device_id, period, json.dumps(asdict(self._counters[device_id, period])))
+            for device_id, period in dirty
+        ]
+        period = self.period()
+        for key in [key for key in self._counters if key[1] != period]:
+            del self._counters[key]
+        if not rows:
+            return
+
+        def job(db: sqlite3.Connection) -> None:
+            db.executemany(
+                "INSERT INTO usage VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
+                " SET counters = excluded.counters",
+                rows,
+            )
+
+        await self._db.write(job)

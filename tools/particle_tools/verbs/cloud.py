@@ -1,0 +1,123 @@
+"""`particle-mp cloud`: serve the local cloud until told to stop."""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import json
+import signal
+import sys
+from pathlib import Path
+
+from particle_tools.errors import UserError
+
+HELP = "serve the local cloud: devices over TCP, REST and event streams over HTTP"
+
+_DEVICE_TCP_PORT = 5683
+_HTTP_PORT = 8080
+_PORTS = 65536
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of DESIGN 4."""
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (loopback)")
+    parser.add_argument("--tcp-port", type=_port, default=_DEVICE_TCP_PORT, metavar="PORT")
+    parser.add_argument(
+        "--udp-port",
+        type=_port,
+        default=None,
+        metavar="PORT",
+        help="accepted for later; this cloud has no UDP gateway yet",
+    )
+    parser.add_argument("--http-port", type=_port, default=_HTTP_PORT, metavar="PORT")
+    parser.add_argument(
+        "--data",
+        type=Path,
+        required=True,
+        metavar="DIR",
+        help="folder of the database and the server's keys",
+    )
+    parser.add_argument(
+        "--user", type=_user, metavar="NAME:PASSWORD", help="create this user, or set its password"
+    )
+    parser.add_argument(
+        "--lan", action="store_true", help="device ports on all interfaces, not only loopback"
+    )
+    parser.add_argument(
+        "--time-scale", type=_scale, default=1.0, metavar="X", help="let time run X times faster"
+    )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or int(text) >= _PORTS:
+        raise argparse.ArgumentTypeError(f"{text} is not a port (0 = any free one)")
+    return int(text)
+
+
+def _user(text: str) -> tuple[str, str]:
+    name, colon, password = text.partition(":")
+    if not name or not colon or not password:
+        raise argparse.ArgumentTypeError("a user is NAME:PASSWORD")
+    return name, password
+
+
+def _scale(text: str) -> float:
+    try:
+        scale = float(text)
+    except ValueError:
+        scale = 0.0
+    if not 0 < scale <= 1e6:
+        raise argparse.ArgumentTypeError(f"{text} is not a time scale above 0")
+    return scale
+
+
+def run(args: argparse.Namespace) -> int:
+    """Serve until SIGINT or SIGTERM."""
+    return asyncio.run(_serve(args))
+
+
+async def _serve(args: argparse.Namespace) -> int:
+    # Late, so that `--help` and bad options need none of the libraries.
+    from particle_tools.cloud.server import Cloud
+    from particle_tools.cloud.settings import Settings
+
+    stopped = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, stopped.set)
+    cloud = Cloud(
+        Settings(
+            data=args.data,
+            host=args.host,
+            tcp_port=args.tcp_port,
+            http_port=args.http_port,
+            user=args.user,
+            lan=args.lan,
+            time_scale=args.time_scale,
+        )
+    )
+    await cloud.start()
+    try:
+        _greet(cloud)
+        await stopped.wait()
+    finally:
+        await cloud.stop()
+    return 0
+
+
+def _greet(cloud) -> None:
+    ready = cloud.ready()
+    if cloud.new_password is not None:
+        name, password = cloud.new_password
+        print(
+            f"Created the user {name} with the password {password} (shown only now).\n"
+            f"Log in: curl {ready['http']}/oauth/token -u particle:particle"
+            f" -d grant_type=password -d username={name} -d password={password}",
+            file=sys.stderr,
+        )
+    if cloud.settings.lan:
+        print(f"Devices dial {ready['host']} port {ready['tcp_port']}.", file=sys.stderr)
+    try:
+        print(f"ready {json.dumps(ready)}", flush=True)
+    except BrokenPipeError as error:
+        raise UserError("nobody reads the ready line") from error
