@@ -1,13 +1,19 @@
 # Everything runs from a virtual environment in .venv; nothing needs root.
-#   make demo           the story in numbers (JSON=1: one JSON object as last line)
-#   make test           unit suites on CPython and MicroPython, two-process tests
-#   STRICT=1            a missing peer or toolchain fails instead of being listed
+#   make demo            the story in numbers (JSON=1: one JSON object as last line)
+#   make test            unit suites on CPython and MicroPython, two-process tests
+#   make test-peers      programs nobody here wrote
+#   make test-silicon    32-bit interpreter
+#   make fetch           fetches into the user's cache what the two above need
+#   make bench           measurements: a table and build/bench.json
+#   STRICT=1             a missing peer or toolchain fails instead of being listed
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
-export STRICT JSON
+PYTEST := $(BIN)/python -m pytest -q
+SLOW := tests/silicon tests/interop
+export STRICT
 
-.PHONY: setup demo test lint clean
+.PHONY: setup fetch demo lint test test-peers test-silicon bench mip clean
 
 setup: $(VENV)/.test
 
@@ -23,11 +29,27 @@ demo: $(VENV)/.run
 	@$(BIN)/particle-mp demo $(if $(JSON),--json)
 
 lint: $(VENV)/.test
-	@$(BIN)/ruff check .
-	@$(BIN)/ruff format --check .
+	@$(BIN)/ruff check --quiet .
+	@$(BIN)/ruff format --quiet --check .
 
 test: lint
-	@$(BIN)/python -m pytest -n 2 tests
+	@$(PYTEST) -n 2 $(SLOW:%=--ignore=%) tests
+
+test-peers: $(VENV)/.test
+	@$(PYTEST) tests/interop
+
+test-silicon: $(VENV)/.test
+	@$(PYTEST) -n 2 tests/silicon
+
+fetch: $(VENV)/.test
+	@PYTHONPATH=tests $(BIN)/python tests/fetch.py
+
+bench: $(VENV)/.test
+	@PYTHONPATH=tests $(BIN)/python -m bench
+
+mip: $(VENV)/.run
+	@$(BIN)/python -m particle_tools.packing build/mip
+	@$(BIN)/python -m particle_tools.packing --sources > package.json
 
 clean:
 	rm -rf build
