@@ -1,8 +1,9 @@
 """AES-128-CBC in place and HMAC, from what a stock board has (cloud-protocol 1.3, 1.4)."""
 
 from cryptolib import aes
+from micropython import const
 
-_CBC = 2  # mode number of cryptolib, which exports no names
+_CBC = const(2)  # mode number of cryptolib, which exports no names
 
 
 def cbc_encrypt(key, iv, buf, at, n):
