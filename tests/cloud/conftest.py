@@ -13,8 +13,8 @@ from concurrent.futures import Future
 
 import pytest
 from Crypto.PublicKey import RSA
-from cloud.device import TestDevice, random_id
 
+from cloud.device import TestDevice, random_id
 from particle_tools.cloud.server import Cloud
 from particle_tools.cloud.settings import Limits, Settings
 
@@ -29,7 +29,7 @@ class Api:
         self.url = url
         self.token = token
 
-    def __call__(self, method, path, body=None, headers=None, form=False, raw=None):
+    def __call__(self, method, path, body=None, *, headers=None, form=False, raw=None):
         headers = dict(headers or {})
         data = raw
         if body is not None and form:

@@ -16,7 +16,7 @@ CON, NON, ACK, RST = range(4)
 HELLO_FLAGS = 0x16 | 0x20  # as Device OS, describes itself
 
 
-def pack(type_, code, mid, token=b"", options=(), payload=b""):
+def pack(type_, code, mid, token=b"", *, options=(), payload=b""):
     """Build a CoAP message; options are (number, bytes), ascending."""
     out = bytes([0x40 | type_ << 4 | len(token), code]) + mid.to_bytes(2, "big") + token
     last = 0
@@ -97,7 +97,7 @@ class TestDevice:
 
     __test__ = False  # not a test class, whatever its name says
 
-    def __init__(self, port, server_key_der, key, device_id, timeout=5.0, short=False):
+    def __init__(self, port, server_key_der, key, device_id, *, timeout=5.0, short=False):
         self.server_key = RSA.import_key(server_key_der)
         self.key = key
         self.id = device_id
@@ -195,7 +195,7 @@ class TestDevice:
         body = bytes.fromhex("0003ffff") + flags.to_bytes(2, "big") + bytes.fromhex("0003")
         if tail:
             body += bytes.fromhex("0000" + "1838" + "0480" + "00a00000" + "0200")
-        return pack(NON, 2, self.next_mid(), b"", [(11, b"h")], body)
+        return pack(NON, 2, self.next_mid(), options=[(11, b"h")], payload=body)
 
     def connect(self, flags=HELLO_FLAGS, tail=True):
         """Key exchange and Hellos."""
@@ -206,7 +206,7 @@ class TestDevice:
     def request(self, code, options, payload=b"", type_=CON, token=b""):
         """Send a request, return the ACK of a CON."""
         mid = self.next_mid()
-        self.send(pack(type_, code, mid, token, options, payload))
+        self.send(pack(type_, code, mid, token, options=options, payload=payload))
         if type_ != CON:
             return None
         answer = self.recv()
@@ -242,7 +242,7 @@ class TestDevice:
 
     def answer(self, message, code, payload=b"", type_=NON):
         """Send a separate response."""
-        self.send(pack(type_, code, self.next_mid(), message.token, (), payload))
+        self.send(pack(type_, code, self.next_mid(), message.token, payload=payload))
 
     def ended(self):
         """Tell whether the cloud has closed the connection (waits at most the timeout)."""
