@@ -1,0 +1,209 @@
+"""The steps of the demo. Each does one thing and proves it from the cloud's side."""
+
+import json
+import time
+import urllib.request
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from particle_tools.errors import UserError
+from particle_tools.local import Events, LocalCloud, SimulatedBoard, wait_for
+
+_APPLICATION = Path(__file__).with_name("application.py")
+_VARIABLES = {
+    "door": "string",
+    "greeting": "string",
+    "moves": "int32",
+    "boots": "int32",
+    "temp": "double",
+    "locked": "bool",
+}
+
+
+@dataclass
+class Stage:
+    """What the steps share: the folder and the running processes."""
+
+    folder: Path
+    running: list[Any] = field(default_factory=list)
+    cloud: LocalCloud = None  # type: ignore[assignment]
+    board: SimulatedBoard = None  # type: ignore[assignment]
+    events: Events = None  # type: ignore[assignment]
+    api: Any = None
+
+    def boot(self) -> None:
+        """Switch the board on; the first time it is provisioned."""
+        self.board = SimulatedBoard(self.folder / "board", self.cloud, script=_APPLICATION)
+        self.running.append(self.board)
+
+    def close(self) -> None:
+        """Stop everything that was started."""
+        if self.events:
+            self.events.close()
+        for child in reversed(self.running):
+            child.stop()
+
+
+@dataclass
+class Told:
+    """What a step proved: one sentence and its numbers."""
+
+    text: str
+    facts: dict[str, Any]
+
+
+def local_cloud(stage: Stage) -> Told:
+    """A local cloud serves devices and the REST API."""
+    stage.cloud = LocalCloud(stage.folder)
+    stage.running.append(stage.cloud)
+    stage.api = stage.cloud.api()
+    ready = stage.cloud.ready
+    stage.events = stage.api.events()
+    return Told(
+        f"serves {ready['http']} and devices on TCP port {ready['tcp_port']}",
+        {"http": ready["http"], "tcp_port": ready["tcp_port"], "udp_port": ready["udp_port"]},
+    )
+
+
+def packages(stage: Stage) -> Told:
+    """The cloud offers the library for `mpremote mip install`."""
+    base = stage.cloud.url + "/mip/core-tcp/"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(base + "package.json", timeout=60) as answer:
+        urls = json.load(answer)["urls"]
+    total = 0
+    for _, url in urls:
+        with opener.open(base + url, timeout=15) as answer:
+            total += len(answer.read())
+    check(total > 0, "the package is empty")
+    return Told(
+        f"offers the library to mip: {len(urls)} .mpy files, {total} bytes",
+        {"files": len(urls), "mpy_core_tcp": total},
+    )
+
+
+def provisioning(stage: Stage) -> Told:
+    """A new board gets keys, is registered and claimed, and comes online."""
+    stage.boot()
+    device = wait_for(lambda: described(stage), 30)
+    check(device, "the board did not come online")
+    check(device["variables"] == _VARIABLES, f"variables: {device['variables']}")
+    check(device["functions"] == ["door"], f"functions: {device['functions']}")
+    stage.events.wait("demo/tick")
+    usage = stage.api.usage(stage.board.device_id)
+    check(usage["handshakes"] == 1, f"handshakes: {usage['handshakes']}")
+    return Told(
+        f"new board {device['id']}: keys made, registered, claimed, online"
+        f" ({usage['segment_up']} bytes up, {usage['segment_down']} down, first event included)",
+        {
+            "device_id": device["id"],
+            "connect_bytes_up": usage["segment_up"],
+            "connect_bytes_down": usage["segment_down"],
+            "handshakes": usage["handshakes"],
+        },
+    )
+
+
+def publish(stage: Stage) -> Told:
+    """One event of the board arrives, and the cloud counts what it cost."""
+    for _ in range(10):
+        stage.events.wait("demo/tick")
+        before = stage.api.usage(stage.board.device_id)
+        event = stage.events.wait("demo/tick")
+        after = stage.api.usage(stage.board.device_id)
+        change = {key: after[key] - before[key] for key in before if key != "period"}
+        if change["messages_up"] + change["messages_down"] == 1 == change["events_up"]:
+            break
+    else:
+        raise UserError("no undisturbed publish to measure")
+    check(event["coreid"] == stage.board.device_id, "the event came from another device")
+    check(len(event["data"]) == 1, f"data {event['data']!r}")
+    return Told(
+        f"one publish (9-character name, 1 byte of data): {change['segment_up']} bytes"
+        f" on the wire, {change['coap_up']} of them the message",
+        {"publish_bytes": change["segment_up"], "publish_coap_bytes": change["coap_up"]},
+    )
+
+
+def function(stage: Stage) -> Told:
+    """A function is called, does its work and answers."""
+    begin = time.monotonic()
+    result = stage.api.call(stage.board.device_id, "door", "open")
+    milliseconds = round((time.monotonic() - begin) * 1000)
+    check(result == 1, f"result {result}")
+    check(stage.api.read(stage.board.device_id, "door") == "open", "the door did not open")
+    return Told(
+        f'function door("open") returned {result} after {milliseconds} ms',
+        {"function_ms": milliseconds},
+    )
+
+
+def variables(stage: Stage) -> Told:
+    """Variables of all four types are read."""
+    values = {name: stage.api.read(stage.board.device_id, name) for name in _VARIABLES}
+    wanted = {"door": "open", "moves": 1, "boots": 1, "temp": 21.5, "locked": True}
+    check({key: values[key] for key in wanted} == wanted, f"values {values}")
+    return Told(f"variables of all four types: {json.dumps(wanted)}", {"variables": wanted})
+
+
+def subscription(stage: Stage) -> Told:
+    """An event published over REST reaches the board's handler."""
+    begin = time.monotonic()
+    stage.api.publish("greeting", "hello board")
+
+    def arrived() -> bool:
+        return stage.api.read(stage.board.device_id, "greeting") == "hello board"
+
+    check(wait_for(arrived, 10), "the greeting did not arrive")
+    milliseconds = round((time.monotonic() - begin) * 1000)
+    return Told(
+        f"an event from the cloud reached the board's handler within {milliseconds} ms",
+        {"subscription_ms": milliseconds},
+    )
+
+
+def power_cut(stage: Stage) -> Told:
+    """The power fails; the board comes back by itself with everything it had."""
+    stage.board.kill()
+    begin = time.monotonic()
+    stage.boot()
+
+    def back() -> bool:
+        return stage.api.usage(stage.board.device_id)["handshakes"] == 2
+
+    check(wait_for(back, 30), "the board did not come back")
+    check(wait_for(lambda: described(stage), 15), "the board is not online")
+    boots = stage.api.read(stage.board.device_id, "boots")
+    check(boots == 2, f"boots {boots}")
+    seconds = round(time.monotonic() - begin, 1)
+    return Told(
+        f"power cut, second boot: same keys and files, online and answering after {seconds} s",
+        {"boots": boots, "back_s": seconds},
+    )
+
+
+STEPS: list[Callable[[Stage], Told]] = [
+    local_cloud,
+    packages,
+    provisioning,
+    publish,
+    function,
+    variables,
+    subscription,
+    power_cut,
+]
+
+
+def described(stage: Stage) -> dict[str, Any] | None:
+    """Return the device when the cloud has it online and knows its functions."""
+    check(stage.board.alive(), "the board stopped")
+    device = stage.api.device(stage.board.device_id)
+    return device if device["online"] and device["functions"] else None
+
+
+def check(condition: Any, problem: str) -> None:
+    """Raise UserError when a step did not prove what it says."""
+    if not condition:
+        raise UserError(problem)

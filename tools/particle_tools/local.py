@@ -1,0 +1,218 @@
+"""A local cloud and simulated boards as child processes, and the questions to ask the cloud.
+
+Used by the demo, the measurements and the two-process tests: everything goes
+through the commands a user types and the REST API a user calls.
+"""
+
+import http.client
+import json
+import queue
+import secrets
+import subprocess
+import sys
+import threading
+import time
+import urllib.parse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from particle_tools import ROOT
+from particle_tools.errors import UserError
+from particle_tools.sim.rest import Rest
+
+_COMMAND = [sys.executable, "-m", "particle_tools"]
+
+
+class Api(Rest):
+    """The REST calls of somebody who watches and uses devices."""
+
+    def get(self, path: str) -> Any:
+        """Return the JSON answer of a GET. Raises UserError unless it is 2xx."""
+        return self._json("GET", path)
+
+    def post(self, path: str, **values: Any) -> Any:
+        """Return the JSON answer of a POST of `values`. Raises UserError unless it is 2xx."""
+        return self._json("POST", path, values)
+
+    def device(self, device_id: str) -> dict[str, Any]:
+        """Return the device object."""
+        return self.get(f"/v1/devices/{device_id}")
+
+    def call(self, device_id: str, name: str, argument: str) -> int:
+        """Call a function of a device and return its result."""
+        return self.post(f"/v1/devices/{device_id}/{name}", arg=argument)["return_value"]
+
+    def read(self, device_id: str, name: str) -> Any:
+        """Return the value of a device's variable."""
+        return self.get(f"/v1/devices/{device_id}/{name}")["result"]
+
+    def publish(self, name: str, data: str) -> None:
+        """Publish an event to the user's devices."""
+        self.post("/v1/devices/events", name=name, data=data, private=True)
+
+    def usage(self, device_id: str) -> dict[str, Any]:
+        """Return the cloud's counters of a device."""
+        return self.get(f"/local/v1/usage/{device_id}")
+
+    def events(self) -> "Events":
+        """Open the stream of all events of the user's devices."""
+        return Events(self._url, self._token or "")
+
+    def _json(self, method: str, path: str, values: dict[str, Any] | None = None) -> Any:
+        status, body = self._call(method, path, values=values)
+        self._expect(status, body, path, "the cloud refused")
+        return json.loads(body)
+
+
+class Events:
+    """The event stream of a cloud, read by a thread of its own."""
+
+    def __init__(self, url: str, token: str):
+        parts = urllib.parse.urlsplit(url)
+        self._queue: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
+        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        self._connection.request(
+            "GET", "/v1/devices/events", headers={"Authorization": f"Bearer {token}"}
+        )
+        self._response = self._connection.getresponse()
+        if self._response.status != http.HTTPStatus.OK:
+            raise UserError(f"{url}: no event stream (HTTP {self._response.status})")
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self) -> None:
+        name = ""
+        try:
+            for line in self._response:
+                field, _, value = line.decode().rstrip("\r\n").partition(": ")
+                if field == "event":
+                    name = value
+                elif field == "data":
+                    self._queue.put((name, json.loads(value)))
+        except (OSError, ValueError, AttributeError, http.client.HTTPException):
+            return  # closed, by us or by the cloud
+
+    def wait(self, name: str, seconds: float = 15) -> dict[str, Any]:
+        """Return the next event called `name`: its data, coreid, published_at, ttl."""
+        end = time.monotonic() + seconds
+        while True:
+            try:
+                found, event = self._queue.get(timeout=max(0.001, end - time.monotonic()))
+            except queue.Empty:
+                raise UserError(f"no event {name} within {seconds:g} s") from None
+            if found == name:
+                return event
+
+    def close(self) -> None:
+        """Close the stream."""
+        if self._connection.sock:
+            self._connection.sock.close()
+        self._response.close()
+
+
+class _Child:
+    """A process with its output in a file."""
+
+    def __init__(self, arguments: list[str], log: Path):
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self.log = log
+        with log.open("ab") as out:
+            self.process = subprocess.Popen(
+                [*_COMMAND, *arguments],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+            )
+
+    def output(self) -> str:
+        """Return what it has printed so far."""
+        return self.log.read_text(errors="replace")
+
+    def alive(self) -> bool:
+        """Tell whether it still runs."""
+        return self.process.poll() is None
+
+    def stop(self) -> None:
+        """End it politely, then not."""
+        if self.alive():
+            self.process.terminate()
+            try:
+                self.process.wait(10)
+            except subprocess.TimeoutExpired:
+                self.kill()
+
+    def kill(self) -> None:
+        """Send SIGKILL: a power cut."""
+        self.process.kill()
+        self.process.wait()
+
+
+class LocalCloud(_Child):
+    """`particle-mp cloud` on free loopback ports with its data in `folder`."""
+
+    def __init__(self, folder: Path):
+        self.user = f"demo@local.test:{secrets.token_hex(8)}"
+        log = folder / "cloud.log"
+        ports = ["--tcp-port", "0", "--http-port", "0"]
+        data = ["--data", str(folder / "cloud")]
+        super().__init__(["cloud", *ports, *data, "--user", self.user], log)
+        wait_for(lambda: "\nready {" in "\n" + self.output() or not self.alive(), 20)
+        lines = [line for line in self.output().splitlines() if line.startswith("ready {")]
+        if not lines:
+            self.stop()
+            raise UserError(f"the local cloud did not start: {last_line(self.output())}")
+        self.ready = json.loads(lines[0].removeprefix("ready "))
+        self.url: str = self.ready["http"]
+
+    def api(self) -> Api:
+        """Log in and return the API."""
+        api = Api(self.url)
+        api.login(self.user)
+        return api
+
+
+class SimulatedBoard(_Child):
+    """`particle-mp sim` with its flash in `folder`; a new one is a device of the cloud's user."""
+
+    def __init__(
+        self,
+        folder: Path,
+        cloud: LocalCloud,
+        *,
+        script: Path | None = None,
+        server: str | None = None,
+        transport: str = "tcp",
+    ):
+        arguments = ["sim", "--json", "--data", str(folder), "--transport", transport]
+        arguments += ["--cloud", cloud.url, "--user", cloud.user]
+        if script:
+            arguments += ["--script", str(script)]
+        if server:
+            arguments += ["--server", server]
+        super().__init__(arguments, folder.with_name(folder.name + ".log"))
+        before = self.output().count("ready {")
+        wait_for(lambda: self.output().count("ready {") > before or not self.alive(), 30)
+        lines = [line for line in self.output().splitlines() if line.startswith("ready {")]
+        if not lines:
+            self.stop()
+            raise UserError(f"the simulated board did not start: {last_line(self.output())}")
+        self.device_id: str = json.loads(lines[-1].removeprefix("ready "))["device_id"]
+
+
+def wait_for(condition: Callable[[], Any], seconds: float, pause: float = 0.03) -> Any:
+    """Call `condition` until it gives something true, and return that; None after `seconds`."""
+    end = time.monotonic() + seconds
+    while True:
+        value = condition()
+        if value:
+            return value
+        if time.monotonic() > end:
+            return None
+        time.sleep(pause)
+
+
+def last_line(text: str) -> str:
+    """Return the last line that is not empty."""
+    lines = [line for line in text.splitlines() if line.strip()]
+    return lines[-1] if lines else "no output"
