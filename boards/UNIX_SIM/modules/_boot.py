@@ -1,0 +1,85 @@
+"""The board's start: mount the flash, run boot.py and main.py, leave the rest to the REPL.
+
+Order and exceptions as on a board (MicroPython docs, reference/reset_boot):
+a traceback goes to the console and the board ends at its prompt; SystemExit is
+a soft reset; at a raw REPL main.py is not run.
+"""
+
+import io
+import os
+import sys
+
+import _flash
+import _sim
+import machine  # noqa: F401  loaded while the host's paths can still be seen
+import vfs
+
+import __main__
+
+_DEFAULT = "_default_app.py"
+
+
+def _mount():
+    bdev = _flash.Flash(os.getenv("SIM_CUT") or "")
+    try:
+        flash = vfs.VfsLfs2(bdev, readsize=_flash.READ, progsize=_flash.PAGE)
+    except OSError:
+        print("The filesystem appears to be corrupted.")
+        _sim.die(1)
+    for root, at in ((os.getenv("SIM_MODULES"), "/sim"), (os.getenv("SIM_LIB"), "/rom")):
+        vfs.mount(vfs.VfsPosix(root), at, readonly=True)
+    vfs.mount(flash, "/flash")
+    # from here on an application sees the board's files only
+    vfs.umount("/")
+    os.chdir("/flash")
+    sys.path[:] = ["", "/sim", ".frozen", "/flash", "/flash/lib", "/rom"]
+    sys.argv[:] = []
+
+
+def _read(path):
+    try:
+        with open(path) as f:
+            return f.read()
+    except OSError:
+        return None
+
+
+def _report(error):
+    text = io.StringIO()
+    sys.print_exception(error, text)
+    for line in text.getvalue().split("\n")[:-1]:
+        # the frames that started the file are no business of its author
+        if not line.startswith('  File "_boot.py"') and "/_boot.py" not in line:
+            print(line)
+
+
+def _run(name, source):
+    try:
+        exec(compile(source, name, "exec"), __main__.__dict__)
+        return 0
+    except SystemExit:
+        _sim.die(_sim.SOFT_RESET)
+    except BaseException as error:
+        _report(error)
+    return 1
+
+
+def _main(mode):
+    _mount()
+    _sim.tell("up")
+    source = _read("boot.py")
+    if source is not None:
+        _run("boot.py", source)
+    if mode == "raw":
+        return
+    source = _sim.read("ram/main.py")  # the supervisor's --script
+    if source is None:
+        source = _read("main.py")
+    if source is None and mode == "run":
+        source = _read("/sim/" + _DEFAULT)
+    failed = 0 if source is None else _run("main.py", source)
+    if mode == "run":
+        _sim.die(failed)
+
+
+_main(os.getenv("SIM_MODE"))

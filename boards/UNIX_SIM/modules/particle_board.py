@@ -1,0 +1,33 @@
+"""Profile of the simulated board (DESIGN 5, board)."""
+
+import json
+import os
+
+import _sim
+
+NAME = "UNIX_SIM"
+PLATFORM_ID = 3
+NET = "host"
+TRANSPORT = "tcp"
+STORE = "littlefs"
+STORE_ROOT = "/flash/pt"
+BACKUP = ("rtc", 2048)
+LED = ("pin", (2,), False)
+BUTTON = (0, 0)  # pin, level while pressed
+UART = None
+MODEM = None
+OTA = "app-ab"
+WDT_MS = 8000
+TIER = "A"
+
+
+def _name_server():
+    # the simulated network's, else the host's: a board learns it by DHCP
+    try:
+        dns = json.loads(_sim.read("radio.json") or b"{}").get("dns")
+    except ValueError:
+        dns = None
+    return dns or os.getenv("SIM_DNS") or None
+
+
+DNS = _name_server()

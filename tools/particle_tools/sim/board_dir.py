@@ -1,0 +1,91 @@
+"""The directory of one simulated board: what is in it, and that only one simulation uses it.
+
+flash.img    the flash chip; it exists when the first start is complete
+board.json   what the silicon knows: the unique id
+ram/         what a loss of power forgets: RTC, clock, watchdog stamp, flash counters
+radio.json   what the world does to the board: {"pins": {"0": 0}, "dns": "ip:port"}
+pins.json    what the board does to its pins
+wake         milliseconds of the last deep sleep, empty for "for ever"
+"""
+
+import fcntl
+import json
+import os
+import shutil
+import struct
+import time
+from pathlib import Path
+
+from particle_tools.errors import UserError
+
+_ID_BYTES = 12
+
+
+class BoardDir:
+    """Paths and facts of the board in `path`."""
+
+    def __init__(self, path: Path):
+        self.path = path.absolute()
+        self.flash = self.path / "flash.img"
+        self.ram = self.path / "ram"
+        self._facts = self.path / "board.json"
+
+    def lock(self, patience: float = 2.0) -> int:
+        """Take the directory for this process and return the file descriptor that holds it.
+
+        The interpreter inherits it, so that a board that is still dying keeps
+        the next one waiting. patience: seconds. Raises UserError when it stays taken.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            fd = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
+        except OSError as error:
+            raise UserError(f"{self.path}: {error.strerror}") from None
+        end = time.monotonic() + patience
+        while True:
+            try:
+                fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return fd
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    os.close(fd)
+                    raise UserError(
+                        f"{self.path} is in use by another simulated board: end that one first"
+                    ) from None
+                time.sleep(0.02)
+
+    def unique_id(self, wanted: str | None = None) -> str:
+        """Return the id of the silicon as 24 hex digits; the first call decides it.
+
+        Raises UserError when `wanted` is not an id or not that of this board.
+        """
+        if wanted is not None:
+            wanted = wanted.lower()
+            if len(wanted) != 2 * _ID_BYTES or not set(wanted) <= set("0123456789abcdef"):
+                raise UserError(f"--device-id {wanted}: 24 hex digits are needed")
+        if not self._facts.exists() and not self.flash.exists():
+            made = wanted or os.urandom(_ID_BYTES).hex()
+            part = self._facts.with_name("board.json.new")
+            part.write_text(json.dumps({"v": 1, "unique_id": made}) + "\n")
+            os.replace(part, self._facts)
+        try:
+            found = json.loads(self._facts.read_text())["unique_id"]
+            if len(bytes.fromhex(found)) != _ID_BYTES:
+                raise ValueError
+        except (OSError, ValueError, KeyError, TypeError):
+            raise UserError(
+                f"{self._facts} is damaged: remove the folder to start a new board"
+            ) from None
+        if wanted and wanted != found:
+            raise UserError(f"{self.path} holds the board {found}, not {wanted}")
+        return found
+
+    def power_on(self) -> None:
+        """Forget what a board forgets without power."""
+        shutil.rmtree(self.ram, ignore_errors=True)
+        self.ram.mkdir()
+
+    def flash_counts(self) -> tuple[int, int, int]:
+        """Return (operations, programs, erases) of the flash since power-on."""
+        data = (self.ram / "flash").read_bytes()
+        return struct.unpack("<QQQ", data)

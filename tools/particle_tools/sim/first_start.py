@@ -1,0 +1,109 @@
+"""A board's first start: keys, registration with the cloud, and the flash that holds both.
+
+The image is renamed into place at the very end; a first start that was
+interrupted anywhere is repeated by the next one.
+"""
+
+import json
+
+from particle_tools.errors import UserError
+from particle_tools.sim import image
+from particle_tools.sim.board_dir import BoardDir
+from particle_tools.sim.rest import Rest
+
+_ROOT = "/pt"
+_CONFIG = f"{_ROOT}/config.json"
+_PLATFORM = 3  # PLATFORM_ID of boards/UNIX_SIM
+_BOOT_PY = b"# boot.py -- run on boot-up\n"
+
+
+def address(text: str) -> tuple[str, int | None]:
+    """Split HOST[:PORT]; raises UserError."""
+    host, colon, port = text.rpartition(":")
+    if not colon:
+        return text, None
+    if not host or not port.isdigit() or not 0 < int(port) < 65536:
+        raise UserError(f"--server {text}: expected HOST:PORT")
+    return host, int(port)
+
+
+def make(
+    board: BoardDir, device_id: str, transport: str, *, cloud: str, user: str, server: str | None
+) -> None:
+    """Register the board with `cloud` as a device of `user` and make its flash.
+
+    user: "NAME:PASSWORD". server: HOST[:PORT] to dial instead of what the cloud says.
+    Raises UserError.
+    """
+    # slow to import, and only a first start needs them
+    from Crypto.PublicKey import ECC, RSA
+
+    rest = Rest(cloud)
+    rest.login(user)
+    info = rest.info()
+    host, port = _dial(info, transport, server, cloud)
+    server_keys = {alg: rest.server_key(alg) for alg in ("rsa", "ec")}
+    if server_keys["ec" if transport == "udp" else "rsa"] is None:
+        raise UserError(f"cloud {cloud} has no server key for transport {transport}")
+
+    rsa = RSA.generate(1024)
+    ec = ECC.generate(curve="P-256")
+    files = {
+        "/boot.py": _BOOT_PY,
+        _CONFIG: _config(
+            {
+                "v": 1,
+                "device_id": device_id,
+                "platform_id": _PLATFORM,
+                "transport": transport,
+                "server": host,
+                "port": port,
+            }
+        ),
+        f"{_ROOT}/device.rsa.der": rsa.export_key("DER"),
+        f"{_ROOT}/device.ec.der": ec.export_key(format="DER", use_pkcs8=False),
+    }
+    for alg, key in server_keys.items():
+        if key is not None:
+            files[f"{_ROOT}/server.{alg}.der"] = key
+    keys = [("rsa", rsa.public_key().export_key("PEM").decode())]
+    if server_keys["ec"] is not None:
+        keys.append(("ecc", ec.public_key().export_key(format="PEM")))
+    for algorithm, pem in keys:
+        rest.provision(device_id, pem, algorithm)
+    rest.claim(device_id)
+    image.write(board.flash, files)
+
+
+def change(board: BoardDir, transport: str | None, server: str | None) -> None:
+    """Store another transport or address in the configuration of an existing board."""
+    data = image.read(board.flash, _CONFIG)
+    wanted: dict[str, object] = {}
+    if transport:
+        wanted["transport"] = transport
+    if server:
+        host, port = address(server)
+        wanted["server"] = host
+        if port:
+            wanted["port"] = port
+    try:
+        values = json.loads(data or b"")
+        differs = any(values.get(key) != value for key, value in wanted.items())
+    except (ValueError, AttributeError):
+        if wanted:
+            raise UserError(f"{_CONFIG} on the board's flash is missing or damaged") from None
+        return  # the board itself will say so
+    if differs:
+        image.write(board.flash, {_CONFIG: _config(values | wanted)})
+
+
+def _dial(info: dict, transport: str, server: str | None, cloud: str) -> tuple[str, int]:
+    host, port = address(server) if server else (info["host"], None)
+    port = port or info.get(f"{transport}_port")
+    if not port:
+        raise UserError(f"cloud {cloud} does not offer transport {transport}")
+    return host, port
+
+
+def _config(values: dict[str, object]) -> bytes:
+    return json.dumps(values).encode()

@@ -1,0 +1,144 @@
+"""One MicroPython interpreter = one boot of the board, as a child that cannot outlive us."""
+
+import ctypes
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from particle_tools import interpreter
+
+_ROOT = Path(__file__).resolve().parents[3]
+MODULES = _ROOT / "boards" / "UNIX_SIM" / "modules"
+LIB = _ROOT / "lib"
+_PR_SET_PDEATHSIG = 1
+
+
+@dataclass
+class Boot:
+    """What one boot is told. mode: "run", "repl" or "raw"; wake: `machine.wake_reason()`."""
+
+    cause: int
+    mode: str = "run"
+    wake: int = 0
+
+
+class Interpreter:
+    """A running interpreter. `control` is the read end of its messages.
+
+    up: boot.py has begun; before that the interpreter can neither be interrupted nor fed.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        boot: Boot,
+        *,
+        lock: int,
+        cut: str,
+        scale: float,
+        tty: int | None,
+    ):
+        self.control, theirs = os.pipe()
+        os.set_blocking(self.control, False)
+        env = {
+            **os.environ,
+            "TZ": "UTC0",
+            "MICROPYPATH": f"{MODULES}:{LIB}:.frozen",
+            "SIM_DIR": str(directory),
+            "SIM_MODULES": str(MODULES),
+            "SIM_LIB": str(LIB),
+            "SIM_CONTROL": str(theirs),
+            "SIM_CAUSE": str(boot.cause),
+            "SIM_WAKE": str(boot.wake),
+            "SIM_MODE": boot.mode,
+            "SIM_CUT": cut,
+            "SIM_SCALE": repr(scale),
+            "SIM_DNS": _name_server(),
+        }
+        argv = interpreter.find()
+        if boot.mode != "run":
+            argv.append("-i")
+        self._process = subprocess.Popen(
+            [*argv, "-c", "__import__('_boot')"],
+            stdin=subprocess.DEVNULL if tty is None else tty,
+            stdout=tty,
+            stderr=subprocess.STDOUT,
+            env=env,
+            cwd=directory,
+            # a Ctrl-C in the terminal is for the supervisor
+            start_new_session=True,
+            pass_fds=(theirs, lock),
+            preexec_fn=_die_with(os.getpid()),  # noqa: PLW1509  there are no threads here
+        )
+        os.close(theirs)
+        self.pid = self._process.pid
+        self.up = False
+        self._messages = b""
+
+    def messages(self) -> list[str]:
+        """Return the lines that arrived on the control pipe."""
+        try:
+            while chunk := os.read(self.control, 4096):
+                self._messages += chunk
+        except BlockingIOError:
+            pass
+        *lines, self._messages = self._messages.split(b"\n")
+        return [line.decode() for line in lines]
+
+    def poll(self) -> int | None:
+        """Return the exit status as `subprocess` does, None while it runs."""
+        return self._process.poll()
+
+    def kill(self) -> None:
+        """Take the power away."""
+        self._process.kill()
+        self._process.wait()
+
+    def interrupt(self) -> None:
+        """Raise KeyboardInterrupt in the code that runs."""
+        self._process.send_signal(signal.SIGINT)
+
+    def interruptible(self) -> bool:
+        """Return whether Ctrl-C is an interrupt now, not a character (micropython.kbd_intr)."""
+        try:
+            with open(f"/proc/{self.pid}/status") as status:
+                for line in status:
+                    if line.startswith("SigCgt:"):
+                        return bool(int(line.split()[1], 16) >> (signal.SIGINT - 1) & 1)
+        except OSError:
+            pass
+        return False
+
+    def close(self) -> None:
+        """Free the pipe."""
+        os.close(self.control)
+
+
+def _die_with(parent: int) -> Callable[[], None] | None:
+    # SIGKILL of the supervisor is a power cut: the kernel then kills the interpreter too
+    if not sys.platform.startswith("linux"):
+        return None
+    prctl = ctypes.CDLL(None).prctl
+
+    def prepare() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:
+            os._exit(1)
+
+    return prepare
+
+
+def _name_server() -> str:
+    try:
+        with open("/etc/resolv.conf") as file:
+            for line in file:
+                words = line.split()
+                if len(words) > 1 and words[0] == "nameserver":
+                    return words[1]
+    except OSError:
+        pass
+    return ""
