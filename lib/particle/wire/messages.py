@@ -12,7 +12,6 @@ from micropython import const
 _CON = const(0)
 _GET = const(0x01)
 _POST = const(0x02)
-_CHANGED = const(0x44)
 _CONTENT = const(0x45)
 _ETAG = const(4)
 _URI_PATH = const(11)
@@ -96,26 +95,22 @@ def time_request(w, mid, token):
     return _request(w, _CON, _GET, mid, token, b"t")
 
 
-def result(w, type, mid, token, value):
-    """Build the result of a function, an integer that is cut to 32 bits (4.6)."""
-    return answer(w, type, _CHANGED, mid, token, _int32(value))
+def encode(kind, value):
+    """Give a value as payload: of a variable of that kind, INT for the result of a function.
 
-
-def value(w, type, mid, token, kind, value):
-    """Build the value of a variable of that kind (4.7)."""
+    Integers are cut to 32 bits (4.6, 4.7).
+    """
     if kind == DOUBLE:
-        data = struct.pack("<d", value)
-    elif kind == INT:
-        data = _int32(value)
-    elif kind == BOOL:
-        data = b"\x01" if value else b"\x00"
-    else:
-        data = _octets(value)
-    return answer(w, type, _CONTENT, mid, token, data)
+        return struct.pack("<d", value)
+    if kind == INT:
+        return struct.pack(">I", value & 0xFFFFFFFF)
+    if kind == BOOL:
+        return b"\x01" if value else b"\x00"
+    return _octets(value)
 
 
 def answer(w, type, code, mid, token=-1, payload=None):
-    """Build a message without options: an answer, or an ACK that carries one."""
+    """Build a message without options: an answer, such as 2.04 with the result of a function."""
     w.begin(type, code, mid, token)
     w.payload(payload)
     return w.done()
@@ -149,11 +144,6 @@ def varint(n):
     return bytes(out)
 
 
-def flag(m, default=-1):
-    """Give the first Uri-Query of Message m when it is one byte, else default (4.2, 4.9, 4.12)."""
-    return m.buf[m.opt_at] if m.find(_URI_QUERY) and m.opt_n == 1 else default
-
-
 def time_answer(m):
     """Give the Unix time in seconds of an answer to GET /t; None when it is none (4.8)."""
     if m.code != _CONTENT or m.payload_n != 4:
@@ -183,10 +173,6 @@ def _uint(w, number, value):
 
 def _octets(text):
     return text.encode() if isinstance(text, str) else text
-
-
-def _int32(n):
-    return struct.pack(">I", n & 0xFFFFFFFF)
 
 
 def _quote(name):
