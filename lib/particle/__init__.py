@@ -29,74 +29,18 @@ def _cloud():
 def __getattr__(name):
     if name == "cloud":
         return _cloud()
-    if name == "device_id":
-        return _cloud().device_id
+    if name in ("device_id",):
+        return getattr(_cloud(), name)
     raise AttributeError(name)
 
 
-def config(key=None, **values):
-    return _cloud().config(key, **values)
+def _verb(name):
+    # a real function, because tab completion offers nothing that __getattr__ serves
+    return lambda *args, **kwargs: getattr(_cloud(), name)(*args, **kwargs)
 
 
-def server(host, port=None, *, key=None):
-    return _cloud().server(host, port, key=key)
-
-
-def connect(timeout=None, *, background=True):
-    return _cloud().connect(timeout, background=background)
-
-
-def connected():
-    return _cloud().connected()
-
-
-def disconnected():
-    return _cloud().disconnected()
-
-
-def disconnect(*, graceful=False, timeout=30, clear_session=False):
-    return _cloud().disconnect(graceful=graceful, timeout=timeout, clear_session=clear_session)
-
-
-def process():
-    return _cloud().process()
-
-
-def run():
-    return _cloud().run()
-
-
-def run_forever():
-    return _cloud().run_forever()
-
-
-def wait_until(condition, timeout=None):
-    return _cloud().wait_until(condition, timeout)
-
-
-def publish(name, data=None, *, ack=None, ttl=60, content_type=None, timeout=20, persist=False):
-    return _cloud().publish(
-        name,
-        data,
-        ack=ack,
-        ttl=ttl,
-        content_type=content_type,
-        timeout=timeout,
-        persist=persist,
-    )
-
-
-def subscribe(prefix, handler=None, *, structured=False, binary=False):
-    return _cloud().subscribe(prefix, handler, structured=structured, binary=binary)
-
-
-def unsubscribe(prefix=None):
-    return _cloud().unsubscribe(prefix)
-
-
-def function(name, handler=None):
-    return _cloud().function(name, handler)
-
-
-def variable(name, value_or_callable=None, *, type=None):
-    return _cloud().variable(name, value_or_callable, type=type)
+for _name in (
+    "config server connect connected disconnect disconnected process run run_forever wait_until"
+    " publish subscribe unsubscribe function variable"
+).split():
+    globals()[_name] = _verb(_name)

@@ -138,8 +138,10 @@ class Cloud:
                 op._late()
         finally:
             self._talk = False
-        if background:
-            self._background()
+        if background and self._timer is None:
+            from .runtime.background import start
+
+            self._timer = start(self._step)
         return op.result()
 
     def connected(self):
@@ -307,9 +309,9 @@ class Cloud:
 
     def _describe(self):
         self._dirty = None
-        variables = [(name, v.kind) for name, v in sorted_items(self._variables)]
-        functions = sorted(self._functions)
-        self._conn.describe(now(), 2, messages.describe_app(functions, variables))
+        variables = [(name, self._variables[name].kind) for name in sorted(self._variables)]
+        body = messages.describe_app(sorted(self._functions), variables)
+        self._conn.describe(now(), 2, body)
 
     def _step(self):
         # the one place that moves the connection; a handler that calls the library ends up here
@@ -390,7 +392,7 @@ class Cloud:
             kind, a, b = e
             if kind == "ACKED":
                 op = self._operations.pop(a, None)
-                if op:
+                if op is not None:
                     op._end(Error(b, "not acknowledged", "cloud") if b else None)
             elif kind == "CALL":
                 self._call(t, a, b[0], b[1])
@@ -534,39 +536,7 @@ class Cloud:
             return asyncio.sleep_ms(ms)
         return asyncio.sleep(ms / 1000)
 
-    def _background(self):
-        # serves the connection while the prompt is free, on ports that have timers
-        if self._timer:
-            return
-        try:
-            from machine import Timer
-        except ImportError:
-            return
-        from micropython import schedule
-
-        def step(_):
-            self._step()
-
-        def fire(_):
-            try:
-                schedule(step, None)
-            except RuntimeError:
-                pass  # the queue is full: the next one serves
-
-        for number in (-1, 0):  # rp2 knows the virtual one only, esp32 the hardware ones only
-            try:
-                self._timer = Timer(number)
-                self._timer.init(period=50, mode=Timer.PERIODIC, callback=fire)
-                return
-            except ValueError:
-                pass
-
     def _quiet(self):
         if self._timer:
             self._timer.deinit()
             self._timer = None
-
-
-def sorted_items(d):
-    """Return the (key, value) pairs of a dict in the order of the keys."""
-    return [(k, d[k]) for k in sorted(d)]

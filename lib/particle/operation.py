@@ -66,7 +66,7 @@ class Operation:
     async def _finish(self):
         client = self._client
         limit = None if self._timeout is None else add(self._from, int(self._timeout * 1000))
-        while not self._over:
+        while not self.done():
             client._step()
             if limit is not None and diff(now(), limit) >= 0:
                 self._late()
@@ -111,11 +111,8 @@ class Connect(Operation):
 
     def _late(self):
         last = self._client.error
-        self._end(Error(TIMEOUT, last.text if last else "", last.stage if last else "cloud"))
-
-    async def _finish(self):
-        self.done()
-        return await super()._finish()
+        text, stage = (last.text, last.stage) if last else ("no answer in time", "cloud")
+        self._end(Error(TIMEOUT, text, stage))
 
 
 class Variable:

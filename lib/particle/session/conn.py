@@ -34,7 +34,7 @@ class Conn:
     """The whole connection (DESIGN 5, session).
 
     channel: class of the transport. host, port: whom to dial. hello: the fields of
-    `messages.hello` from product_id on. keep_alive: seconds.
+    `messages.hello` from product_id to system_version. keep_alive: seconds.
     Events beyond the channel's: ACKED(mid, code) has code 0 or a Device OS error
     number, and comes for a non-confirmable publish when it is handed to the channel.
     """
@@ -318,7 +318,7 @@ class Conn:
         self.handshakes += 1
         self._heard = self._sent = self._since = now
         self._m.reset(self._channel.seed, self._rng(1)[0])
-        self._m.hello(*self._hello)
+        self._m.hello(*self._hello, self._channel.room, 0, 512)
         self._state = _HELLO
         self._due = add(now, _HELLO_MS)
         self._events.append(("STAGE", "cloud", None))

@@ -1,0 +1,322 @@
+"""The client over a scripted cloud: servicing, operations, handlers (device-api 1, 2)."""
+
+import asyncio
+
+from fake_cloud import ID, Board, CloudLink, Files
+from particle import Cloud, ConfigError, Error
+from particle.client import now
+from support import raises
+
+
+def make(**values):
+    link = CloudLink()
+    return Cloud(board=Board, store=Files(), link=link, **values), link
+
+
+def connected(**values):
+    c, link = make(**values)
+    assert c.connect(timeout=30, background=False)
+    c.wait_until(lambda: link.take("e"), 5)
+    return c, link
+
+
+def settle(c, link, condition):
+    assert c.wait_until(condition, 10), [(m.path, m.code) for m in link.heard]
+
+
+def test_connect_and_names():
+    c, link = make()
+    assert c.device_id == ID and c.disconnected()
+    raises(Error, c.publish, "a")
+    assert c.connect(timeout=30, background=False) is True
+    assert c.connected() and not c.disconnected()
+    assert c.connect(timeout=1, background=False) is True
+    assert link.opened == 1
+
+
+def test_process_alone_is_enough():
+    c, link = make()
+    c._open()
+    for _ in range(3000):
+        c.process()
+        if c.connected():
+            break
+    assert c.connected()
+
+
+def test_small_writes():
+    c, link = make()
+    link.chunk = 7
+    assert c.connect(timeout=30, background=False)
+    op = c.publish("a", "x" * 300, ack=True)
+    assert op
+    assert link.take("E")[0].payload == b"x" * 300
+
+
+def test_publish():
+    c, link = connected()
+    cases = (
+        (None, b"", b""),
+        ("21.5", b"21.5", b""),
+        (21.5, b"21.5", b""),
+        (True, b"true", b""),
+        (7, b"7", b""),
+        (b"\x00\xff", b"\x00\xff", b"\x2a"),
+        ({"a": [1]}, b'{"a": [1]}', b""),
+        ("gr\u00fc\u00df", "gr\u00fc\u00df".encode(), b""),
+    )
+    for data, payload, _ in cases:
+        p = c.publish("door/x", data)
+        assert p.status == "SENDING" or p.done()
+        assert bool(p) and p.status == "SENT" and p.error is None
+        m = link.take("E")[0]
+        assert (m.type, m.name, m.payload) == (1, "door/x", payload)
+    assert repr(p).startswith("<Publish door/x sent ")
+
+
+def test_publish_with_acknowledgement():
+    c, link = connected()
+    p = c.publish("a", "1", ack=True)
+    assert p.wait(5) and p.result() is True
+    assert link.take("E")[0].type == 0
+    link.acks = False
+    p = c.publish("a", "1", ack=True, timeout=0.05)
+    assert not p and not p.done()
+    raises(Error, p.result)
+    link.sock.closed = True
+    settle(c, link, p.done)
+    assert p.status == "FAILED" and p.error.errno == -150
+    raises(Error, p.result)
+
+
+def test_publish_refuses_what_it_cannot_send():
+    c, link = connected()
+    for name in ("", "x" * 65, None, 5, "\u00e4" * 33):
+        raises(ValueError, c.publish, name)
+    e = raises(Error, c.publish, "a", "x" * 1025)
+    assert e.errno == -190
+    assert c.publish("x" * 64, "y" * 1024, ack=True)
+    assert len(link.take("E")) == 1
+
+
+def test_functions():
+    c, link = make()
+    calls = []
+
+    @c.function("led")
+    def led(arg):
+        calls.append(arg)
+        return {"on": True, "none": None, "big": 1 << 31, "text": "x", "7": 7}[arg]
+
+    c.connect(timeout=30, background=False)
+    for arg, want in (("on", 1), ("none", 0), ("7", 7), ("big", -1), ("text", -1), ("other", -1)):
+        head = b"\xb1f\x03led" + bytes([0x40 | len(arg)]) + arg.encode()
+        link.heard = []
+        link.say(b"\x41\x02" + b"\x33" + head)
+        settle(c, link, lambda: [m for m in link.heard if m.code == 0x44])
+        m = [m for m in link.heard if m.code == 0x44][0]
+        assert m.token == b"\x33" and m.payload == (want & 0xFFFFFFFF).to_bytes(4, "big")
+    assert calls == ["on", "none", "7", "big", "text", "other"]
+    link.say(b"\x41\x02\x34\xb1f\x04none\x40")
+    settle(c, link, lambda: [m for m in link.heard if m.code == 0x84])
+
+
+def test_variables():
+    import struct
+
+    c, link = make()
+    temp = c.variable("temp", 21.5)
+    c.variable("count", 3)
+    c.variable("on", True)
+    c.variable("name", "porch")
+    c.variable("late", lambda: 1.5, type=float)
+    c.variable("bad", lambda: 1 // 0, type=int)
+    raises(ValueError, c.variable, "x", [1])
+    raises(ValueError, c.variable, "x", 1 << 31)
+    temp.value = 22
+    c.connect(timeout=30, background=False)
+
+    def read(name):
+        link.heard = []
+        link.say(b"\x41\x01\x21\xb1v" + bytes([len(name)]) + name.encode())
+        settle(c, link, lambda: [m for m in link.heard if m.token == b"\x21" and m.type != 2])
+        m = [m for m in link.heard if m.token == b"\x21"][-1]
+        return m.code, m.payload
+
+    assert read("temp") == (0x45, struct.pack("<d", 22.0))
+    assert read("count") == (0x45, b"\0\0\0\3")
+    assert read("on") == (0x45, b"\1")
+    assert read("name") == (0x45, b"porch")
+    assert read("late") == (0x45, struct.pack("<d", 1.5))
+    assert read("bad") == (0xA0, b"")
+    assert read("none") == (0x84, b"")
+
+
+def test_description():
+    c, link = make()
+    c.function("b", lambda a: 1)
+    c.function("a", lambda a: 1)
+    c.variable("v", 1.0)
+    c.connect(timeout=30, background=False)
+    c.wait_until(lambda: False, 0.1)
+    got = link.take("d")
+    assert [(m.query, m.payload) for m in got] == [
+        (b"\x01", b'{"p":6,"m":[]}'),
+        (b"\x02", b'{"f":["a","b"],"v":{"v":9}}'),
+    ]
+    c.function("late", lambda a: 1)
+    c.variable("more", 1)
+    settle(c, link, lambda: [m for m in link.heard if m.path == "d"])
+    got = link.take("d")
+    assert len(got) == 1  # both in one description
+    assert got[0].payload == b'{"f":["a","b","late"],"v":{"more":2,"v":9}}'
+
+
+def test_subscriptions():
+    c, link = make()
+    got = []
+    c.subscribe("door", lambda n, d: got.append((1, n, d)))
+    c.subscribe("door/f", lambda n, d: got.append((2, n, d)))
+    c.subscribe("pic", lambda n, d: got.append((3, n, d)), binary=True)
+    raises(ValueError, c.subscribe, "")
+    c.connect(timeout=30, background=False)
+    c.wait_until(lambda: False, 0.1)
+    names = [(m.name, m.query) for m in link.take("e")]
+    assert names == [
+        ("particle", b""),
+        ("spark", b""),
+        ("door", b""),
+        ("door/f", b""),
+        ("pic", b"b"),
+    ]
+    link.say(b"\x50\x02\xb1E\x04door\x05front\xffopen")
+    link.say(b"\x50\x02\xb1E\x04door")
+    link.say(b"\x50\x02\xb1E\x03pic\x11\x2a\xff\x00\x01")
+    link.say(b"\x50\x02\xb1E\x04door\x11\x2a\xff\x00\x01")
+    settle(c, link, lambda: len(got) == 4)
+    assert got == [
+        (1, "door/front", "open"),
+        (2, "door/front", "open"),
+        (1, "door", None),
+        (3, "pic", b"\x00\x01"),
+    ]
+    c.subscribe("more", print)
+    raises(Error, c.subscribe, "too many", print)
+    c.unsubscribe("door")
+    link.say(b"\x50\x02\xb1E\x04door")
+    link.say(b"\x50\x02\xb1E\x06door/f")
+    settle(c, link, lambda: len(got) == 5)
+    assert got[4][0] == 2
+    c.unsubscribe()
+    assert c.subscribe("again", print)
+
+
+def test_handler_that_raises_or_calls_the_library():
+    c, link = make()
+    got = []
+
+    def handler(name, data):
+        got.append(c.process())  # re-entrant: nothing happens
+        c.publish("answer", data)
+        raise RuntimeError("the application's mistake")
+
+    c.subscribe("ask", handler)
+    c.connect(timeout=30, background=False)
+    link.say(b"\x50\x02\xb1E\x03ask\xff1")
+    settle(c, link, lambda: [m for m in link.heard if m.path == "E"])
+    assert got == [0] and c.connected()
+
+
+def test_waiting_inside_a_task_is_refused_and_await_works():
+    c, link = make()
+    seen = []
+
+    async def main():
+        raises(Error, c.run)
+        op = c.connect(timeout=30)
+        raises(Error, op.wait, 1)
+        assert await op is True
+        p = c.publish("a", "1", ack=True)
+        assert await p is True
+        link.acks = False
+        p = c.publish("a", "1", ack=True, timeout=0.05)
+        try:
+            await p
+        except Error as e:
+            seen.append(e.errno)
+        task = asyncio.create_task(c.run_forever())
+        link.acks = True
+        p = c.publish("b", "2", ack=True)
+        while not p.done():
+            await asyncio.sleep(0.01)
+        seen.append(p.status)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+
+    asyncio.run(main())
+    assert seen == [-160, "SENT", "cancelled"]
+
+
+def test_time_out_names_the_stage():
+    c, link = make()
+    link.refuses = True
+    start = now()
+    e = raises(Error, lambda: c.connect(timeout=0.3, background=False))
+    assert e.errno == -160 and e.stage == "port" and "firewall" in str(e)
+    assert 200 < now() - start < 5000
+    link.refuses = False
+    link.answers = False
+    e = raises(Error, lambda: c.connect(timeout=0.3, background=False))
+    assert e.errno == -160
+
+
+def test_missing_settings_are_told_before_any_io():
+    store = Files()
+    store.files["config.json"] = None
+    link = CloudLink()
+    c = Cloud(board=Board, store=store, link=link, device_id=ID)
+    e = raises(ConfigError, c.connect, 1)
+    assert "particle.server" in str(e)
+    c, link = make()
+    del c._store.files["device.rsa.der"]
+    e = raises(ConfigError, c.connect, 1)
+    assert e.stage == "device key"
+    assert link.opened == 0
+
+
+def test_config():
+    c, link = make()
+    assert c.config("server") == "10.0.0.1"
+    c.config(keep_alive=30, product_id=7)
+    assert c.config()["keep_alive"] == 30
+    raises(ConfigError, lambda: c.config(keep_alive=0, product_id=8))
+    assert c.config("product_id") == 7
+    again = Cloud(board=Board, store=c._store, link=link)
+    assert again.config("product_id") == 7
+    from tcp_peer import field
+
+    again.server("cloud.example", 5000, key=field("server_public_key_der"))
+    assert again.config("server") == "cloud.example" and again.config("port") == 5000
+    raises(ValueError, lambda: again.server("cloud.example", key=b"junk"))
+
+
+def test_disconnect():
+    c, link = connected()
+    c.disconnect()
+    assert not c.connected() and link.sock.closed
+    assert link.take("x") == []
+    for _ in range(5):
+        c.process()
+    assert link.opened == 1
+    c.connect(timeout=30, background=False)
+    c.disconnect(graceful=True)
+    assert link.take("x")[0].payload == b"\x01\x02" and link.sock.closed
+
+
+def test_connection_lost_and_found():
+    c, link = connected()
+    link.sock.closed = True
+    settle(c, link, lambda: link.opened == 2 and c.connected())
