@@ -4,10 +4,12 @@ Used by the demo, the measurements and the two-process tests: everything goes
 through the commands a user types and the REST API a user calls.
 """
 
+import contextlib
 import http.client
 import json
 import queue
 import secrets
+import socket
 import subprocess
 import sys
 import threading
@@ -71,11 +73,11 @@ class Events:
     def __init__(self, url: str, token: str):
         parts = urllib.parse.urlsplit(url)
         self._queue: queue.Queue[tuple[str, dict[str, Any]]] = queue.Queue()
-        self._connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
-        self._connection.request(
-            "GET", "/v1/devices/events", headers={"Authorization": f"Bearer {token}"}
-        )
-        self._response = self._connection.getresponse()
+        connection = http.client.HTTPConnection(parts.hostname, parts.port, timeout=60)
+        headers = {"Authorization": f"Bearer {token}"}
+        connection.request("GET", "/v1/devices/events", headers=headers)
+        self._socket = connection.sock
+        self._response = connection.getresponse()
         if self._response.status != http.HTTPStatus.OK:
             raise UserError(f"{url}: no event stream (HTTP {self._response.status})")
         threading.Thread(target=self._read, daemon=True).start()
@@ -105,9 +107,9 @@ class Events:
 
     def close(self) -> None:
         """Close the stream."""
-        if self._connection.sock:
-            self._connection.sock.close()
-        self._response.close()
+        # shutdown, not close: it wakes the thread that reads
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
 
 
 class _Child:
