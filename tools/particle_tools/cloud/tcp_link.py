@@ -72,7 +72,7 @@ class Link:
         self._opener: Opener | None = None
         self._expected = 0  # next message id of the device
         self._waiting: list[bytes] = []  # messages that came in one segment with the Hello
-        self._end = "the connection was lost"
+        self._dropped: str | None = None  # why we dropped it while a read was waiting
         self._stopped = False
 
     # The handshake.
@@ -177,6 +177,7 @@ class Link:
     async def serve(self, session: Session) -> None:
         """Carry messages until the connection ends."""
         self.session = session
+        end = "the connection was lost"
         try:
             session.greet()
             session.start()
@@ -184,22 +185,22 @@ class Link:
                 await self._message(plain)
             await self._loop()
         except (BadFrame, NotCoap) as error:
-            self._end = f"the device sent {error}"
+            end = f"the device sent {error}"
         except asyncio.TimeoutError:
-            self._end = f"no byte from the device for {self._limits.idle_s:g} s"
+            end = f"no byte from the device for {self._limits.idle_s:g} s"
         except EOFError:
-            self._end = "the device closed the connection"
+            end = "the device closed the connection"
         except OSError as error:
-            self._end = f"the connection was lost: {error.strerror or error}"
+            end = f"the connection was lost: {error.strerror or error}"
         except _Stop as stop:
-            self._end = str(stop)
+            end = str(stop)
         except asyncio.CancelledError:
-            self._end = "the cloud stopped"
+            end = "the cloud stopped"
             if not self._stopped:
                 raise
         finally:
             heard = session.last_heard
-            session.close(self._end)
+            session.close(self._dropped or end)
             self.close()
             await self._services.devices.heard(session.device_id, heard)
 
@@ -221,7 +222,7 @@ class Link:
         counters.segments_down += 1
         self._writer.write(frame)
         if self._writer.transport.get_write_buffer_size() > self._limits.unsent:
-            self._end = "the device does not read"
+            self._dropped = "the device does not read"
             self._writer.transport.abort()
 
     def close(self) -> None:
@@ -251,7 +252,7 @@ class Link:
         session = self.session
         assert session is not None
         if session.closed:
-            raise _Stop(self._end)
+            raise EOFError
         message = coap.decode(plain)
         counters = self._services.usage.of(session.device_id)
         counters.coap_up += len(plain)
