@@ -44,3 +44,8 @@ def test_only_the_bare_file_name_is_stored():
     assert b"coap.py" in data
     assert b"wire/coap" not in data
     assert str(packing.ROOT).encode() not in data
+
+
+def test_package_of_the_sources_is_current():
+    """`mip install` from the project's folder or repository reads package.json in the root."""
+    assert (packing.ROOT / "package.json").read_bytes() == packing.sources_package(), "make mip"
