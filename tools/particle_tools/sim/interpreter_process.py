@@ -9,11 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-from particle_tools import interpreter
+from particle_tools import ROOT, interpreter
 
-_ROOT = Path(__file__).resolve().parents[3]
-MODULES = _ROOT / "boards" / "UNIX_SIM" / "modules"
-LIB = _ROOT / "lib"
+MODULES = ROOT / "boards" / "UNIX_SIM" / "modules"
+LIB = ROOT / "lib"
 _PR_SET_PDEATHSIG = 1
 
 
