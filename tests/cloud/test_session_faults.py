@@ -233,11 +233,12 @@ def test_piggybacked_and_confirmable_answers(cloud, api, keys, device_id):
         assert device.recv().raw == pack(ACK, 0, device.mid)
 
 
-DEVICE_ERRORS = [(0x84, 404), (0x80, 502), (0xA0, 502)]
+DEVICE_ERRORS = {0x84: 404, 0x80: 502, 0xA0: 502}
 
 
-@pytest.mark.parametrize(("code", "status"), DEVICE_ERRORS)
-def test_error_answers_of_the_device(cloud, api, keys, device_id, code, status):
+@pytest.mark.parametrize("code", DEVICE_ERRORS)
+def test_error_answers_of_the_device(cloud, api, keys, device_id, code):
+    status = DEVICE_ERRORS[code]
     with cloud.device(keys[0], device_id).connect() as device:
         device.describe(["f"], {"n": 2})
         for method, path in (("POST", "f"), ("GET", "n")):

@@ -40,12 +40,19 @@ class Cloud:
         _check_host(settings)
         self.settings = settings
         self.http_url = ""
+        self.user = ""
         self.new_password: tuple[str, str] | None = None
         self._lock: int | None = None
         self._runner: web.AppRunner | None = None
         self._gateway: TcpGateway | None = None
         self._flusher: asyncio.Task | None = None
-        self.services: Services = None  # type: ignore[assignment]  # until start()
+        self._services: Services | None = None
+
+    @property
+    def services(self) -> Services:
+        """What the running cloud is made of."""
+        assert self._services is not None, "the cloud is not running"
+        return self._services
 
     async def start(self) -> None:
         """Open the data folder and listen. Raises UserError; nothing stays open then."""
@@ -66,10 +73,10 @@ class Cloud:
             await self._gateway.stop()
         if self._runner is not None:
             await self._runner.cleanup()
-        if self.services is not None:
-            await self.services.usage.flush()
-            self.services.db.close()
-            self.services = None  # type: ignore[assignment]
+        if self._services is not None:
+            await self._services.usage.flush()
+            self._services.db.close()
+            self._services = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
@@ -92,7 +99,7 @@ class Cloud:
         keys = ServerKeys.load(settings.data)
         db = Database(settings.data / "cloud.db")
         bus = Bus()
-        self.services = Services(
+        self._services = Services(
             settings=settings,
             clock=clock,
             db=db,

@@ -44,8 +44,8 @@ class Opener:
         """Bytes of a frame that is not complete yet."""
         return len(self._waiting)
 
-    def feed(self, data: bytes) -> Iterator[tuple[bytes, int]]:
-        """Yield (plaintext, frame size) of each frame completed by `data`. Raises BadFrame."""
+    def feed(self, data: bytes) -> Iterator[bytes]:
+        """Yield the plaintext of each frame completed by `data`. Raises BadFrame."""
         self._waiting += data
         while len(self._waiting) >= _LENGTH:
             length = int.from_bytes(self._waiting[:_LENGTH], "big")
@@ -59,7 +59,7 @@ class Opener:
                 return
             sealed = bytes(self._waiting[_LENGTH : _LENGTH + length])
             del self._waiting[: _LENGTH + length]
-            yield self._open(sealed), _LENGTH + length
+            yield self._open(sealed)
 
     def _open(self, sealed: bytes) -> bytes:
         cipher = Cipher(self._key, modes.CBC(self._iv)).decryptor()

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from concurrent.futures import ThreadPoolExecutor
 
 from particle_tools.cloud.refusals import LINK, Refused
 from particle_tools.cloud.services import Services
 from particle_tools.cloud.tcp_link import Link, PrivateKey
 
+_LOG = logging.getLogger("particle.cloud")
 _READ = 4096
 _RSA_THREADS = 2
 
@@ -53,5 +55,8 @@ class TcpGateway:
                 self._greeting -= 1
             if session is not None:
                 await link.serve(session)
+        except Exception:
+            _LOG.exception("the connection from %s failed", link.address)
+            link.close()
         finally:
             self._links.discard(link)

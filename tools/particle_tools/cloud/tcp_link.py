@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import secrets
 import socket
+import sqlite3
+from collections.abc import Iterator
 from concurrent.futures import Executor
 
 from particle_tools.cloud import coap, tcp_handshake
@@ -52,7 +54,6 @@ class Link:
         reader: asyncio.StreamReader,
         writer: asyncio.StreamWriter,
     ) -> None:
-        self.session: Session | None = None
         self.message_limit = 0
         self._key = key
         self._services = services
@@ -71,7 +72,6 @@ class Link:
         self._sealer: Sealer | None = None
         self._opener: Opener | None = None
         self._expected = 0  # next message id of the device
-        self._waiting: list[bytes] = []  # messages that came in one segment with the Hello
         self._dropped: str | None = None  # why we dropped it while a read was waiting
         self._stopped = False
 
@@ -131,7 +131,7 @@ class Link:
             DEVICE_KEY, "the device did not answer the key exchange with a Hello"
         )
         self._meter_handshake(len(nonce) + len(reply), len(block))
-        message, self._waiting = await self._first_frame()
+        message = await self._first_message()
         hello = _read_hello(message)
         await self._services.devices.greeted(device.id, self.address.rpartition(":")[0], hello)
         device = self._services.devices.get(device.id) or device
@@ -151,16 +151,13 @@ class Link:
             )
         return data
 
-    async def _first_frame(self) -> tuple[Message, list[bytes]]:
+    async def _first_message(self) -> Message:
         while True:
-            data = await self._reader.read(_READ)
-            if not data:
-                raise EOFError
+            data = await self._read()
             self._progress = Refused(TRANSPORT, "the first frame was not complete")
             try:
-                plain = self._open(data)
-                if plain:
-                    return coap.decode(plain[0]), plain[1:]
+                for plain in self._open(data):
+                    return coap.decode(plain)
             except (BadFrame, NotCoap) as error:
                 raise Refused(TRANSPORT, f"the first frame: {error}") from error
 
@@ -176,14 +173,11 @@ class Link:
 
     async def serve(self, session: Session) -> None:
         """Carry messages until the connection ends."""
-        self.session = session
         end = "the connection was lost"
         try:
             session.greet()
             session.start()
-            for plain in self._waiting:
-                await self._message(plain)
-            await self._loop()
+            await self._loop(session)
         except (BadFrame, NotCoap) as error:
             end = f"the device sent {error}"
         except asyncio.TimeoutError:
@@ -194,6 +188,8 @@ class Link:
             end = f"the connection was lost: {error.strerror or error}"
         except _Stop as stop:
             end = str(stop)
+        except sqlite3.Error as error:
+            end = f"the cloud's database failed: {error}"
         except asyncio.CancelledError:
             end = "the cloud stopped"
             if not self._stopped:
@@ -231,34 +227,34 @@ class Link:
             self._writer.close()
             asyncio.get_running_loop().call_later(_LINGER_S, self._writer.transport.abort)
 
-    def _open(self, data: bytes) -> list[bytes]:
+    async def _read(self) -> bytes:
+        data = await self._reader.read(_READ)
+        if not data:
+            raise EOFError
+        return data
+
+    def _open(self, data: bytes) -> Iterator[bytes]:
+        # A generator all the way: what precedes a bad frame is acted upon before it is met.
         assert self._opener is not None
         counters = self._services.usage.of(self._device_id or "")
-        counters.segment_up += len(data)
-        counters.segments_up += 1
-        return [plain for plain, _ in self._opener.feed(data)]
+        if data:
+            counters.segment_up += len(data)
+            counters.segments_up += 1
+        for plain in self._opener.feed(data):
+            counters.coap_up += len(plain)
+            counters.messages_up += 1
+            yield plain
 
-    async def _loop(self) -> None:
+    async def _loop(self, session: Session) -> None:
+        data = b""  # first, what came in one segment with the Hello
         while True:
-            data = await self._services.clock.wait_for(
-                self._reader.read(_READ), self._limits.idle_s
-            )
-            if not data:
-                raise EOFError
             for plain in self._open(data):
-                await self._message(plain)
-
-    async def _message(self, plain: bytes) -> None:
-        session = self.session
-        assert session is not None
-        if session.closed:
-            raise EOFError
-        message = coap.decode(plain)
-        counters = self._services.usage.of(session.device_id)
-        counters.coap_up += len(plain)
-        counters.messages_up += 1
-        self._check_id(session, message)
-        await session.receive(message)
+                message = coap.decode(plain)
+                self._check_id(session, message)
+                await session.receive(message)
+                if session.closed:
+                    raise EOFError
+            data = await self._services.clock.wait_for(self._read(), self._limits.idle_s)
 
     def _check_id(self, session: Session, message: Message) -> None:
         # As public servers do it: every message that is not an acknowledgement carries the next
