@@ -2,54 +2,51 @@
 the step that serves link, socket, timers and calculation (DESIGN 5, servicing).
 """
 
+import json
 import os
 import select
-import struct
 import sys
 import time
+from binascii import unhexlify
+
+from micropython import const
 
 from . import settings
-from .errors import (
-    INVALID_ARGUMENT,
-    INVALID_STATE,
-    LIMIT_EXCEEDED,
-    NOT_SUPPORTED,
-    TOO_LARGE,
-    Error,
-    failure,
-)
+from .errors import ConfigError, Error, failure
 from .operation import Connect, Publish, Variable, in_task, now
 from .session.conn import Conn
 from .session.messaging import add, diff
-from .wire import messages
+from .wire.messages import INT, describe_app, encode
 
-_SYSTEM_VERSION = 6200  # level of Device OS whose messages we speak
-_FLAGS = 0x30  # of the Hello: goodbye, description posted by the device (cloud-protocol 4.1)
+# Error numbers of Device OS (errors.py)
+_INVALID_ARGUMENT = const(-270)
+_INVALID_STATE = const(-210)
+_LIMIT_EXCEEDED = const(-200)
+_NOT_SUPPORTED = const(-120)
+_TOO_LARGE = const(-190)
+
+_LEVEL = const(6200)  # of Device OS, whose messages we speak
+_FLAGS = const(0x30)  # of the Hello: goodbye, description posted by the device (4.1)
+_DEBOUNCE_MS = const(1000)  # between a late registration and its announcement
+_MAX_NAME = const(64)
+_MAX_HANDLERS = const(4)
+_UP = const(4)  # READY of a Link
+_CHANGED = const(0x44)
+_CONTENT = const(0x45)
+_NOT_FOUND = const(0x84)
+_INTERNAL = const(0xA0)
+_BINARY = const(42)
 _TEXT = (0, 40, 41, 50)  # content formats that a plain handler understands
-_DEBOUNCE_MS = 1000  # between a late registration and its announcement
-_MAX_NAME = 64
-_MAX_HANDLERS = 4
-_NOT_FOUND = 0x84
-_INTERNAL = 0xA0
-
-
-def report(error):
-    """Print the traceback of an application's mistake; the connection goes on."""
-    if hasattr(sys, "print_exception"):
-        sys.print_exception(error)
-    else:
-        import traceback
-
-        traceback.print_exception(error)
 
 
 def _name(name):
     if not isinstance(name, str) or not 0 < len(name.encode()) <= _MAX_NAME:
-        raise ValueError("name must have 1 to %d bytes: %r" % (_MAX_NAME, name))
+        raise ValueError("name must have 1 to 64 bytes: %r" % (name,))
     return name
 
 
-class _Generic:
+class _Board:
+    # a board without a profile of its own
     PLATFORM_ID = 60000
     NET = "host"
     TRANSPORT = "tcp"
@@ -68,7 +65,7 @@ class Cloud:
             try:
                 import particle_board as board
             except ImportError:
-                board = _Generic
+                board = _Board
         self._board = board
         if store is None:
             from .store.container import Store
@@ -77,8 +74,11 @@ class Cloud:
         self._store = store
         self._link = link
         self._values = settings.load(store, board)
-        self._values.update(settings.checked(values))
-        self._conn = self._sock = self._resolver = self._poller = self._timer = None
+        if values:
+            self._values.update(self._checked(values))
+        self._conn = self._sock = self._dialing = self._resolver = self._timer = self._poller = (
+            None
+        )
         self._stuck = False  # the socket did not take everything
         self._busy = self._talk = False
         self._functions = {}
@@ -93,30 +93,35 @@ class Cloud:
     @property
     def device_id(self):
         """Return the id of this device: 24 hex digits."""
-        return self._values["device_id"] or settings.board_id()
+        return self._values["device_id"]
 
     def config(self, key=None, **values):
-        """Return the setting `key`, all of them without one, or change and store `values`."""
-        if key is not None:
-            return self._values[key]
-        if not values:
-            return dict(self._values)
+        """Return the setting `key`, all of them without one, or check and store `values`."""
+        if key:
+            return self._values.get(key)
         changed = dict(self._values)
-        changed.update(settings.checked(values))
+        if not values:
+            return changed
+        changed.update(self._checked(values))
         settings.save(self._store, changed)
         self._values = changed
         return None
+
+    def _checked(self, values):
+        from .runtime.configure import checked
+
+        return checked(values)
 
     def server(self, host, port=None, *, key=None):
         """Store whom to connect to; key: the server's public key, DER bytes."""
         values = {"server": host}
         if port:
             values["port"] = port
-        settings.checked(values)
+        self._checked(values)
         if key:
-            from .crypto import der
+            from .crypto.der import rsa_public
 
-            der.rsa_public(key)
+            rsa_public(key)
             self._store.write("server.rsa.der", key)
         self.config(**values)
 
@@ -141,7 +146,7 @@ class Cloud:
         if background and self._timer is None:
             from .runtime.background import start
 
-            self._timer = start(self._step)
+            self._timer = start(self.process)
         return op.result()
 
     def connected(self):
@@ -158,33 +163,41 @@ class Cloud:
         if self._conn is None:
             return
         self._conn.close(now(), 2 if graceful else None)
-        self._step()
+        self.process()
         if graceful and not in_task():
-            self._wait(lambda: self._sock is None, timeout)
+            self.wait_until(lambda: self._sock is None, timeout)
         if clear_session:
             self._store.erase(1)
-
-    def process(self):
-        """Do what is due and return at once; return how many messages were handled."""
-        return self._step()
 
     def run(self):
         """Connect and serve the connection for ever."""
         self._open()
         self._quiet()
-        self._wait(lambda: False)
+        self.wait_until(lambda: False)
 
     async def run_forever(self):
         """Connect and serve the connection for ever, inside the caller's task."""
         self._open()
         self._quiet()
         while True:
-            self._step()
+            self.process()
             await self._pause()
 
     def wait_until(self, condition, timeout=None):
         """Serve the connection until `condition()`; return False when `timeout` s are over."""
-        return self._wait(condition, timeout)
+        if in_task():
+            raise Error(_INVALID_STATE, "inside a task use await")
+        limit = None if timeout is None else add(now(), int(timeout * 1000))
+        while True:
+            self.process()
+            if condition():
+                return True
+            left = self._until()
+            if limit is not None:
+                left = min(left, diff(limit, now()))
+                if left <= 0 and diff(limit, now()) <= 0:
+                    return False
+            self._idle(left)
 
     # data
 
@@ -199,27 +212,22 @@ class Cloud:
         """
         _name(name)
         if persist:
-            raise Error(NOT_SUPPORTED, "persisted events need UDP")
-        if isinstance(data, (dict, list)):
-            import json
-
-            data = json.dumps(data)
-        elif isinstance(data, (bytes, bytearray, memoryview)):
-            content_type = 42 if content_type is None else content_type
-        elif isinstance(data, bool):
-            data = "true" if data else "false"
-        elif data is None:
-            data = b""
-        elif not isinstance(data, str):
-            data = str(data)
-        if isinstance(data, str):
+            raise Error(_NOT_SUPPORTED, "persisted events need UDP")
+        if isinstance(data, (bytes, bytearray, memoryview)):
+            content_type = _BINARY if content_type is None else content_type
+        else:
+            if data is None:
+                data = ""
+            elif not isinstance(data, str):
+                data = json.dumps(data)
             data = data.encode()
         if len(data) > int(self._values["limits"]):
-            raise Error(TOO_LARGE, "event data of %d bytes" % len(data))
+            raise Error(_TOO_LARGE, "event data of %d bytes" % len(data))
         if self._conn is None:
-            raise Error(INVALID_STATE, "not connected", "cloud")
+            raise Error(_INVALID_STATE, "not connected", "cloud")
         mid = self._conn.publish(now(), name, data, content_type or 0, ack, ttl=ttl)
-        op = self._operations[mid] = Publish(self, name, timeout)
+        op = self._operations[mid] = Publish(self, timeout)
+        op.name = name
         return op
 
     def function(self, name, handler=None):
@@ -246,7 +254,7 @@ class Cloud:
         if handler is None:
             return lambda f: self.subscribe(prefix, f, structured=structured, binary=binary) and f
         if len(self._handlers) >= _MAX_HANDLERS:
-            raise Error(LIMIT_EXCEEDED, "more than %d subscriptions" % _MAX_HANDLERS)
+            raise Error(_LIMIT_EXCEEDED, "more than %d subscriptions" % _MAX_HANDLERS)
         flags = "c" if structured else "b" if binary else None
         self._handlers.append((prefix, handler, flags))
         if self._conn:
@@ -265,30 +273,28 @@ class Cloud:
     def _open(self):
         if self._conn is None:
             v = self._values
-            if not v["server"]:
-                raise settings.ConfigError(
-                    INVALID_ARGUMENT, "no server: call particle.server(host)", "DNS"
+            if not v.get("server"):
+                raise ConfigError(
+                    _INVALID_ARGUMENT, "no server: call particle.server(host)", "DNS"
                 )
             if v["transport"] != "tcp":
-                raise settings.ConfigError(NOT_SUPPORTED, "transport udp is not installed")
-            import binascii
-
+                raise ConfigError(_NOT_SUPPORTED, "transport udp is not installed")
             from .session.aes_tcp import Tcp
             from .store.keys import RsaKeys
 
-            keys = RsaKeys(self._store, binascii.unhexlify(self.device_id))
+            keys = RsaKeys(self._store, unhexlify(self.device_id))
             platform = v["platform_id"]
             product = platform if v["product_id"] == 0xFFFF else v["product_id"]
-            hello = (product, v["product_version"], _FLAGS, platform, b"", _SYSTEM_VERSION)
+            hello = (product, v["product_version"], _FLAGS, platform, b"", _LEVEL)
             self._conn = Conn(
                 keys,
                 None,
                 os.urandom,
-                channel=Tcp,
-                host=v["server"],
-                port=v["port"] or 5683,
-                hello=hello,
-                keep_alive=v["keep_alive"] or 15,
+                Tcp,
+                v["server"],
+                v.get("port", 5683),
+                hello,
+                v.get("keep_alive", 15),
             )
             self._in = bytearray(256)
             system = '{"p":%d,"m":[]}' % platform
@@ -296,7 +302,7 @@ class Cloud:
             for prefix, _, flags in self._handlers:
                 self._conn.subscribe(now(), prefix, flags)
             if self._link is None:
-                from .net.sockets import HostLink
+                from .net.host import HostLink
 
                 self._link = HostLink(getattr(self._board, "DNS", None))
         self._describe()
@@ -310,19 +316,21 @@ class Cloud:
     def _describe(self):
         self._dirty = None
         variables = [(name, self._variables[name].kind) for name in sorted(self._variables)]
-        body = messages.describe_app(sorted(self._functions), variables)
-        self._conn.describe(now(), 2, body)
+        self._conn.describe(now(), 2, describe_app(sorted(self._functions), variables))
 
-    def _step(self):
-        # the one place that moves the connection; a handler that calls the library ends up here
-        # again and gets 0
+    def process(self):
+        """Do what is due and return at once; return how many events of the connection there were.
+
+        The one place that moves the connection. A handler that calls the library ends up here
+        again and gets 0.
+        """
         if self._busy or self._conn is None:
             return 0
         self._busy = True
         try:
             t = now()
             conn = self._conn
-            conn.link(t, self._link.step(t) == 4)
+            conn.link(t, self._link.step(t) == _UP)
             if self._resolver:
                 self._resolve(t)
             if self._sock:
@@ -340,6 +348,7 @@ class Cloud:
 
     def _receive(self, t):
         conn = self._conn
+        n = 0
         try:
             if self._dialing:
                 if self._sock.connect(*self._dialing):
@@ -350,8 +359,6 @@ class Cloud:
         except OSError:
             if self._dialing:
                 conn.opened(t, False)
-                return
-            n = 0
         if n is not None:
             conn.receive(self._in, n, t)
 
@@ -374,7 +381,7 @@ class Cloud:
     def _resolve(self, t):
         try:
             found = self._resolver.step(t, diff, add)
-        except (Error, OSError) as e:
+        except OSError as e:
             self._say(e)
             found = []
         if found is not None:
@@ -401,7 +408,10 @@ class Cloud:
             elif kind in ("EVENT", "SYSTEM"):
                 self._deliver(a, b[0], b[1])
             elif kind == "RESOLVE":
-                self._lookup(t, a)
+                from .net.dns import Resolver
+
+                servers = [self._link.info()[3]]
+                self._resolver = Resolver(self._link, a, servers, os.urandom)
             elif kind == "DIAL":
                 self._say("cloud: %s %s:%d" % (self._values["transport"], a, b))
                 self._hangup()
@@ -416,16 +426,12 @@ class Cloud:
                 self.error = None
                 self._say("connected as " + self.device_id)
             elif kind == "TIME":
-                self._set_clock(a)
+                try:
+                    from .runtime import clock
 
-    def _lookup(self, t, host):
-        from .net.dns import Resolver
-
-        try:
-            self._resolver = Resolver(self._link, host, [self._link.info()[3]], os.urandom)
-        except Error as e:
-            self._say(e)
-            self._conn.addresses(t, [])
+                    clock.set(a)
+                except ImportError:
+                    pass  # not installed: the application does without the time
 
     def _hangup(self):
         if self._sock:
@@ -437,81 +443,60 @@ class Cloud:
         if self._talk:
             print(text)
 
-    def _set_clock(self, epoch):
-        # boards count seconds from 2000, the cloud and the unix port from 1970
-        t = time.gmtime(epoch - (946684800 if time.gmtime(0)[0] == 2000 else 0))
-        try:
-            from machine import RTC
-
-            RTC().datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
-        except (ImportError, AttributeError):
-            pass  # a host keeps its own clock
-
     # the cloud asks
 
     def _call(self, t, token, name, arg):
         handler = self._functions.get(name)
-        if handler is None:
-            self._conn.respond(t, token, _NOT_FOUND, None)
-            return
-        value = -1
-        try:
-            value = int(handler(arg) or 0)
-            if not -0x80000000 <= value < 0x80000000:
-                raise ValueError("%s returned %d, more than 32 bits" % (name, value))
-        except Exception as e:
-            report(e)
+        code = _NOT_FOUND
+        data = None
+        if handler:
+            code = _CHANGED
             value = -1
-        self._conn.respond(t, token, 0x44, struct.pack(">i", value))
+            try:
+                value = int(handler(arg) or 0)
+                if not -0x80000000 <= value < 0x80000000:
+                    raise ValueError("%s: result does not fit 32 bits" % name)
+            except Exception as e:
+                sys.print_exception(e)
+                value = -1
+            data = encode(INT, value)
+        self._conn.respond(t, token, code, data)
 
     def _read(self, t, token, name):
         v = self._variables.get(name)
         code = _NOT_FOUND
         data = None
-        if v is not None:
+        if v:
             try:
                 data = v.encode(int(self._values["limits"]))
-                code = 0x45
+                code = _CONTENT
             except Exception as e:
-                report(e)
+                sys.print_exception(e)
                 code = _INTERNAL
         self._conn.respond(t, token, code, data)
 
     def _deliver(self, name, data, ctype):
+        text = ctype in _TEXT
         for prefix, handler, flags in list(self._handlers):
-            if name.startswith(prefix) and (ctype in _TEXT or flags):
+            if name.startswith(prefix) and (text or flags):
                 try:
-                    text = data.decode() if ctype in _TEXT else data
-                    handler(name, text or None)
+                    handler(name, (data.decode() if text else data) or None)
                 except Exception as e:
-                    report(e)
+                    sys.print_exception(e)
 
     # waiting
 
-    def _wait(self, condition, timeout=None):
-        if in_task():
-            raise Error(INVALID_STATE, "inside a task use await")
-        limit = None if timeout is None else add(now(), int(timeout * 1000))
-        while True:
-            self._step()
-            if condition():
-                return True
-            left = 1000 if limit is None else diff(limit, now())
-            if left <= 0:
-                return False
-            self._idle(min(left, self._until()))
-
     def _until(self):
         # ms until something is due, at most a second
-        conn = self._conn
-        due = [conn.deadline()] if conn else []
-        if self._resolver:
-            due.append(self._resolver.deadline())
-        if self._link:
-            due.append(self._link.deadline())
-        due.append(self._dirty)
         t = now()
-        return max(0, min([1000] + [diff(d, t) for d in due if d is not None]))
+        ms = 1000
+        for source in (self._conn, self._link, self._resolver):
+            due = source.deadline() if source else None
+            if due is not None:
+                ms = min(ms, diff(due, t))
+        if self._dirty is not None:
+            ms = min(ms, diff(self._dirty, t))
+        return max(0, ms)
 
     def _idle(self, ms):
         source = self._sock or self._resolver

@@ -1,25 +1,15 @@
-"""Errors an application can meet, with Device OS numbers (device-api section 12).
+"""Errors an application can meet, with Device OS numbers as `errno` (device-api section 12).
 
-Every error names the stage at which it happened (DESIGN decision 10).
+Every error names the stage at which it happened (DESIGN decision 10). The numbers used are
+NOT_SUPPORTED -120, NOT_ALLOWED -130, ABORTED -150, TIMEOUT -160, NOT_FOUND -170, TOO_LARGE -190,
+LIMIT_EXCEEDED -200, END_OF_STREAM -201, INVALID_STATE -210, FILE -225, NETWORK -230,
+PROTOCOL -240, INVALID_ARGUMENT -270, BAD_DATA -280, COAP_RESET -1002, COAP_4XX -1100 and
+COAP_5XX -1132; each file has those it raises as private constants, which cost a board nothing.
 """
 
-NOT_SUPPORTED = -120
-NOT_ALLOWED = -130
-ABORTED = -150
-TIMEOUT = -160
-NOT_FOUND = -170
-TOO_LARGE = -190
-LIMIT_EXCEEDED = -200
-END_OF_STREAM = -201
-INVALID_STATE = -210
-FILE = -225
-NETWORK = -230
-PROTOCOL = -240
-INVALID_ARGUMENT = -270
-BAD_DATA = -280
-COAP_RESET = -1002
-COAP_4XX = -1100
-COAP_5XX = -1132
+from micropython import const
+
+_PROTOCOL = const(-240)
 
 
 class Error(OSError):
@@ -63,7 +53,7 @@ def failure(stage, code):
     kind = Error
     if "key" in stage:
         kind = AuthError
-    elif code == PROTOCOL:
+    elif code == _PROTOCOL:
         kind = ProtocolError
     try:
         from .runtime.remedy import TEXTS

@@ -1,14 +1,17 @@
 """What the verbs of the client return: operations that end, variables that can be read."""
 
-import struct
 import sys
 import time
 
-from .errors import INVALID_STATE, TIMEOUT, Error
-from .session.messaging import add, diff
-from .wire import messages
+from micropython import const
 
-_KINDS = {bool: messages.BOOL, int: messages.INT, float: messages.DOUBLE, str: messages.STRING}
+from .errors import Error
+from .session.messaging import add, diff
+from .wire.messages import BOOL, DOUBLE, INT, STRING, encode
+
+# Error numbers of Device OS (errors.py)
+_INVALID_STATE = const(-210)
+_TIMEOUT = const(-160)
 
 
 def now():
@@ -18,15 +21,17 @@ def now():
 
 def in_task():
     """Return True inside an asyncio task, where nothing may block."""
-    asyncio = sys.modules.get("asyncio")
     try:
-        return asyncio is not None and asyncio.current_task() is not None
-    except RuntimeError:
+        return sys.modules["asyncio"].current_task() is not None
+    except (KeyError, RuntimeError):
         return False
 
 
 class Operation:
-    """Something that ends: use it as a bool, `wait` for it, or `await` it."""
+    """Something that ends: use it as a bool, `wait` for it, or `await` it.
+
+    As a bool it is waited for, then it is True when it ended well.
+    """
 
     def __init__(self, client, timeout):
         self._client = client
@@ -42,40 +47,36 @@ class Operation:
     def result(self):
         """Return True, or raise the `Error` with which it ended."""
         if not self._over:
-            raise Error(INVALID_STATE, "not done yet")
+            raise Error(_INVALID_STATE, "not done yet")
         if self.error:
             raise self.error
         return True
 
     def wait(self, timeout=None):
         """Serve the connection until the end or for `timeout` s, and return `done()`."""
-        self._client._wait(self.done, timeout)
-        return self._over
+        return self._client.wait_until(self.done, timeout)
 
     def __bool__(self):
-        if not self._over:
-            self.wait(self._timeout)
-        return self._over and self.error is None
+        return (self._over or self.wait(self._timeout)) and not self.error
 
     def _end(self, error=None):
-        if not self._over:
-            self.error = error
-            self.ms = diff(now(), self._from)
-            self._over = True
+        self.error = error
+        self.ms = diff(now(), self._from)
+        self._over = True
+
+    def _late(self):
+        self._end(Error(_TIMEOUT, "no answer in time"))
 
     async def _finish(self):
         client = self._client
         limit = None if self._timeout is None else add(self._from, int(self._timeout * 1000))
         while not self.done():
-            client._step()
+            client.process()
             if limit is not None and diff(now(), limit) >= 0:
                 self._late()
             else:
                 await client._pause()
         return self.result()
-
-    def _late(self):
-        self._end(Error(TIMEOUT, "no answer in time"))
 
     def __await__(self):
         return self._finish().__await__()
@@ -86,10 +87,6 @@ class Operation:
 
 class Publish(Operation):
     """An event on its way: `status` is SENDING, SENT or FAILED."""
-
-    def __init__(self, client, name, timeout):
-        super().__init__(client, timeout)
-        self.name = name
 
     @property
     def status(self):
@@ -105,51 +102,53 @@ class Connect(Operation):
     """The wait for a connection."""
 
     def done(self):
-        if self._client.connected():
+        """Return True once connected."""
+        if not self._over and self._client.connected():
             self._end()
         return self._over
 
     def _late(self):
         last = self._client.error
         text, stage = (last.text, last.stage) if last else ("no answer in time", "cloud")
-        self._end(Error(TIMEOUT, text, stage))
+        self._end(Error(_TIMEOUT, text, stage))
 
 
 class Variable:
     """A value that the cloud can read: set `value`, or give a callable that computes it."""
 
-    def __init__(self, name, value, kind):
+    def __init__(self, name, value, type_):
         self.name = name
         self._get = value if callable(value) else None
-        self._value = None if self._get else value
-        if kind is None:
-            kind = type(value() if self._get else value)
-        if kind not in _KINDS:
+        if self._get:
+            value = value() if type_ is None else None
+        self._type = type_ = type_ or type(value)
+        self.kind = {bool: BOOL, int: INT, float: DOUBLE, str: STRING}.get(type_)
+        if self.kind is None:
             raise ValueError("variable %s: type must be bool, int, float or str" % name)
-        self._type = kind
-        self.kind = _KINDS[kind]
         if not self._get:
             self.value = value
 
     @property
     def value(self):
         """Return the value, computed now if it is a callable."""
-        return self._type(self._get() if self._get else self._value)
+        return self._check(self._get()) if self._get else self._value
 
     @value.setter
     def value(self, value):
+        self._value = self._check(value)
+
+    def _check(self, value):
         value = self._type(value)
-        if self._type is int and not -0x80000000 <= value < 0x80000000:
+        if self.kind == INT and not -0x80000000 <= value < 0x80000000:
             raise ValueError("%s = %d does not fit 32 bits" % (self.name, value))
-        self._value = value
+        return value
 
     def encode(self, limit):
-        """Return the payload of an answer; text longer than `limit` bytes is cut (4.7)."""
-        value = self.value
-        if self._type is float:
-            return struct.pack("<d", value)
-        if self._type is bool:
-            return b"\x01" if value else b"\x00"
-        if self._type is int:
-            return struct.pack(">i", value)
-        return value.encode()[:limit]
+        """Return the payload of an answer; text is cut to `limit` bytes, with a log line (4.7)."""
+        data = encode(self.kind, self.value)
+        if len(data) > limit:
+            print("variable %s: cut to %d bytes" % (self.name, limit))
+            while data[limit] & 0xC0 == 0x80:  # not in the middle of a character
+                limit -= 1
+            data = data[:limit]
+        return data

@@ -4,6 +4,7 @@ import json
 
 from particle import settings
 from particle.errors import ConfigError
+from particle.runtime.configure import check
 from support import raises
 
 
@@ -30,8 +31,8 @@ def load(record):
 
 def test_defaults_and_stored_values():
     v = settings.load(Files(), Board)
-    assert v["platform_id"] == 3 and v["transport"] == "tcp" and v["server"] is None
-    v = load({"v": 1, "server": "10.0.0.1", "port": 5683, "device_id": "E0" * 12})
+    assert v["platform_id"] == 3 and v["transport"] == "tcp" and "server" not in v
+    v = load({"v": 1, "server": "10.0.0.1", "port": 5683, "device_id": "e0" * 12})
     assert v["server"] == "10.0.0.1" and v["port"] == 5683 and v["device_id"] == "e0" * 12
 
 
@@ -66,10 +67,11 @@ def test_wrong_values():
         ("auto_connect", 1),
         ("colour", "red"),
     ):
-        e = raises(ConfigError, settings.check, key, value)
+        e = raises(ConfigError, check, key, value)
         assert key in str(e)
 
 
-def test_wrong_value_in_the_file_is_named():
-    e = raises(ConfigError, load, {"v": 1, "port": 99999})
-    assert "port" in str(e)
+def test_right_values():
+    assert check("device_id", "E0" * 12) == "e0" * 12
+    assert check("port", 5683) == 5683
+    assert check("auto_connect", True) is True

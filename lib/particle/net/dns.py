@@ -6,15 +6,16 @@
 
 from micropython import const
 
-from ..errors import NOT_FOUND, TIMEOUT, Error
+from ..errors import Error
+
+# Error numbers of Device OS (errors.py)
+_NOT_FOUND = const(-170)
+_TIMEOUT = const(-160)
 
 _PORT = const(53)
 _TRY_MS = const(1500)  # first wait for an answer, doubled with each try
 _TRIES = const(3)
 _MAX_ADDRESSES = const(8)
-_MAX_NAMES = const(8)  # CNAMEs followed inside one answer
-_A = const(1)
-_CNAME = const(5)
 
 
 def literal(host):
@@ -31,77 +32,50 @@ def question(host):
     for label in host.rstrip(".").split("."):
         raw = label.encode()
         if not 0 < len(raw) < 64:
-            raise Error(NOT_FOUND, "%r is not a host name" % host, "DNS")
+            raise Error(_NOT_FOUND, "%r is not a host name" % host, "DNS")
         out += bytes((len(raw),)) + raw
     if len(out) > 254:
-        raise Error(NOT_FOUND, "%r is not a host name" % host, "DNS")
+        raise Error(_NOT_FOUND, "%r is not a host name" % host, "DNS")
     return out + b"\x00\x00\x01\x00\x01"
 
 
-def _name(buf, n, at):
-    # -> (lower-case name, offset after it); a pointer may only lead backwards, so it ends
-    name = b""
-    end = 0
-    limit = n
-    while True:
-        if at >= n:
-            raise ValueError
-        c = buf[at]
-        if c == 0:
-            return name, end or at + 1
-        if c < 64:
-            if at + 1 + c > n or len(name) > 255:
-                raise ValueError
-            name += bytes(buf[at : at + 1 + c]).lower()
-            at += 1 + c
-        else:
-            if c < 192 or at + 2 > n:
-                raise ValueError
-            end = end or at + 2
-            at = (c & 63) << 8 | buf[at + 1]
-            if at >= limit:
-                raise ValueError
-            limit = at
+def _skip(buf, at):
+    # -> offset behind a name, which ends with 0 or with a pointer of two bytes
+    while 0 < buf[at] < 64:
+        at += 1 + buf[at]
+    return at + 1 if buf[at] == 0 else at + 2
 
 
 def answer(buf, n, query):
-    """Return what the `n` bytes in `buf` say to `query`: None = not its answer, [] = no such name.
+    """Return what the `n` bytes in `buf` say to `query`: None = not its answer, [] = no address.
 
     query: the 12-byte header and question as sent. Anything malformed counts as "not its answer".
+    Every A record of the answer is taken: a server that lies about a name could as well put the
+    name in front of it, and the cloud's key settles who is there.
     """
-    q = len(query) - 12
-    if n < len(query) or buf[0] != query[0] or buf[1] != query[1] or buf[2] & 0xFA != 0x80:
+    end = len(query)
+    if n < end or buf[2] & 0xFA != 0x80 or bytes(buf[:2]) != query[:2]:
         return None
-    if bytes(buf[4:6]) != b"\x00\x01" or bytes(buf[12 : 12 + q]).lower() != query[12:].lower():
+    if bytes(buf[12:end]).lower() != query[12:].lower():
         return None
     code = buf[3] & 15
     if code:
         return [] if code == 3 else None  # only NXDOMAIN is final, another server may do better
+    found = []
     try:
-        wanted, at = _name(buf, n, 12)
-        at += 4
-        records = []
-        for _ in range(min(buf[6] << 8 | buf[7], 64)):
-            name, at = _name(buf, n, at)
+        at = end
+        for _ in range(buf[6] << 8 | buf[7]):
+            at = _skip(buf, at)
             size = buf[at + 8] << 8 | buf[at + 9]
-            if at + 10 + size > n:
-                raise ValueError
-            if buf[at] == 0 and buf[at + 3] == 1:  # class IN
-                records.append((name, buf[at + 1], at + 10, size))
+            # type A, class IN
+            if size == 4 and bytes(buf[at : at + 4]) == b"\x00\x01\x00\x01":
+                found.append("%d.%d.%d.%d" % tuple(buf[at + 10 : at + 14]))
             at += 10 + size
-        for _ in range(_MAX_NAMES):
-            found = [
-                ".".join(str(b) for b in buf[p : p + 4])
-                for name, kind, p, size in records
-                if kind == _A and size == 4 and name == wanted
-            ]
-            alias = [p for name, kind, p, _ in records if kind == _CNAME and name == wanted]
-            if found or not alias:
-                return found[:_MAX_ADDRESSES]
-            wanted = _name(buf, n, alias[0])[0]
-    except (ValueError, IndexError):
-        pass
-    return None
+            if at > n:
+                return None
+    except (IndexError, TypeError):
+        return None
+    return found[:_MAX_ADDRESSES]
 
 
 class Resolver:
@@ -134,7 +108,6 @@ class Resolver:
                     family, packed = socket.sockaddr(raw)[:2]
                     self._fixed.append(socket.inet_ntop(family, packed))
         else:
-            self._question = question(host)
             self._buf = bytearray(512)
 
     def step(self, now, diff, add):
@@ -149,12 +122,12 @@ class Resolver:
             if found is not None:
                 self.close()
                 if not found:
-                    raise Error(NOT_FOUND, "%s: no such name" % self._host, "DNS")
+                    raise Error(_NOT_FOUND, "%s: no such name" % self._host, "DNS")
                 return found
         if self._sock is None or diff(now, self._due) >= 0:
             self.close()
             if self._try >= _TRIES * len(self._servers):
-                raise Error(TIMEOUT, "no answer from %s" % ", ".join(self._servers), "DNS")
+                raise Error(_TIMEOUT, "no answer from %s" % ", ".join(self._servers), "DNS")
             self._ask()
             turn = self._try // len(self._servers)
             self._due = add(now, _TRY_MS << turn)
@@ -175,7 +148,7 @@ class Resolver:
             server, text = server.split(":")
             port = int(text)
         # id random, recursion desired, one question
-        self._query = self._rng(2) + b"\x01\x00\x00\x01\x00\x00\x00\x00\x00\x00" + self._question
+        self._query = self._rng(2) + b"\x01\0\0\x01\0\0\0\0\0\0" + question(self._host)
         self._sock = self._link.open("udp")
         try:
             self._sock.connect(server, port)

@@ -1,4 +1,4 @@
-"""Sockets that never block, and the link of a host that is already on a network (DESIGN 5, net).
+"""Sockets that never block (DESIGN 5, net).
 
 The same code meets lwIP boards, the unix port and CPython: all differences of
 their socket modules are in this file (micropython-platform 1.3).
@@ -8,9 +8,6 @@ import select
 import socket
 
 from micropython import const
-
-STARTING = const(1)
-READY = const(4)
 
 # "not now, try again": EAGAIN, EALREADY, EINPROGRESS; 118, 119 esp32; 110 rp2 (ETIMEDOUT of lwIP)
 _BUSY = (11, 114, 115, 118, 119)
@@ -87,51 +84,3 @@ class Sock:
         if self._s is not None:
             self._s.close()
             self._s = None
-
-
-class HostLink:
-    """A network that somebody else brings up: the unix port, Ethernet, a modem with its own stack.
-
-    dns: "address[:port]" of a name server; without it the host's resolv.conf is read.
-    """
-
-    kind = "host"
-    error = None
-
-    def __init__(self, dns=None):
-        self._dns = dns
-
-    def up(self):
-        """Do nothing: the host's network is up."""
-
-    def down(self):
-        """Do nothing: the host's network stays up."""
-
-    def step(self, now):
-        """Return READY."""
-        return READY
-
-    def deadline(self):
-        """Return None: nothing is ever due."""
-
-    def info(self):
-        """Return (ip, mask, gateway, dns); parts that are not known are None."""
-        if self._dns is None:
-            self._dns = "127.0.0.1"
-            try:
-                with open("/etc/resolv.conf") as f:
-                    for line in f:
-                        part = line.split()
-                        if len(part) > 1 and part[0] == "nameserver":
-                            self._dns = part[1]
-                            break
-            except OSError:
-                pass
-        return None, None, None, self._dns
-
-    def signal(self):
-        """Return None: a host has no radio."""
-
-    def open(self, kind):
-        """Return a new `Sock` for "udp" or "tcp"."""
-        return Sock(kind)

@@ -10,8 +10,13 @@ import hashlib
 from micropython import const
 
 from ..crypto import aes, der, rsa
-from ..errors import END_OF_STREAM, NOT_ALLOWED, PROTOCOL, TIMEOUT
 from .messaging import add, diff
+
+# Error numbers of Device OS (errors.py)
+_END_OF_STREAM = const(-201)
+_NOT_ALLOWED = const(-130)
+_PROTOCOL = const(-240)
+_TIMEOUT = const(-160)
 
 _NONCE = const(40)
 _REPLY = const(384)  # 128 credentials encrypted for the device + 256 signature
@@ -41,15 +46,14 @@ class Tcp:
         self._limit = (size - 18) & ~15  # longest ciphertext in either direction
         self.room = self._limit - 1  # longest CoAP message
         self.out = bytearray(_HEADER + self._limit)
-        self._in = bytearray(_HEADER + self._limit)
-        self.buf = self._in
-        self.at = 0
+        self.buf = bytearray(_HEADER + self._limit)
+        self.at = _HEADER
         self._events = []
         self._state = _IDLE
 
     def start(self, now):
         """Begin the handshake of a connection just opened."""
-        self._have = 0  # bytes in self._in: of the handshake message or frame being put together
+        self._have = 0  # bytes in self.buf: of the handshake message or frame being put together
         self._pos = self._n = 0  # what `message` has still to read of the adapter's buffer
         self._pending = 0  # bytes of self.out that are to be written
         self._work = None
@@ -75,32 +79,32 @@ class Tcp:
         if n == 0:
             # a server says nothing when it refuses: it closes after our key message
             if state == _WAIT_REPLY:
-                self._down("device key", NOT_ALLOWED)
+                self._down("device key", _NOT_ALLOWED)
             else:
-                self._down("transport", END_OF_STREAM)
+                self._down("transport", _END_OF_STREAM)
             return
         self._frames = buf
         self._pos = 0
         self._n = n
         if state == _OPEN:
             return
-        # A fast server's first frames may follow its reply; they stay in self._in until the
+        # A fast server's first frames may follow its reply; they stay in self.buf until the
         # keys are computed.
-        if self._have + n > len(self._in):
-            self._down("transport", PROTOCOL)
+        if self._have + n > len(self.buf):
+            self._down("transport", _PROTOCOL)
             return
-        self._in[self._have : self._have + n] = memoryview(buf)[:n]
+        self.buf[self._have : self._have + n] = memoryview(buf)[:n]
         self._have += n
         self._n = 0
         if state == _WAIT_NONCE and self._have >= _NONCE:
             if self._have > _NONCE:
-                self._down("transport", PROTOCOL)
+                self._down("transport", _PROTOCOL)
                 return
             self._have = 0
             self._state = _SEAL_KEY
-            self._work = self._seal_key(bytes(self._in[:_NONCE]))
+            self._work = self._seal_key(bytes(self.buf[:_NONCE]))
         elif state == _SEAL_KEY:
-            self._down("transport", PROTOCOL)  # nobody may speak before our key message
+            self._down("transport", _PROTOCOL)  # nobody may speak before our key message
         elif state == _WAIT_REPLY and self._have >= _REPLY:
             self._state = _OPEN_KEY
             self._work = self._open_key()
@@ -113,25 +117,25 @@ class Tcp:
         self._pending = len(block)
 
     def _open_key(self):
-        sealed = bytes(self._in[:128])
+        sealed = bytes(self.buf[:128])
         try:
             secret = yield from self._keys.rsa_decrypt(sealed)
         except ValueError:
             secret = b""
-        if len(secret) != 40:
-            return self._down("device key", NOT_ALLOWED)
-        yield
+        # bad padding and a bad signature must take the same time, or whoever can change our
+        # traffic learns bit by bit what is inside
+        readable = len(secret) == 40
+        proof = aes.hmac(hashlib.sha1, secret if readable else bytes(40), sealed)
         n, e = der.rsa_public(self._keys.server)
-        proof = aes.hmac(hashlib.sha1, secret, sealed)
-        good = yield from rsa.verify(n, e, bytes(self._in[128:_REPLY]), proof)
-        if not good:
-            return self._down("server key", NOT_ALLOWED)
+        good = yield from rsa.verify(n, e, bytes(self.buf[128:_REPLY]), proof)
+        if not (good and readable):
+            return self._down("server key" if readable else "device key", _NOT_ALLOWED)
         self._key = secret[:16]
         self._iv_in = self._iv_out = secret[16:32]
         self.seed = secret[32] | secret[33] << 8
         # what came behind the reply is the beginning of the stream of frames
         self._have -= _REPLY
-        self._frames = self._in[_REPLY : _REPLY + self._have]
+        self._frames = self.buf[_REPLY : _REPLY + self._have]
         self._pos = 0
         self._n = self._have
         self._have = 0
@@ -143,62 +147,33 @@ class Tcp:
 
         It lies in `self.buf` at `self.at` until the next call.
         """
+        buf = self.buf
         while self._state == _OPEN:
-            left = self._n - self._pos
             have = self._have
-            if have:
-                need = _HEADER if have < _HEADER else _HEADER + self._length(self._in, 0)
-                take = min(need - have, left)
+            n = buf[0] << 8 | buf[1]
+            # nothing that follows a bad length could be read
+            if have >= _HEADER and (n == 0 or n & 15 or n > self._limit):
+                self._down("transport", _PROTOCOL)
+                break
+            need = _HEADER + n if have >= _HEADER else _HEADER
+            if have < need:
+                take = min(need - have, self._n - self._pos)
                 if take == 0:
-                    return 0
-                part = memoryview(self._frames)[self._pos : self._pos + take]
-                self._in[have : have + take] = part
-                self._have = have = have + take
+                    break
+                buf[have : have + take] = memoryview(self._frames)[self._pos : self._pos + take]
                 self._pos += take
-                if have == _HEADER and not self._check(self._length(self._in, 0)):
-                    return 0
-                if have < need or have == _HEADER:
-                    continue
-                self._have = 0
-                self.buf = self._in
-                at = _HEADER
-                n = need - _HEADER
-            else:
-                if left == 0:
-                    return 0
-                n = self._length(self._frames, self._pos) if left > 1 else 0
-                if left > 1 and not self._check(n):
-                    return 0
-                if left < _HEADER + n:
-                    part = memoryview(self._frames)[self._pos : self._pos + left]
-                    self._in[:left] = part
-                    self._have = left
-                    self._pos += left
-                    return 0
-                self.buf = self._frames
-                at = self._pos + _HEADER
-                self._pos += _HEADER + n
-            iv = bytes(memoryview(self.buf)[at : at + 16])
-            aes.cbc_decrypt(self._key, self._iv_in, self.buf, at, n)
+                self._have = have + take
+                continue
+            self._have = 0
+            iv = bytes(memoryview(buf)[_HEADER : _HEADER + 16])
+            aes.cbc_decrypt(self._key, self._iv_in, buf, _HEADER, n)
             self._iv_in = iv
-            pad = self.buf[at + n - 1]
+            pad = buf[n + 1]
             if not 0 < pad <= 16:
-                self._down("transport", PROTOCOL)
-                return 0
-            if n > pad:
-                self.at = at
+                self._down("transport", _PROTOCOL)
+            elif n > pad:
                 return n - pad
         return 0
-
-    def _length(self, buf, at):
-        return buf[at] << 8 | buf[at + 1]
-
-    def _check(self, n):
-        # nothing that follows a bad length could be read
-        if n == 0 or n & 15 or n > self._limit:
-            self._down("transport", PROTOCOL)
-            return False
-        return True
 
     def seal(self, n):
         """Turn the CoAP message of `n` bytes at out[head:] into a frame for `transmit`."""
@@ -242,7 +217,7 @@ class Tcp:
             except StopIteration:
                 self._work = None
         elif _IDLE < self._state < _OPEN and diff(now, self._due) >= 0:
-            self._down("transport", TIMEOUT)
+            self._down("transport", _TIMEOUT)
 
     def event(self):
         """Return the next event of DESIGN 5, or None."""

@@ -7,9 +7,19 @@ keep-alive (cloud-protocol 6). No socket and no clock: DESIGN 5, session.
 
 from micropython import const
 
-from ..errors import ABORTED, INVALID_STATE, NETWORK, TIMEOUT, Error
-from ..wire.coap import CON, POST, Message
+from ..errors import Error
+from ..wire.coap import Message
 from .messaging import Messaging, add, diff
+
+# CoAP (wire/coap.py)
+_CON = const(0)
+_POST = const(2)
+
+# Error numbers of Device OS (errors.py)
+_ABORTED = const(-150)
+_INVALID_STATE = const(-210)
+_NETWORK = const(-230)
+_TIMEOUT = const(-160)
 
 _HELLO_MS = const(4000)  # wait for the server's Hello on TCP
 _DIAL_MS = const(20000)
@@ -44,7 +54,7 @@ class Conn:
         self._channel = channel(keys, saved, rng, size)
         self._events = []
         self._m = Messaging(self._channel.room, self._events)
-        self._m.on(POST, "h", self._server_hello)
+        self._m.on(_POST, "h", self._server_hello)
         self._in = Message()
         self._host = host
         self._port = port
@@ -83,7 +93,7 @@ class Conn:
         if up and self._state == _LINK:
             self._retry(now)
         elif not up and self._state > _PAUSE:
-            self._fail(now, "link", NETWORK)
+            self._fail(now, "link", _NETWORK)
 
     def addresses(self, now, found):
         """Take the answer to RESOLVE: literal addresses, an empty list when there is none."""
@@ -93,14 +103,14 @@ class Conn:
         if found:
             self._dial(now)
         else:
-            self._fail(now, "DNS", NETWORK)
+            self._fail(now, "DNS", _NETWORK)
 
     def opened(self, now, ok):
         """Take the answer to DIAL."""
         if self._state != _DIAL:
             return
         if not ok:
-            self._fail(now, "port", NETWORK)
+            self._fail(now, "port", _NETWORK)
             return
         self._state = _SHAKE
         self._due = None
@@ -240,7 +250,7 @@ class Conn:
 
     def _need(self, state):
         if self._state < state or self._state == _CLOSING:
-            raise Error(INVALID_STATE, "not connected", "cloud")
+            raise Error(_INVALID_STATE, "not connected", "cloud")
 
     def _retry(self, now):
         # cloud-protocol 6: 1 s for the first five failures, doubled after every five, at most
@@ -277,7 +287,7 @@ class Conn:
                 self._failures = 0
             else:
                 self._failures += 1
-            self._m.abandon(ABORTED)
+            self._m.abandon(_ABORTED)
             self._pong = None
             self._events.append(("DOWN", stage, code))
             self._retry(now)
@@ -285,7 +295,7 @@ class Conn:
     def _off(self):
         if self._state >= _DIAL:
             self._events.append(("HANGUP", None, None))
-        self._m.abandon(ABORTED)
+        self._m.abandon(_ABORTED)
         self._pong = None
         self._state = _OFF
         self._due = None
@@ -298,7 +308,7 @@ class Conn:
             self._off()
         else:
             stage = "DNS" if state == _NAME else "port" if state == _DIAL else "cloud"
-            self._fail(now, stage, TIMEOUT)
+            self._fail(now, stage, _TIMEOUT)
 
     def _drain(self, now):
         # the channel's events: some are ours, the others go on to the client
@@ -324,7 +334,7 @@ class Conn:
         self._events.append(("STAGE", "cloud", None))
 
     def _server_hello(self, now, m):
-        if m.type == CON:
+        if m.type == _CON:
             self._m.acknowledge(m)
         if self._state == _HELLO:
             self._state = _ON
@@ -349,4 +359,4 @@ class Conn:
         elif diff(self._heard, add(self._pong, -_PONG_MS)) >= 0:
             self._pong = None  # something came since the ping
         else:
-            self._fail(now, "cloud", TIMEOUT)
+            self._fail(now, "cloud", _TIMEOUT)

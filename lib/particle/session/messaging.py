@@ -7,22 +7,29 @@ of their IDs, because strict servers refuse a gap (cloud-protocol 1.5).
 
 from micropython import const
 
-from ..errors import COAP_4XX, COAP_5XX, COAP_RESET, TIMEOUT, TOO_LARGE, Error, QueueFull
+from ..errors import Error, QueueFull
 from ..wire import messages
-from ..wire.coap import (
-    ACK,
-    BAD_REQUEST,
-    CHANGED,
-    CON,
-    CONTENT_FORMAT,
-    GET,
-    NON,
-    NOT_FOUND,
-    POST,
-    PUT,
-    RST,
-    Writer,
-)
+from ..wire.coap import Writer
+
+# CoAP (wire/coap.py)
+_ACK = const(2)
+_BAD_REQUEST = const(0x80)
+_CHANGED = const(0x44)
+_CON = const(0)
+_CONTENT_FORMAT = const(12)
+_GET = const(1)
+_NON = const(1)
+_NOT_FOUND = const(0x84)
+_POST = const(2)
+_PUT = const(3)
+_RST = const(3)
+
+# Error numbers of Device OS (errors.py)
+_COAP_4XX = const(-1100)
+_COAP_5XX = const(-1132)
+_COAP_RESET = const(-1002)
+_TIMEOUT = const(-160)
+_TOO_LARGE = const(-190)
 
 _PERIOD = const(0x3FFFFFFF)
 _HALF = const(0x20000000)
@@ -51,16 +58,16 @@ class Messaging:
     def __init__(self, size, events):
         self._events = events
         self._w = Writer(bytearray(size))
-        self._type = NON  # of events, answers and subscriptions on a transport that loses nothing
+        self._type = _NON  # of events, answers and subscriptions on a transport that loses nothing
         self._bodies = {}  # describe flags -> (body, content format)
         self._filters = [("particle", None), ("spark", None)]
         self._rows = {}
-        self.on(POST, "E", self._event)
-        self.on(POST, "e", self._event)
-        self.on(POST, "f", self._call)
-        self.on(GET, "v", self._read)
-        self.on(GET, "d", self._describe)
-        self.on(PUT, "s", self._signal)
+        self.on(_POST, "E", self._event)
+        self.on(_POST, "e", self._event)
+        self.on(_POST, "f", self._call)
+        self.on(_GET, "v", self._read)
+        self.on(_GET, "d", self._describe)
+        self.on(_PUT, "s", self._signal)
         self.reset(0, 0)
 
     def on(self, code, char, handler):
@@ -111,7 +118,7 @@ class Messaging:
         for mid in list(self._waiting):
             if diff(now, self._waiting[mid]) >= 0:
                 del self._waiting[mid]
-                self._events.append(("ACKED", mid, TIMEOUT))
+                self._events.append(("ACKED", mid, _TIMEOUT))
 
     # what the device says
 
@@ -133,15 +140,15 @@ class Messaging:
         """Queue an event and return its message ID (see `conn.Conn.publish`)."""
         if len(self._queue) >= _ROOM - _FREE:
             raise QueueFull(-200, "%d messages wait to be sent" % len(self._queue))
-        kind = self._type if con is None else CON if con else NON
+        kind = self._type if con is None else _CON if con else _NON
         mid = self._next()
         try:
             message = messages.event(self._w, kind, mid, name, data, ctype, ttl)
         except ValueError:
             self._mid = (mid - 1) & 0xFFFF  # a gap would end the connection
-            raise Error(TOO_LARGE, "event of %d bytes" % len(data)) from None
+            raise Error(_TOO_LARGE, "event of %d bytes" % len(data)) from None
         self._send(message)
-        if kind == CON:
+        if kind == _CON:
             self._waiting[mid] = add(now, _ACK_MS)
         else:
             self._unsent.append(mid)
@@ -161,7 +168,7 @@ class Messaging:
     def describe(self, flags, body, ctype, now_too):
         """Remember a description; queue it `now_too` when connected. Raises `Error(TOO_LARGE)`."""
         if len(body) > len(self._w.buf) - 16:
-            raise Error(TOO_LARGE, "description of %d bytes" % len(body))
+            raise Error(_TOO_LARGE, "description of %d bytes" % len(body))
         if self._bodies.get(flags) != (body, ctype):
             self._bodies[flags] = body, ctype
             if now_too:
@@ -178,7 +185,7 @@ class Messaging:
 
     def ping(self):
         """Queue a ping."""
-        self._send(messages.empty(self._w, CON, self._next()))
+        self._send(messages.empty(self._w, _CON, self._next()))
 
     def goodbye(self, reason, sleep_s):
         """Queue a goodbye: reason of the cloud disconnection, sleep in s or 0 (4.11)."""
@@ -204,7 +211,7 @@ class Messaging:
         body, ctype = self._bodies[flags]
         self._token = (self._token + 1) & 0xFF
         mid = self._next()
-        self._send(messages.describe(self._w, CON, mid, self._token, flags, body, ctype))
+        self._send(messages.describe(self._w, _CON, mid, self._token, flags, body, ctype))
 
     # what the cloud says
 
@@ -215,28 +222,28 @@ class Messaging:
             if epoch is not None:
                 self._time_token = None
                 self._events.append(("TIME", epoch, None))
-        if m.type >= ACK:
+        if m.type >= _ACK:
             if self._waiting.pop(m.mid, None) is not None:
                 error = 0
-                if m.type == RST:
-                    error = COAP_RESET
+                if m.type == _RST:
+                    error = _COAP_RESET
                 elif m.code >= 0x80:
-                    error = COAP_5XX if m.code >= 0xA0 else COAP_4XX
+                    error = _COAP_5XX if m.code >= 0xA0 else _COAP_4XX
                 self._events.append(("ACKED", m.mid, error))
         elif m.code == 0 or m.code >= 0x40:
-            if m.type == CON:  # a ping, or an answer sent separately
+            if m.type == _CON:  # a ping, or an answer sent separately
                 self.acknowledge(m)
         else:
             handler = self._rows.get(m.code << 8 | m.path)
             if handler:
                 handler(now, m)
-            elif m.type == CON:
-                self._refuse(m, NOT_FOUND)
+            elif m.type == _CON:
+                self._refuse(m, _NOT_FOUND)
 
     def acknowledge(self, m, code=0):
         """Queue the empty ACK of the CON in `m`, or with a code the answer with its token."""
         token = self._token_of(m) if code else -1
-        self._send(messages.answer(self._w, ACK, code, m.mid, token))
+        self._send(messages.answer(self._w, _ACK, code, m.mid, token))
 
     def _token_of(self, m):
         # -1, an int for one byte, or bytes
@@ -248,16 +255,16 @@ class Messaging:
         if m.tkl:
             self.acknowledge(m, code)
         else:
-            self._send(messages.empty(self._w, RST, m.mid))
+            self._send(messages.empty(self._w, _RST, m.mid))
 
     def _event(self, now, m):
-        if m.type == CON:
+        if m.type == _CON:
             self.acknowledge(m)
         name = m.name()
         if name:
             data = bytes(memoryview(m.buf)[m.payload_at : m.payload_at + m.payload_n])
             system = name.startswith("particle") or name.startswith("spark")
-            ctype = m.uint(CONTENT_FORMAT, 0)
+            ctype = m.uint(_CONTENT_FORMAT, 0)
             self._events.append(("SYSTEM" if system else "EVENT", name, (data, ctype)))
 
     def _call(self, now, m):
@@ -268,10 +275,10 @@ class Messaging:
                 raise ValueError
             arg = arg.decode()
         except ValueError:  # UnicodeError is one
-            self._send(messages.answer(self._w, ACK, BAD_REQUEST, m.mid))
+            self._send(messages.answer(self._w, _ACK, _BAD_REQUEST, m.mid))
             return
         if m.tkl == 0:
-            self._refuse(m, BAD_REQUEST)
+            self._refuse(m, _BAD_REQUEST)
             return
         self.acknowledge(m)
         self._events.append(("CALL", self._token_of(m), (name, arg)))
@@ -279,7 +286,7 @@ class Messaging:
     def _read(self, now, m):
         name = m.name()
         if not name or m.tkl == 0:
-            self._refuse(m, BAD_REQUEST)
+            self._refuse(m, _BAD_REQUEST)
             return
         self.acknowledge(m)
         self._events.append(("READ", self._token_of(m), name))
@@ -293,17 +300,17 @@ class Messaging:
         elif flags in self._bodies:
             body, ctype = self._bodies[flags]
         else:
-            self._refuse(m, NOT_FOUND)
+            self._refuse(m, _NOT_FOUND)
             return
         self.acknowledge(m)
         mid = self._next()
         token = self._token_of(m)
         try:
-            self._send(messages.describe_answer(self._w, CON, mid, token, body, ctype))
+            self._send(messages.describe_answer(self._w, _CON, mid, token, body, ctype))
         except ValueError:  # both parts together are too long
-            self._send(messages.answer(self._w, NON, 0xA0, mid, token))
+            self._send(messages.answer(self._w, _NON, 0xA0, mid, token))
 
     def _signal(self, now, m):
-        if m.type == CON:
-            self.acknowledge(m, CHANGED)
+        if m.type == _CON:
+            self.acknowledge(m, _CHANGED)
         self._events.append(("SIGNAL", m.query() == b"\x01", None))

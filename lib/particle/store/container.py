@@ -7,8 +7,15 @@ and renamed over it, which littlefs and POSIX do in one step.
 
 import binascii
 import os
+import struct
 
-from ..errors import BAD_DATA, FILE, TOO_LARGE, ConfigError, Error
+from micropython import const
+
+from ..errors import ConfigError, Error
+
+# Error numbers of Device OS (errors.py)
+_BAD_DATA = const(-280)
+_FILE = const(-225)
 
 SESSION = 1
 WIFI = 2
@@ -22,27 +29,18 @@ _NAMES = (None, "session", "wifi", "cell", "claim", "usage")
 
 def pack(kind, payload):
     """Return `payload` (at most 65535 bytes) as a container of this `kind`."""
-    n = len(payload)
-    head = bytes((80, 84, kind, _VERSION, n & 255, n >> 8))
-    body = head + payload
-    crc = binascii.crc32(body) & 0xFFFFFFFF
-    return body + crc.to_bytes(4, "little")
+    body = struct.pack("<2sBBH", b"PT", kind, _VERSION, len(payload)) + payload
+    return body + struct.pack("<I", binascii.crc32(body))
 
 
 def unpack(kind, data):
     """Return the payload of a container; raise `Error(BAD_DATA)` when damaged or newer."""
-    text = None
-    if len(data) < 10 or data[0] != 80 or data[1] != 84 or data[2] != kind:
-        text = "is not a container of this kind"
-    elif data[3] > _VERSION:
-        text = "was written by a newer version; it is kept, update the library"
-    elif data[4] | data[5] << 8 != len(data) - 10:
-        text = "is truncated"
-    elif binascii.crc32(data[:-4]) & 0xFFFFFFFF != int.from_bytes(data[-4:], "little"):
-        text = "is damaged"
-    if text:
-        raise Error(BAD_DATA, text, "store")
-    return data[6:-4]
+    if len(data) > 3 and data[:2] == b"PT" and data[3] > _VERSION:
+        raise Error(_BAD_DATA, "is of a newer version: it is kept, update the library", "store")
+    payload = data[6:-4]
+    if data != pack(kind, payload):
+        raise Error(_BAD_DATA, "is damaged", "store")
+    return payload
 
 
 class Store:
@@ -58,9 +56,8 @@ class Store:
             with open(self.root + "/" + name, "rb") as f:
                 return f.read()
         except OSError as e:
-            if e.args[0] in (2, 20):  # ENOENT, ENOTDIR: nothing was ever stored
-                return None
-            raise Error(FILE, "cannot read %s: %s" % (name, e), "store") from None
+            self._failed("read", name, e)
+            return None
 
     def write(self, name, data):
         """Replace file `name` in one step; raise `Error(FILE)`, then the old one is intact."""
@@ -76,7 +73,12 @@ class Store:
                 self._fill(path + ".new", data)
             os.rename(path + ".new", path)
         except OSError as e:
-            raise Error(FILE, "cannot write %s: %s" % (name, e), "store") from None
+            self._failed("write", name, e, ())
+
+    def _failed(self, verb, name, e, absent=(2, 20)):
+        # ENOENT, ENOTDIR: nothing was ever stored
+        if e.args[0] not in absent:
+            raise Error(_FILE, "cannot %s %s: %s" % (verb, name, e), "store")
 
     def _fill(self, path, data):
         with open(path, "wb") as f:
@@ -89,31 +91,24 @@ class Store:
             os.remove(self.root + "/" + name)
             self._writes += 1
         except OSError as e:
-            if e.args[0] not in (2, 20):
-                raise Error(FILE, "cannot remove %s: %s" % (name, e), "store") from None
+            self._failed("remove", name, e)
 
     def get(self, kind):
         """Return the payload stored under `kind` or None; raise `Error(BAD_DATA)` if damaged."""
-        data = self.read(_NAMES[kind])
-        if data is None:
-            return None
+        name = _NAMES[kind]
+        data = self.read(name)
         try:
-            return unpack(kind, data)
+            return None if data is None else unpack(kind, data)
         except Error as e:
-            raise Error(
-                BAD_DATA, "%s/%s %s" % (self.root, _NAMES[kind], e.text), "store"
-            ) from None
+            raise Error(_BAD_DATA, "%s %s" % (name, e.text), "store") from None
 
     def put(self, kind, payload):
         """Replace what is stored under `kind`; refuse to overwrite a newer version's file."""
-        if len(payload) > 65535:
-            raise Error(TOO_LARGE, "more than 65535 bytes", "store")
-        old = self.read(_NAMES[kind])
-        if old is not None and len(old) > 3 and old[:2] == b"PT" and old[3] > _VERSION:
-            raise ConfigError(
-                FILE, "%s is of a newer version; erase it first" % _NAMES[kind], "store"
-            )
-        self.write(_NAMES[kind], pack(kind, payload))
+        name = _NAMES[kind]
+        old = self.read(name)
+        if old and old[:2] == b"PT" and len(old) > 3 and old[3] > _VERSION:
+            raise ConfigError(_FILE, name + " is of a newer version: erase it first", "store")
+        self.write(name, pack(kind, payload))
 
     def erase(self, kind):
         """Forget what is stored under `kind`."""

@@ -4,15 +4,21 @@ The session sees `device_id`, `public`, `server` and the two generators only, so
 a secure element can stand in for this class (DESIGN decision 4).
 """
 
+from micropython import const
+
 from ..crypto import der, rsa
-from ..errors import BAD_DATA, NOT_FOUND, ConfigError
+from ..errors import ConfigError
+
+# Error numbers of Device OS (errors.py)
+_BAD_DATA = const(-280)
+_NOT_FOUND = const(-170)
 
 
 def _file(store, name, stage, remedy):
     data = store.read(name)
     if not data:
         raise ConfigError(
-            NOT_FOUND,
+            _NOT_FOUND,
             "%s is %s: %s" % (name, "missing" if data is None else "empty", remedy),
             stage,
         )
@@ -47,7 +53,7 @@ class RsaKeys:
                 raise ValueError("not RSA-1024")
         except ValueError as e:
             raise ConfigError(
-                BAD_DATA, "%s is damaged (%s): provision again" % (name, e), stage
+                _BAD_DATA, "%s is damaged (%s): provision again" % (name, e), stage
             ) from None
         self.public = der.rsa_spki(self._private[0], self._private[1])
 

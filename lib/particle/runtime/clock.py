@@ -1,0 +1,15 @@
+"""The clock of the board, set from the cloud's time."""
+
+import time
+
+_TO_2000 = 946684800  # seconds from 1970, the cloud's epoch, to 2000, that of most boards
+
+
+def set(epoch):
+    """Set `machine.RTC` to Unix time `epoch` in s; a host, which has none, keeps its clock."""
+    try:
+        from machine import RTC
+    except ImportError:
+        return
+    t = time.gmtime(epoch - (_TO_2000 if time.gmtime(0)[0] == 2000 else 0))
+    RTC().datetime((t[0], t[1], t[2], t[6], t[3], t[4], t[5], 0))
