@@ -7,6 +7,7 @@ synced, so a killed process loses nothing acknowledged; many writes share one tr
 from __future__ import annotations
 
 import asyncio
+import os
 import queue
 import sqlite3
 import threading
@@ -37,18 +38,26 @@ class Database:
 
     def __init__(self, path: Path) -> None:
         try:
+            # Made here, so that SQLite gives its own files beside it the same mode.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
             self._writer = _connect(path, same_thread=False)
-            self._writer.execute("PRAGMA journal_mode = WAL")
-            self._writer.execute("PRAGMA synchronous = FULL")
-            self._migrate(path)
+            self._prepare(path)
             self._reader = _connect(path)
             self._reader.execute("PRAGMA query_only = ON")
-        except sqlite3.DatabaseError as error:
+        except (OSError, sqlite3.DatabaseError) as error:
             raise UserError(f"cannot open the database {path}: {error}") from error
-        path.chmod(0o600)
         self._jobs: queue.SimpleQueue[tuple[Job, asyncio.Future] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="cloud-db", daemon=True)
         self._thread.start()
+
+    def _prepare(self, path: Path) -> None:
+        try:
+            self._writer.execute("PRAGMA journal_mode = WAL")
+            self._writer.execute("PRAGMA synchronous = FULL")
+            self._migrate(path)
+        except BaseException:
+            self._writer.close()
+            raise
 
     def _migrate(self, path: Path) -> None:
         done = self._writer.execute("PRAGMA user_version").fetchone()[0]
