@@ -58,7 +58,9 @@ def test_soft_reset_is_a_system_exit(bench):
 
 def test_power_on_forgets_rtc_memory_and_clock(bench):
     board = bench.board()
-    program = _TELL + """
+    program = (
+        _TELL
+        + """
 t = time.localtime()
 print("year", t[0])
 machine.RTC().datetime((2031, 5, 6, 0, 7, 8, 9, 0))
@@ -66,6 +68,7 @@ if boots == 0:
     machine.reset()
 print(machine.RTC().datetime()[:7], time.localtime()[:6])
 """
+    )
     for _ in range(2):
         _, lines = bench.run(board, program)
         assert lines == [
@@ -104,7 +107,9 @@ def test_deep_sleep_ends_by_a_pin(bench):
 
 
 def test_watchdog_is_fed_bites_at_the_prompt_and_is_off_in_deep_sleep(bench):
-    program = _TELL + """
+    program = (
+        _TELL
+        + """
 if boots < 3:
     w = machine.WDT(timeout=200)
 if boots == 0:
@@ -117,6 +122,7 @@ if boots == 0:
 if boots == 2:
     machine.deepsleep(500)
 """
+    )
     status, lines = bench.run(bench.board(), program)
     causes = [line.split(" wake")[0] for line in lines]
     assert causes == [
@@ -209,13 +215,16 @@ def _interpreters(board):
 
 def test_sigkill_is_a_power_cut_and_leaves_no_orphan(bench):
     board = bench.board()
-    program = _TELL + """
+    program = (
+        _TELL
+        + """
 with open("count", "a") as f:
     f.write("x")
 print("up")
 while True:
     pass
 """
+    )
     for boot in range(3):
         sim = bench.start(board, program)
         sim.wait_for("up")

@@ -59,7 +59,7 @@ class BoardDir:
         os.close(fd)
 
     def unique_id(self, wanted: str | None = None) -> str:
-        """Return the id of the silicon as 24 hex digits; the first call decides it.
+        """Return the id of the silicon as 24 hex digits; it is fixed once there is a flash.
 
         Raises UserError when `wanted` is not an id or not that of this board.
         """
@@ -67,7 +67,7 @@ class BoardDir:
             wanted = wanted.lower()
             if len(wanted) != 2 * _ID_BYTES or not set(wanted) <= set("0123456789abcdef"):
                 raise UserError(f"--device-id {wanted}: 24 hex digits are needed")
-        if not self._facts.exists() and not self.flash.exists():
+        if not self.flash.exists() and (wanted or not self._facts.exists()):
             made = wanted or os.urandom(_ID_BYTES).hex()
             part = self._facts.with_name("board.json.new")
             part.write_text(json.dumps({"v": 1, "unique_id": made}) + "\n")

@@ -5,6 +5,7 @@ interrupted anywhere is repeated by the next one.
 """
 
 import json
+from typing import Any
 
 from particle_tools.errors import UserError
 from particle_tools.sim import image
@@ -38,12 +39,17 @@ def make(
     # slow to import, and only a first start needs them
     from Crypto.PublicKey import ECC, RSA
 
+    own = address(server) if server else (None, None)
     rest = Rest(cloud)
     rest.login(user)
-    info = rest.info()
-    host, port = _dial(info, transport, server, cloud)
+    host, port = _dial(rest.info(), transport, own, cloud)
     server_keys = {alg: rest.server_key(alg) for alg in ("rsa", "ec")}
-    if server_keys["ec" if transport == "udp" else "rsa"] is None:
+    try:
+        parsers = {"rsa": RSA.import_key, "ec": ECC.import_key}
+        parsed = [alg for alg, key in server_keys.items() if key is not None and parsers[alg](key)]
+    except (ValueError, IndexError):
+        raise UserError(f"cloud {cloud} sent a server key that is not DER") from None
+    if ("ec" if transport == "udp" else "rsa") not in parsed:
         raise UserError(f"cloud {cloud} has no server key for transport {transport}")
 
     rsa = RSA.generate(1024)
@@ -78,7 +84,7 @@ def make(
 def change(board: BoardDir, transport: str | None, server: str | None) -> None:
     """Store another transport or address in the configuration of an existing board."""
     data = image.read(board.flash, _CONFIG)
-    wanted: dict[str, object] = {}
+    wanted: dict[str, Any] = {}
     if transport:
         wanted["transport"] = transport
     if server:
@@ -97,13 +103,15 @@ def change(board: BoardDir, transport: str | None, server: str | None) -> None:
         image.write(board.flash, {_CONFIG: _config(values | wanted)})
 
 
-def _dial(info: dict, transport: str, server: str | None, cloud: str) -> tuple[str, int]:
-    host, port = address(server) if server else (info["host"], None)
-    port = port or info.get(f"{transport}_port")
-    if not port:
+def _dial(
+    info: dict[str, Any], transport: str, own: tuple[str | None, int | None], cloud: str
+) -> tuple[str, int]:
+    host = own[0] or info.get("host")
+    port = own[1] or info.get(f"{transport}_port")
+    if not host or not port:
         raise UserError(f"cloud {cloud} does not offer transport {transport}")
     return host, port
 
 
-def _config(values: dict[str, object]) -> bytes:
+def _config(values: dict[str, Any]) -> bytes:
     return json.dumps(values).encode()

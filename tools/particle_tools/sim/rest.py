@@ -40,7 +40,7 @@ class Rest:
         status, body = self._call("POST", "/oauth/token", form=form)
         if status != 200:
             raise UserError(f"{self._url} refuses {name} and that password: {_reason(body)}")
-        self._token = json.loads(body)["access_token"]
+        self._token = self._object(body).get("access_token")
 
     def provision(self, device_id: str, public_pem: str, algorithm: str) -> None:
         """Register the public key of a device; algorithm: "rsa" or "ecc"."""
@@ -63,7 +63,7 @@ class Rest:
         """Return host, tcp_port and udp_port that a device dials."""
         status, body = self._call("GET", "/local/v1/info")
         self._expect(status, body, self._url, "it is not a local cloud of particle-mp")
-        return json.loads(body)
+        return self._object(body)
 
     def server_key(self, alg: str) -> bytes | None:
         """Return the cloud's public key as DER; None when it has none of that kind."""
@@ -72,6 +72,15 @@ class Rest:
             return None
         self._expect(status, body, self._url, "its key cannot be read")
         return body
+
+    def _object(self, body: bytes) -> dict[str, Any]:
+        try:
+            values = json.loads(body)
+        except ValueError:
+            values = None
+        if not isinstance(values, dict):
+            raise UserError(f"{self._url} does not answer like a local cloud of particle-mp")
+        return values
 
     def _expect(self, status: int, body: bytes, what: str, problem: str) -> None:
         if status == 403:
