@@ -35,8 +35,10 @@ _TCP = "crypto/rsa session/aes_tcp"
 COMPONENTS = {
     "core-udp": f"{_CORE} {_UDP}".split(),
     "core-tcp": f"{_CORE} {_TCP}".split(),
-    # What a person at the REPL wants: background service, what to do about an error.
-    "repl": ["runtime/background", "runtime/remedy"],
+    # The link of a board that is on a network already; others bring their own.
+    "host": ["net/host"],
+    # What a person at the REPL wants: background service, the time, what to do about an error.
+    "repl": ["runtime/background", "runtime/clock", "runtime/remedy"],
 }
 
 
@@ -97,6 +99,12 @@ def build_packages(dest: Path) -> dict[str, list[str]]:
         _write(dest / name / "package.json", _package_json(urls))
     _write(dest / "package.json", _package_json(sorted(map(list, everything.items()))))
     return {name: [f"particle/{module}.mpy" for module in packed[name]] for name in packed}
+
+
+def install(dest: Path, components: list[str]) -> None:
+    """Write the `.mpy` files of components below `dest`, as mip would put them on a board."""
+    for module in {module for name in components for module in COMPONENTS[name]}:
+        _write(dest / f"particle/{module}.mpy", compile_module(source(module)))
 
 
 def sources_package() -> bytes:

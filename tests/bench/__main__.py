@@ -1,0 +1,29 @@
+"""Run all measurements: a table on stdout, build/bench.json for machines."""
+
+import json
+import sys
+import time
+
+from bench import heap, sizes, wire
+from bench.figures import record, table
+from particle_tools import ROOT
+
+
+def main() -> int:
+    """Measure, print and write; 1 if STRICT=1 and something could not be measured."""
+    begin = time.monotonic()
+    figures = sizes.measure() + wire.measure()
+    smallest = heap.measure()
+    figures += smallest
+    print(table(figures))
+    if not smallest:
+        print("NOT RUN: heap32_mpy_steady needs the 32-bit MicroPython; make fetch")
+    target = ROOT / "build" / "bench.json"
+    target.parent.mkdir(exist_ok=True)
+    target.write_text(json.dumps(record(figures), indent=2) + "\n")
+    print(f"{target.relative_to(ROOT)} written, {time.monotonic() - begin:.0f} s")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

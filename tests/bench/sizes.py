@@ -1,0 +1,52 @@
+"""Bytes of the packed library, as `.mpy` files and on a board's flash."""
+
+from pathlib import Path
+
+from littlefs import LittleFS
+
+from bench.figures import Figure
+from particle_tools import packing
+
+_BLOCK = 4096
+_GOALS = {"core-udp": 34_000, "core-tcp": 24_000}
+_FLASH_GOALS = {"core-udp": 140_000}
+
+
+def measure() -> list[Figure]:
+    """Measure every core, whole or as far as it is written."""
+    figures = []
+    for component, goal in _GOALS.items():
+        key = component.replace("-", "_")
+        files = {
+            f"particle/{module}.mpy": packing.compile_module(packing.source(module))
+            for module in packing.present(component)
+        }
+        absent = packing.missing(component)
+        note = f"{len(files)} files"
+        if absent:
+            note += f"; to come: {' '.join(absent)}"
+        for name, value, wanted in (
+            (f"mpy_{key}", sum(map(len, files.values())), goal),
+            (f"flash_{key}_bytes", on_flash(files), _FLASH_GOALS.get(component)),
+        ):
+            figures.append(Figure(name, value, "bytes", note, wanted, bool(absent)))
+    modules = {module for names in packing.COMPONENTS.values() for module in names}
+    total = sum(
+        len(packing.compile_module(packing.source(module)))
+        for module in modules
+        if packing.source(module).exists()
+    )
+    figures.append(Figure("mpy_all", total, "bytes", "everything that is written", 120_000))
+    return figures
+
+
+def on_flash(files: dict[str, bytes]) -> int:
+    """Return the bytes that files occupy on a littlefs2 with blocks of 4 KiB."""
+    volume = LittleFS(block_size=_BLOCK, block_count=256, prog_size=256, disk_version=0x00020000)
+    before = volume.used_block_count
+    for name, data in files.items():
+        path = "/lib/" + name
+        volume.makedirs(str(Path(path).parent), exist_ok=True)
+        with volume.open(path, "wb") as file:
+            file.write(data)
+    return (volume.used_block_count - before) * _BLOCK
