@@ -26,6 +26,7 @@ def main(argv):
     pip = installer(target, python)
     if pip is None:
         return fail("pip is missing: install python3-pip, or python3-venv")
+    print(f"setup: installing into {argv[0]}, once", flush=True)
     return subprocess.call([*pip, "install", *_QUIET, "--editable", what])
 
 
@@ -38,7 +39,9 @@ def installer(target, python):
     if works([*outside, "--python", str(python)]):  # pip 22.3 and newer
         return [*outside, "--python", str(python)]
     if works([str(python), "-m", "ensurepip"]):
-        subprocess.check_call([str(python), "-m", "ensurepip", "--default-pip"])
+        subprocess.check_call(
+            [str(python), "-m", "ensurepip", "--default-pip"], stdout=subprocess.DEVNULL
+        )
         return inside
     if works(outside):
         site = next(target.glob("lib/python*/site-packages"))
