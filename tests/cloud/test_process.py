@@ -71,12 +71,17 @@ def test_ready_line_and_graceful_end(tmp_path, number):
         assert cloud.api("GET", "/local/v1/info")[1]["tcp_port"] == ready["tcp_port"]
         key = RSA.generate(1024)
         device = cloud.device(key, provision(cloud.api.login(), key))
+        stream = socket.create_connection(("127.0.0.1", int(ready["http"].rpartition(":")[2])))
+        header = f"Authorization: Bearer {cloud.api.token}"
+        stream.sendall(f"GET /v1/devices/events HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
+        assert stream.recv(1000).startswith(b"HTTP/1.1 200")
         began = time.monotonic()
         code, out, err = cloud.end(number)
         assert (code, out, err) == (0, "", "")
         assert time.monotonic() - began < 3
         assert device.ended()
         device.close()
+        stream.close()
 
 
 def test_kill_and_restart_keeps_everything_acknowledged(tmp_path):
@@ -165,6 +170,11 @@ def test_port_in_use(tmp_path):
         assert f"TCP port {port}" in line and "in use" in line
         line = failure(tmp_path / "b", "--http-port", port)
         assert f"HTTP port {port}" in line and "in use" in line
+
+
+def test_localhost_is_one_address(tmp_path):
+    with Process(tmp_path / "d", "--user", LOGIN, "--host", "localhost") as cloud:
+        assert cloud.ready["http"].startswith("http://127.0.0.1:")
 
 
 def test_other_hosts_need_lan(tmp_path):

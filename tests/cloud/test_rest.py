@@ -73,6 +73,7 @@ def test_refresh_token_works_once(anonymous):
         ({"expires_in": "soon"}, "invalid_request"),
         ({"expires_in": "-1"}, "invalid_request"),
         ({"expires_in": "nan"}, "invalid_request"),
+        ({"expires_in": "1e300"}, "invalid_request"),
         ({"expires_at": "2001-01-01"}, "invalid_request"),
     ],
 )
@@ -360,7 +361,8 @@ def test_every_error_is_json(api):
 
 def test_bad_bodies(api):
     json_type = {"Content-Type": "application/json"}
-    for raw in (b"{", b"[1]", b"\xff\xfe", b'"x"'):
+    odd_text = b'{"name":"\\ud800"}'
+    for raw in (b"{", b"[1]", b"\xff\xfe", b'"x"', b"[" * 100_000, odd_text):
         status, body = api("POST", "/v1/devices/events", raw=raw, headers=json_type)
         assert status == 400 and body["ok"] is False
     status, _ = api("POST", "/v1/devices/events", raw=b"x=" + b"y" * 1_200_000)

@@ -98,9 +98,9 @@ class Exchanges:
             exchange.settle(message)
 
     def answered(self, message: Message) -> bool:
-        """Take a separate response; return False if nobody waits for its token."""
+        """Take a separate response; return False if nobody waits for its token (any more)."""
         exchange = self._token(message)
-        if exchange is None:
+        if exchange is None or exchange.answer.done():
             return False
         exchange.settle(message)
         return True

@@ -185,7 +185,7 @@ async def store_describe(session: Session, message: Message) -> bool:
                 [str(name) for name in functions or []],
                 {str(name): int(kind) for name, kind in (variables or {}).items()},
             )
-    except (ValueError, AttributeError, TypeError):
+    except (ValueError, AttributeError, TypeError, RecursionError):
         return False
     if "m" in body:
         await devices.describe_system(session.device_id, message.payload, 0)

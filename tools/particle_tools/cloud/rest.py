@@ -65,7 +65,12 @@ class Ask:
         for name in names:
             value = self.body.get(name)
             if value is not None:
-                return value if isinstance(value, str) else json.dumps(value)
+                text = value if isinstance(value, str) else json.dumps(value)
+                try:
+                    text.encode()
+                except UnicodeEncodeError as error:
+                    raise catalogue.bad_request(f"{name} is not valid Unicode") from error
+                return text
         return default
 
     def device(self, part: str = "device") -> Device:
@@ -159,7 +164,7 @@ async def _body(request: web.Request) -> dict[str, Any]:
     if request.content_type == "application/json":
         try:
             body = json.loads(raw)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise catalogue.bad_request("The body is not valid JSON") from error
         if not isinstance(body, dict):
             raise catalogue.bad_request("The body is not a JSON object")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import fcntl
 import ipaddress
 import os
@@ -37,6 +38,9 @@ class Cloud:
     """One running cloud. `start()` may be followed by anything, finally by `stop()`."""
 
     def __init__(self, settings: Settings) -> None:
+        if settings.host == "localhost":
+            # The name may mean two addresses, and then any free port means two ports.
+            settings = dataclasses.replace(settings, host="127.0.0.1")
         _check_host(settings)
         self.settings = settings
         self.http_url = ""
@@ -169,7 +173,7 @@ def _check_host(settings: Settings) -> None:
     try:
         loopback = ipaddress.ip_address(settings.host).is_loopback
     except ValueError:
-        loopback = settings.host == "localhost"
+        loopback = False
     if not loopback:
         raise UserError(f"{settings.host} is not a loopback address: add --lan to be reachable")
 

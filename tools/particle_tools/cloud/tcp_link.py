@@ -259,9 +259,10 @@ class Link:
     def _check_id(self, session: Session, message: Message) -> None:
         # As public servers do it: every message that is not an acknowledgement carries the next
         # id (1.5). One tolerance: old firmware spends an id on its acknowledgement (11).
-        if message.type in (coap.ACK, coap.RST):
-            own = message.mid == self._expected and not session.exchanges.knows(message.mid)
-            if own:
+        if message.type == coap.RST:
+            return
+        if message.type == coap.ACK:
+            if message.mid == self._expected and not session.exchanges.knows(message.mid):
                 session.own_id_acks += 1
                 self._expected = (self._expected + 1) & 0xFFFF
             return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import Any
 
@@ -12,6 +11,7 @@ from particle_tools.cloud.clock import iso
 from particle_tools.cloud.rest import BASIC, OPEN, Ask, Route, decode_basic
 
 _DEFAULT_CLIENT = "particle"
+_LONGEST_S = 100 * 365 * 86_400
 
 
 async def _token(ask: Ask) -> dict[str, Any]:
@@ -72,7 +72,7 @@ def _lifetime(ask: Ask) -> float | None:
             value = TOKEN_S
     except (ValueError, OverflowError) as error:
         raise catalogue.invalid_request("expires_in or expires_at is not a time") from error
-    if not math.isfinite(value) or value < 0:
+    if not 0 <= value <= _LONGEST_S:  # false for nan, too
         raise catalogue.invalid_request("expires_in is not a number of seconds")
     return value or None
 
