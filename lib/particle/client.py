@@ -4,16 +4,14 @@ the step that serves link, socket, timers and calculation (DESIGN 5, servicing).
 
 import json
 import os
-import select
 import sys
-import time
 from binascii import unhexlify
 
 from micropython import const
 
 from . import settings
 from .errors import ConfigError, Error, failure
-from .operation import Connect, Publish, Variable, in_task, now
+from .operation import Operation, Publish, Servicing, Variable, in_task, now
 from .session.conn import Conn
 from .session.messaging import add, diff
 from .wire.messages import INT, describe_app, encode
@@ -40,20 +38,12 @@ _TEXT = (0, 40, 41, 50)  # content formats that a plain handler understands
 
 
 def _name(name):
-    if not isinstance(name, str) or not 0 < len(name.encode()) <= _MAX_NAME:
-        raise ValueError("name must have 1 to 64 bytes: %r" % (name,))
-    return name
+    good = isinstance(name, str) and 0 < len(name.encode()) <= _MAX_NAME
+    if not good or any(c < " " or c in '"\\' for c in name):
+        raise ValueError("name must be 1 to 64 bytes without quotes: %r" % (name,))
 
 
-class _Board:
-    # a board without a profile of its own
-    PLATFORM_ID = 60000
-    NET = "host"
-    TRANSPORT = "tcp"
-    STORE_ROOT = "/pt"
-
-
-class Cloud:
+class Cloud(Servicing):
     """One device and its connection.
 
     board, store, link: what to use instead of the board's own (profile module, `Store`, Link).
@@ -65,7 +55,7 @@ class Cloud:
             try:
                 import particle_board as board
             except ImportError:
-                board = _Board
+                from .runtime import board
         self._board = board
         if store is None:
             from .store.container import Store
@@ -85,6 +75,7 @@ class Cloud:
         self._variables = {}
         self._handlers = []
         self._operations = {}
+        self._connects = []
         self._dirty = None
         self.error = None
 
@@ -114,16 +105,9 @@ class Cloud:
 
     def server(self, host, port=None, *, key=None):
         """Store whom to connect to; key: the server's public key, DER bytes."""
-        values = {"server": host}
-        if port:
-            values["port"] = port
-        self._checked(values)
-        if key:
-            from .crypto.der import rsa_public
+        from .runtime.configure import server
 
-            rsa_public(key)
-            self._store.write("server.rsa.der", key)
-        self.config(**values)
+        self.config(**server(self._store, host, port, key))
 
     # connection
 
@@ -134,7 +118,11 @@ class Cloud:
         keys or settings are missing, `Error(TIMEOUT)` with the stage of the last failure.
         """
         self._open()
-        op = Connect(self, timeout)
+        op = Operation(self, timeout)
+        if self.connected():
+            op._end()
+        else:
+            self._connects.append(op)
         if in_task():
             return op
         self._talk = True
@@ -151,7 +139,7 @@ class Cloud:
 
     def connected(self):
         """Return True while events can be published."""
-        return self._conn is not None and self._conn.is_ready()
+        return self._conn is not None and self._conn.ready
 
     def disconnected(self):
         """Return True while there is no connection to the cloud."""
@@ -168,36 +156,6 @@ class Cloud:
             self.wait_until(lambda: self._sock is None, timeout)
         if clear_session:
             self._store.erase(1)
-
-    def run(self):
-        """Connect and serve the connection for ever."""
-        self._open()
-        self._quiet()
-        self.wait_until(lambda: False)
-
-    async def run_forever(self):
-        """Connect and serve the connection for ever, inside the caller's task."""
-        self._open()
-        self._quiet()
-        while True:
-            self.process()
-            await self._pause()
-
-    def wait_until(self, condition, timeout=None):
-        """Serve the connection until `condition()`; return False when `timeout` s are over."""
-        if in_task():
-            raise Error(_INVALID_STATE, "inside a task use await")
-        limit = None if timeout is None else add(now(), int(timeout * 1000))
-        while True:
-            self.process()
-            if condition():
-                return True
-            left = self._until()
-            if limit is not None:
-                left = min(left, diff(limit, now()))
-                if left <= 0 and diff(limit, now()) <= 0:
-                    return False
-            self._idle(left)
 
     # data
 
@@ -424,6 +382,9 @@ class Cloud:
                 self._say(self.error)
             elif kind == "READY":
                 self.error = None
+                for op in self._connects:
+                    op._end()
+                self._connects = []
                 self._say("connected as " + self.device_id)
             elif kind == "TIME":
                 try:
@@ -483,43 +444,6 @@ class Cloud:
                     handler(name, (data.decode() if text else data) or None)
                 except Exception as e:
                     sys.print_exception(e)
-
-    # waiting
-
-    def _until(self):
-        # ms until something is due, at most a second
-        t = now()
-        ms = 1000
-        for source in (self._conn, self._link, self._resolver):
-            due = source.deadline() if source else None
-            if due is not None:
-                ms = min(ms, diff(due, t))
-        if self._dirty is not None:
-            ms = min(ms, diff(self._dirty, t))
-        return max(0, ms)
-
-    def _idle(self, ms):
-        source = self._sock or self._resolver
-        thing = source.pollable() if source else None
-        if thing is None:
-            time.sleep_ms(min(ms, 10))
-            return
-        if self._poller is None or self._polled is not thing:
-            self._poller = select.poll()
-            self._polled = thing
-            self._poller.register(thing, select.POLLIN)
-        out = self._stuck or (self._sock and self._dialing)
-        self._poller.modify(thing, select.POLLIN | (select.POLLOUT if out else 0))
-        self._poller.poll(ms)
-
-    def _pause(self):
-        # the awaitable that lets other tasks run until the next step
-        import asyncio
-
-        ms = min(self._until(), 20)
-        if hasattr(asyncio, "sleep_ms"):
-            return asyncio.sleep_ms(ms)
-        return asyncio.sleep(ms / 1000)
 
     def _quiet(self):
         if self._timer:

@@ -1,5 +1,6 @@
-"""What the verbs of the client return: operations that end, variables that can be read."""
+"""The ways to wait, and what the verbs of the client return: operations, variables."""
 
+import select
 import sys
 import time
 
@@ -25,6 +26,72 @@ def in_task():
         return sys.modules["asyncio"].current_task() is not None
     except (KeyError, RuntimeError):
         return False
+
+
+class Servicing:
+    """The three ways to serve a connection: `process`, `run`, `run_forever` (DESIGN 5)."""
+
+    def run(self):
+        """Connect and serve the connection for ever."""
+        self._open()
+        self._quiet()
+        self.wait_until(lambda: False)
+
+    async def run_forever(self):
+        """Connect and serve the connection for ever, inside the caller's task."""
+        self._open()
+        self._quiet()
+        while True:
+            self.process()
+            await self._pause()
+
+    def wait_until(self, condition, timeout=None):
+        """Serve the connection until `condition()`; return False when `timeout` s are over."""
+        if in_task():
+            raise Error(_INVALID_STATE, "inside a task use await")
+        limit = None if timeout is None else add(now(), int(timeout * 1000))
+        while True:
+            self.process()
+            if condition():
+                return True
+            left = self._until()
+            if limit is not None:
+                left = min(left, diff(limit, now()))
+                if left <= 0 and diff(limit, now()) <= 0:
+                    return False
+            self._idle(left)
+
+    def _until(self):
+        # ms until something is due, at most a second
+        t = now()
+        ms = 1000
+        for source in (self._conn, self._link, self._resolver):
+            due = source.deadline() if source else None
+            if due is not None:
+                ms = min(ms, diff(due, t))
+        if self._dirty is not None:
+            ms = min(ms, diff(self._dirty, t))
+        return max(0, ms)
+
+    def _idle(self, ms):
+        source = self._sock or self._resolver
+        thing = source.pollable() if source else None
+        if thing is None:
+            time.sleep_ms(min(ms, 10))
+            return
+        if self._poller is None or self._polled is not thing:
+            self._poller = select.poll()
+            self._polled = thing
+            self._poller.register(thing, select.POLLIN)
+        out = self._stuck or (self._sock and self._dialing)
+        self._poller.modify(thing, select.POLLIN | (select.POLLOUT if out else 0))
+        self._poller.poll(ms)
+
+    def _pause(self):
+        # the awaitable that lets other tasks run until the next step
+        import asyncio
+
+        return asyncio.sleep_ms(min(self._until(), 20))
 
 
 class Operation:
@@ -65,7 +132,9 @@ class Operation:
         self._over = True
 
     def _late(self):
-        self._end(Error(_TIMEOUT, "no answer in time"))
+        last = self._client.error
+        text, stage = (last.text, last.stage) if last else ("no answer in time", "cloud")
+        self._end(Error(_TIMEOUT, text, stage))
 
     async def _finish(self):
         client = self._client
@@ -96,21 +165,6 @@ class Publish(Operation):
     def __repr__(self):
         after = " %d ms" % self.ms if self._over else ""
         return "<Publish %s %s%s>" % (self.name, self.status.lower(), after)
-
-
-class Connect(Operation):
-    """The wait for a connection."""
-
-    def done(self):
-        """Return True once connected."""
-        if not self._over and self._client.connected():
-            self._end()
-        return self._over
-
-    def _late(self):
-        last = self._client.error
-        text, stage = (last.text, last.stage) if last else ("no answer in time", "cloud")
-        self._end(Error(_TIMEOUT, text, stage))
 
 
 class Variable:

@@ -3,8 +3,11 @@
 import os
 
 from particle.errors import ConfigError, Error
-from particle.store.container import CLAIM, SESSION, Store, pack, unpack
+from particle.store.container import Store, pack, unpack
 from support import raises
+
+SESSION = 1
+CLAIM = 4
 
 
 def fresh(name):

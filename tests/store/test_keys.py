@@ -40,22 +40,22 @@ def refused(stage, name, **files):
 
 
 def test_missing_and_empty():
-    refused("server key", "server.rsa.der is missing", server=None)
-    refused("server key", "server.rsa.der is empty", server=b"")
-    refused("device key", "device.rsa.der is missing", device=None)
+    refused("server key", "server.rsa.der: missing", server=None)
+    refused("server key", "server.rsa.der: missing or empty", server=b"")
+    refused("device key", "device.rsa.der: missing", device=None)
 
 
 def test_truncated_and_damaged():
     good = field("device_private_key_der")
     for n in range(1, len(good), 40):
-        refused("device key", "device.rsa.der is damaged", device=good[:n])
+        refused("device key", "device.rsa.der: ", device=good[:n])
     for at in range(0, len(good) - 1, 13):
         bad = good[:at] + bytes([good[at] ^ 0x10]) + good[at + 1 :]
         refused("device key", "device.rsa.der", device=bad)
     server = field("server_public_key_der")
     for n in range(1, len(server), 20):
-        refused("server key", "server.rsa.der is damaged", server=server[:n])
-    refused("server key", "server.rsa.der is damaged", server=b"-----BEGIN PUBLIC KEY-----\n")
+        refused("server key", "server.rsa.der: ", server=server[:n])
+    refused("server key", "server.rsa.der: ", server=b"-----BEGIN PUBLIC KEY-----\n")
 
 
 def test_wrong_sizes():

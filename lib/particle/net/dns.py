@@ -1,7 +1,7 @@
 """A DNS client that never blocks: one name, its IPv4 addresses (RFC 1035, DESIGN decision 6).
 
-`getaddrinfo` has no time-out on any port, so it serves only `localhost` and
-`.local`, which a name server does not know.
+`getaddrinfo` has no time-out on any port, so it is left (in `Sock.connect`) what a name
+server does not know: `localhost` and `.local`.
 """
 
 from micropython import const
@@ -29,12 +29,11 @@ def literal(host):
 def question(host):
     """Return the question section (A, IN) for `host`; raise `Error(NOT_FOUND)` if no such name."""
     out = b""
-    for label in host.rstrip(".").split("."):
-        raw = label.encode()
-        if not 0 < len(raw) < 64:
-            raise Error(_NOT_FOUND, "%r is not a host name" % host, "DNS")
-        out += bytes((len(raw),)) + raw
-    if len(out) > 254:
+    good = len(host) < 254
+    for label in host.encode().split(b"."):
+        good = good and 0 < len(label) < 64
+        out += bytes((len(label) & 255,)) + label
+    if not good:
         raise Error(_NOT_FOUND, "%r is not a host name" % host, "DNS")
     return out + b"\x00\x00\x01\x00\x01"
 
@@ -93,20 +92,8 @@ class Resolver:
         self._try = 0
         self._due = None
         self._fixed = None
-        if literal(host):
+        if literal(host) or host == "localhost" or host.endswith(".local"):
             self._fixed = [host]
-        elif host == "localhost" or host.endswith(".local"):
-            import socket
-
-            self._fixed = []
-            for info in socket.getaddrinfo(host, 0):
-                raw = info[-1]
-                if isinstance(raw, tuple):
-                    self._fixed.append(raw[0])
-                else:
-                    # the unix port hands out a raw socket address
-                    family, packed = socket.sockaddr(raw)[:2]
-                    self._fixed.append(socket.inet_ntop(family, packed))
         else:
             self._buf = bytearray(512)
 

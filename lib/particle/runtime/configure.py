@@ -4,6 +4,7 @@ from binascii import unhexlify
 
 from micropython import const
 
+from ..crypto.der import rsa_public
 from ..errors import ConfigError
 
 _INVALID_ARGUMENT = const(-270)
@@ -53,3 +54,18 @@ def check(key, value):
 def checked(values):
     """Return settings as they are stored; raise `ConfigError` for the first wrong one."""
     return {key: check(key, value) for key, value in values.items()}
+
+
+def server(store, host, port, key):
+    """Store the server's public key (DER bytes or None) and return the settings to change.
+
+    Raises `ConfigError`, and ValueError when `key` is no RSA public key.
+    """
+    values = {"server": host}
+    if port:
+        values["port"] = port
+    values = checked(values)
+    if key:
+        rsa_public(key)
+        store.write("server.rsa.der", key)
+    return values

@@ -7,8 +7,8 @@ keep-alive (cloud-protocol 6). No socket and no clock: DESIGN 5, session.
 
 from micropython import const
 
-from ..errors import Error
 from ..wire.coap import Message
+from ..wire.messages import empty, goodbye, hello
 from .messaging import Messaging, add, diff
 
 # CoAP (wire/coap.py)
@@ -16,8 +16,6 @@ _CON = const(0)
 _POST = const(2)
 
 # Error numbers of Device OS (errors.py)
-_ABORTED = const(-150)
-_INVALID_STATE = const(-210)
 _NETWORK = const(-230)
 _TIMEOUT = const(-160)
 
@@ -40,21 +38,18 @@ _ON = const(7)
 _CLOSING = const(8)
 
 
-class Conn:
+class Conn(Messaging):
     """The whole connection (DESIGN 5, session).
 
     channel: class of the transport. host, port: whom to dial. hello: the fields of
     `messages.hello` from product_id to system_version. keep_alive: seconds.
-    Events beyond the channel's: ACKED(mid, code) has code 0 or a Device OS error
-    number, and comes for a non-confirmable publish when it is handed to the channel.
     """
 
     def __init__(self, keys, saved, rng, channel, host, port, hello, keep_alive=15, size=1152):
         self._rng = rng
         self._channel = channel(keys, saved, rng, size)
-        self._events = []
-        self._m = Messaging(self._channel.room, self._events)
-        self._m.on(_POST, "h", self._server_hello)
+        super().__init__(self._channel.room)
+        self.on(_POST, "h", self._server_hello)
         self._in = Message()
         self._host = host
         self._port = port
@@ -72,10 +67,6 @@ class Conn:
     def out(self):
         """Return the buffer that `transmit` fills."""
         return self._channel.out
-
-    def on(self, code, char, handler):
-        """Have `handler(now, message)` called for requests with this code and path character."""
-        self._m.on(code, char, handler)
 
     # what the adapter tells
 
@@ -131,7 +122,7 @@ class Conn:
                 break
             self._heard = now
             if m.parse(channel.buf, channel.at, n):
-                self._m.dispatch(now, m)
+                self.dispatch(now, m)
         self._drain(now)
 
     def transmit(self, now):
@@ -141,7 +132,7 @@ class Conn:
         channel = self._channel
         n = channel.transmit(now)
         if n == 0 and self._state > _SHAKE:
-            message = self._m.take()
+            message = self.take()
             if message:
                 head = channel.head
                 channel.out[head : head + len(message)] = message
@@ -161,7 +152,7 @@ class Conn:
         first = self._due
         if self._state < _SHAKE:
             return first
-        for t in (self._channel.deadline(), self._m.deadline(), self._ping_at()):
+        for t in (self._channel.deadline(), self.first_wait(), self._ping_at()):
             if t is not None and (first is None or diff(t, first) < 0):
                 first = t
         return first
@@ -174,83 +165,36 @@ class Conn:
             self._drain(now)
             state = self._state
         if state >= _HELLO:
-            self._m.tick(now)
+            self.expire(now)
             t = self._ping_at()
             if t is not None and diff(now, t) >= 0:
                 self._keep(now)
-        if state == _CLOSING and not self._m.waiting():
+        if state == _CLOSING and not self._queue:
             self._off()
         elif self._due is not None and diff(now, self._due) >= 0:
             self._timeout(now)
 
-    def event(self):
-        """Return the next event of DESIGN 5, or None."""
-        return self._events.pop(0) if self._events else None
-
     # verbs
-
-    def publish(self, now, name, data, ctype, con, mid=None, ttl=60):
-        """Queue an event; return its message ID, under which ACKED comes.
-
-        con: None = as the transport does, True = confirmable, False = not.
-        Raises `Error` (INVALID_STATE, TOO_LARGE) and `QueueFull`.
-        """
-        self._need(_ON)
-        return self._m.publish(now, name, data, ctype, con, ttl)
-
-    def subscribe(self, now, prefix, flags):
-        """Ask for events whose name starts with `prefix`; flags: None, "c" (CBOR), "b" (binary).
-
-        Remembered, and asked for again after every handshake.
-        """
-        self._m.subscribe(prefix, flags, self._state == _ON)
-
-    def unsubscribe(self, now, prefix):
-        """Forget a filter; the cloud does so at the next handshake."""
-        self._m.unsubscribe(prefix)
-
-    def describe(self, now, flags, body, ctype=None):
-        """Keep a description and post it when connected and changed; body: bytes.
-
-        flags: 1 system, 2 application, 4 vitals. Raises `Error(TOO_LARGE)`.
-        """
-        self._m.describe(flags, body, ctype, self._state == _ON)
-
-    def respond(self, now, token, code, data):
-        """Answer a CALL or READ; data: bytes of the payload, None for an error code."""
-        if self._state >= _HELLO:
-            self._m.respond(token, code, data)
-
-    def time(self, now):
-        """Ask for the time; TIME comes with the answer."""
-        self._need(_HELLO)
-        self._m.time(now)
 
     def ping(self, now):
         """Ask for a sign of life."""
-        self._need(_HELLO)
         self.pings += 1
-        self._m.ping()
+        self._send(empty(self._w, _CON, self._next()))
         self._pong = add(now, _PONG_MS)
 
     def close(self, now, reason=None, sleep_s=0):
         """End the connection and stay off; with a reason number a goodbye is sent first."""
-        if self._state == _ON and reason is not None:
-            self._m.goodbye(reason, sleep_s)
+        if self.ready and reason is not None:
+            fields = (5, reason, sleep_s) if sleep_s else (1, reason)
+            # its type is NON where it also says that no response is wanted
+            self._send(goodbye(self._w, self._type, self._next(), self._type, *fields))
             self._state = _CLOSING
+            self.ready = False
             self._due = add(now, _GOODBYE_MS)
         elif self._state != _OFF:
             self._off()
 
-    def is_ready(self):
-        """Return True while messages of the application are taken."""
-        return self._state == _ON
-
     # how a connection comes and goes
-
-    def _need(self, state):
-        if self._state < state or self._state == _CLOSING:
-            raise Error(_INVALID_STATE, "not connected", "cloud")
 
     def _retry(self, now):
         # cloud-protocol 6: 1 s for the first five failures, doubled after every five, at most
@@ -269,33 +213,33 @@ class Conn:
         else:
             self._state = _NAME
             self._due = add(now, _NAME_MS)
-            self._events.append(("STAGE", "DNS", self._host))
-            self._events.append(("RESOLVE", self._host, None))
+            self._emit("STAGE", "DNS", self._host)
+            self._emit("RESOLVE", self._host)
 
     def _dial(self, now):
         self._state = _DIAL
         self._due = add(now, _DIAL_MS)
-        self._events.append(("STAGE", "port", self._addresses[0]))
-        self._events.append(("DIAL", self._addresses[0], self._port))
+        self._emit("STAGE", "port", self._addresses[0])
+        self._emit("DIAL", self._addresses[0], self._port)
 
     def _fail(self, now, stage, code):
         if self._state > _PAUSE:
             if self._state >= _DIAL:
-                self._events.append(("HANGUP", None, None))
+                self._emit("HANGUP")
                 self._addresses.pop(0)  # the next attempt takes the next address, or asks again
             if self._state == _ON and diff(now, self._since) >= _STEADY_MS:
                 self._failures = 0
             else:
                 self._failures += 1
-            self._m.abandon(_ABORTED)
+            self.abandon()
             self._pong = None
-            self._events.append(("DOWN", stage, code))
+            self._emit("DOWN", stage, code)
             self._retry(now)
 
     def _off(self):
         if self._state >= _DIAL:
-            self._events.append(("HANGUP", None, None))
-        self._m.abandon(_ABORTED)
+            self._emit("HANGUP")
+        self.abandon()
         self._pong = None
         self._state = _OFF
         self._due = None
@@ -327,21 +271,23 @@ class Conn:
     def _opened(self, now):
         self.handshakes += 1
         self._heard = self._sent = self._since = now
-        self._m.reset(self._channel.seed, self._rng(1)[0])
-        self._m.hello(*self._hello, self._channel.room, 0, 512)
+        self.reset(self._channel.seed, self._rng(1)[0])
+        fields = self._hello + (self._channel.room, 0, 512)
+        self._send(hello(self._w, self._type, self._next(), *fields))
         self._state = _HELLO
         self._due = add(now, _HELLO_MS)
-        self._events.append(("STAGE", "cloud", None))
+        self._emit("STAGE", "cloud")
 
     def _server_hello(self, now, m):
         if m.type == _CON:
-            self._m.acknowledge(m)
+            self.acknowledge(m)
         if self._state == _HELLO:
             self._state = _ON
+            self.ready = True
             self._due = None
             self._since = now
-            self._m.announce(now)
-            self._events.append(("READY", None, None))
+            self.announce(now)
+            self._emit("READY")
 
     def _ping_at(self):
         # counts from the older of last sent and last received: servers look at what we send,

@@ -27,6 +27,9 @@ _RST = const(3)
 # Error numbers of Device OS (errors.py)
 _COAP_4XX = const(-1100)
 _COAP_5XX = const(-1132)
+_ABORTED = const(-150)
+_LIMIT_EXCEEDED = const(-200)
+_INVALID_STATE = const(-210)
 _COAP_RESET = const(-1002)
 _TIMEOUT = const(-160)
 _TOO_LARGE = const(-190)
@@ -52,11 +55,13 @@ def diff(a, b):
 class Messaging:
     """Build, number, queue and match messages; turn requests of the cloud into events.
 
-    size: largest CoAP message in bytes. events: the list that events of DESIGN 5 are put on.
+    The part of a connection that does not care how it came about (`conn.Conn` does).
+    size: largest CoAP message in bytes. `ready` is True while the application's are taken.
     """
 
-    def __init__(self, size, events):
-        self._events = events
+    def __init__(self, size):
+        self.ready = False
+        self._events = []
         self._w = Writer(bytearray(size))
         self._type = _NON  # of events, answers and subscriptions on a transport that loses nothing
         self._bodies = {}  # describe flags -> (body, content format)
@@ -83,15 +88,19 @@ class Messaging:
         self._unsent = []  # IDs of non-confirmable publishes still in the queue
         self._time_token = None
 
-    def abandon(self, code):
-        """Forget everything queued and waited for; ACKED(mid, code) tells about each event."""
+    def abandon(self):
+        """Forget everything queued and waited for; ACKED tells about each event."""
         for mid in list(self._waiting) + self._unsent:
-            self._events.append(("ACKED", mid, code))
+            self._emit("ACKED", mid, _ABORTED)
         self.reset(0, 0)
+        self.ready = False
 
-    def waiting(self):
-        """Return True while messages wait to be sent."""
-        return bool(self._queue)
+    def event(self):
+        """Return the next event of DESIGN 5, or None."""
+        return self._events.pop(0) if self._events else None
+
+    def _emit(self, kind, a=None, b=None):
+        self._events.append((kind, a, b))
 
     def take(self):
         """Return the next message to be sent, or None."""
@@ -101,10 +110,10 @@ class Messaging:
         mid = message[2] << 8 | message[3]
         if mid in self._unsent:
             self._unsent.remove(mid)
-            self._events.append(("ACKED", mid, 0))
+            self._emit("ACKED", mid, 0)
         return message
 
-    def deadline(self):
+    def first_wait(self):
         """Return the earliest ticks at which a wait for an ACK ends, or None."""
         first = None
         for mid in self._waiting:
@@ -113,18 +122,14 @@ class Messaging:
                 first = t
         return first
 
-    def tick(self, now):
+    def expire(self, now):
         """End the waits that are due."""
         for mid in list(self._waiting):
             if diff(now, self._waiting[mid]) >= 0:
                 del self._waiting[mid]
-                self._events.append(("ACKED", mid, _TIMEOUT))
+                self._emit("ACKED", mid, _TIMEOUT)
 
     # what the device says
-
-    def hello(self, *fields):
-        """Queue the Hello; fields as in `messages.hello` after the message ID."""
-        self._send(messages.hello(self._w, self._type, self._next(), *fields))
 
     def announce(self, now):
         """Queue what follows the Hello: descriptions, time request, subscriptions."""
@@ -136,10 +141,17 @@ class Messaging:
         for prefix, flags in self._filters:
             self._subscribe(prefix, flags)
 
-    def publish(self, now, name, data, ctype, con, ttl):
-        """Queue an event and return its message ID (see `conn.Conn.publish`)."""
+    def publish(self, now, name, data, ctype, con, mid=None, ttl=60):
+        """Queue an event; return its message ID, under which ACKED(mid, code) comes.
+
+        con: None = as the transport does, True = confirmable, False = not. code: 0 or an error
+        number; a non-confirmable event is over when it is handed to the channel.
+        Raises `Error` (INVALID_STATE, TOO_LARGE) and `QueueFull`.
+        """
+        if not self.ready:
+            raise Error(_INVALID_STATE, "not connected", "cloud")
         if len(self._queue) >= _ROOM - _FREE:
-            raise QueueFull(-200, "%d messages wait to be sent" % len(self._queue))
+            raise QueueFull(_LIMIT_EXCEEDED, "%d messages wait to be sent" % len(self._queue))
         kind = self._type if con is None else _CON if con else _NON
         mid = self._next()
         try:
@@ -154,43 +166,40 @@ class Messaging:
             self._unsent.append(mid)
         return mid
 
-    def subscribe(self, prefix, flags, now_too):
-        """Remember a filter; queue the request `now_too` when connected."""
+    def subscribe(self, now, prefix, flags):
+        """Ask for events whose name starts with `prefix`; flags: None, "c" (CBOR), "b" (binary).
+
+        Remembered, and asked for again after every handshake.
+        """
         if (prefix, flags) not in self._filters:
             self._filters.append((prefix, flags))
-            if now_too:
+            if self.ready:
                 self._subscribe(prefix, flags)
 
-    def unsubscribe(self, prefix):
-        """Forget a filter; the protocol has no message for it (cloud-protocol 4.4)."""
+    def unsubscribe(self, now, prefix):
+        """Forget a filter; the cloud does so at the next handshake (cloud-protocol 4.4)."""
         self._filters = [f for f in self._filters if f[0] != prefix]
 
-    def describe(self, flags, body, ctype, now_too):
-        """Remember a description; queue it `now_too` when connected. Raises `Error(TOO_LARGE)`."""
+    def describe(self, now, flags, body, ctype=None):
+        """Keep a description and post it when connected and changed; body: bytes.
+
+        flags: 1 system, 2 application, 4 vitals. Raises `Error(TOO_LARGE)`.
+        """
         if len(body) > len(self._w.buf) - 16:
             raise Error(_TOO_LARGE, "description of %d bytes" % len(body))
         if self._bodies.get(flags) != (body, ctype):
             self._bodies[flags] = body, ctype
-            if now_too:
+            if self.ready:
                 self._post(flags)
 
-    def respond(self, token, code, data):
-        """Queue the separate answer to a CALL or READ."""
+    def respond(self, now, token, code, data):
+        """Answer a CALL or READ; data: bytes of the payload, None for an error code."""
         self._send(messages.answer(self._w, self._type, code, self._next(), token, data))
 
     def time(self, now):
-        """Queue a time request."""
+        """Ask for the time; TIME comes with the answer."""
         self._token = self._time_token = (self._token + 1) & 0xFF
         self._send(messages.time_request(self._w, self._next(), self._token))
-
-    def ping(self):
-        """Queue a ping."""
-        self._send(messages.empty(self._w, _CON, self._next()))
-
-    def goodbye(self, reason, sleep_s):
-        """Queue a goodbye: reason of the cloud disconnection, sleep in s or 0 (4.11)."""
-        fields = (5, reason, sleep_s) if sleep_s else (1, reason)
-        self._send(messages.goodbye(self._w, self._type, self._next(), True, *fields))
 
     def _next(self):
         # every CON and NON takes an ID, an ACK never does
@@ -221,7 +230,7 @@ class Messaging:
             epoch = messages.time_answer(m)
             if epoch is not None:
                 self._time_token = None
-                self._events.append(("TIME", epoch, None))
+                self._emit("TIME", epoch)
         if m.type >= _ACK:
             if self._waiting.pop(m.mid, None) is not None:
                 error = 0
@@ -229,7 +238,7 @@ class Messaging:
                     error = _COAP_RESET
                 elif m.code >= 0x80:
                     error = _COAP_5XX if m.code >= 0xA0 else _COAP_4XX
-                self._events.append(("ACKED", m.mid, error))
+                self._emit("ACKED", m.mid, error)
         elif m.code == 0 or m.code >= 0x40:
             if m.type == _CON:  # a ping, or an answer sent separately
                 self.acknowledge(m)
@@ -265,7 +274,7 @@ class Messaging:
             data = bytes(memoryview(m.buf)[m.payload_at : m.payload_at + m.payload_n])
             system = name.startswith("particle") or name.startswith("spark")
             ctype = m.uint(_CONTENT_FORMAT, 0)
-            self._events.append(("SYSTEM" if system else "EVENT", name, (data, ctype)))
+            self._emit("SYSTEM" if system else "EVENT", name, (data, ctype))
 
     def _call(self, now, m):
         name = m.name()
@@ -281,7 +290,7 @@ class Messaging:
             self._refuse(m, _BAD_REQUEST)
             return
         self.acknowledge(m)
-        self._events.append(("CALL", self._token_of(m), (name, arg)))
+        self._emit("CALL", self._token_of(m), (name, arg))
 
     def _read(self, now, m):
         name = m.name()
@@ -289,7 +298,7 @@ class Messaging:
             self._refuse(m, _BAD_REQUEST)
             return
         self.acknowledge(m)
-        self._events.append(("READ", self._token_of(m), name))
+        self._emit("READ", self._token_of(m), name)
 
     def _describe(self, now, m):
         flags = m.query()
@@ -313,4 +322,4 @@ class Messaging:
     def _signal(self, now, m):
         if m.type == _CON:
             self.acknowledge(m, _CHANGED)
-        self._events.append(("SIGNAL", m.query() == b"\x01", None))
+        self._emit("SIGNAL", m.query() == b"\x01")

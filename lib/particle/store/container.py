@@ -17,13 +17,8 @@ from ..errors import ConfigError, Error
 _BAD_DATA = const(-280)
 _FILE = const(-225)
 
-SESSION = 1
-WIFI = 2
-CELL = 3
-CLAIM = 4
-USAGE = 5
-
-_VERSION = 1
+_VERSION = const(1)
+# by kind; also the names of the files
 _NAMES = (None, "session", "wifi", "cell", "claim", "usage")
 
 
@@ -34,12 +29,17 @@ def pack(kind, payload):
 
 
 def unpack(kind, data):
-    """Return the payload of a container; raise `Error(BAD_DATA)` when damaged or newer."""
-    if len(data) > 3 and data[:2] == b"PT" and data[3] > _VERSION:
-        raise Error(_BAD_DATA, "is of a newer version: it is kept, update the library", "store")
+    """Return the payload of a container.
+
+    Raises `ConfigError` when a newer version wrote it, `Error(BAD_DATA)` when it is damaged.
+    """
+    if data[:2] == b"PT" and len(data) > 3 and data[3] > _VERSION:
+        raise ConfigError(
+            _BAD_DATA, "%s is of a newer version: update, or erase it" % _NAMES[kind], "store"
+        )
     payload = data[6:-4]
     if data != pack(kind, payload):
-        raise Error(_BAD_DATA, "is damaged", "store")
+        raise Error(_BAD_DATA, "%s is damaged" % _NAMES[kind], "store")
     return payload
 
 
@@ -94,21 +94,18 @@ class Store:
             self._failed("remove", name, e)
 
     def get(self, kind):
-        """Return the payload stored under `kind` or None; raise `Error(BAD_DATA)` if damaged."""
-        name = _NAMES[kind]
-        data = self.read(name)
-        try:
-            return None if data is None else unpack(kind, data)
-        except Error as e:
-            raise Error(_BAD_DATA, "%s %s" % (name, e.text), "store") from None
+        """Return the payload stored under `kind` or None; raises as `unpack`."""
+        data = self.read(_NAMES[kind])
+        return None if data is None else unpack(kind, data)
 
     def put(self, kind, payload):
-        """Replace what is stored under `kind`; refuse to overwrite a newer version's file."""
-        name = _NAMES[kind]
-        old = self.read(name)
-        if old and old[:2] == b"PT" and len(old) > 3 and old[3] > _VERSION:
-            raise ConfigError(_FILE, name + " is of a newer version: erase it first", "store")
-        self.write(name, pack(kind, payload))
+        """Replace what is stored under `kind`; raise `ConfigError` if a newer version wrote it."""
+        try:
+            self.get(kind)
+        except Error as e:
+            if isinstance(e, ConfigError):
+                raise
+        self.write(_NAMES[kind], pack(kind, payload))
 
     def erase(self, kind):
         """Forget what is stored under `kind`."""

@@ -6,23 +6,38 @@ a secure element can stand in for this class (DESIGN decision 4).
 
 from micropython import const
 
-from ..crypto import der, rsa
+from ..crypto.der import rsa_private, rsa_public, rsa_spki
+from ..crypto.rsa import decrypt, pair_test
 from ..errors import ConfigError
 
 # Error numbers of Device OS (errors.py)
 _BAD_DATA = const(-280)
-_NOT_FOUND = const(-170)
 
 
-def _file(store, name, stage, remedy):
+def _load(store, name, stage, parse):
+    # -> the file and what is in it
     data = store.read(name)
-    if not data:
-        raise ConfigError(
-            _NOT_FOUND,
-            "%s is %s: %s" % (name, "missing" if data is None else "empty", remedy),
-            stage,
-        )
-    return data
+    try:
+        if not data:
+            raise ValueError("missing or empty")
+        return data, parse(data)
+    except ValueError as e:
+        raise ConfigError(_BAD_DATA, "%s: %s: provision the board" % (name, e), stage) from None
+
+
+def _server(data):
+    n = rsa_public(data)[0]
+    if n >> 2040 == 0 or n >> 2048:
+        raise ValueError("not RSA-2048")
+
+
+def _device(data):
+    key = rsa_private(data)
+    if key[0] >> 1016 == 0 or key[0] >> 1024:
+        raise ValueError("not RSA-1024")
+    if not pair_test(key):
+        raise ValueError("damaged")
+    return key
 
 
 class RsaKeys:
@@ -34,29 +49,10 @@ class RsaKeys:
 
     def __init__(self, store, device_id):
         self.device_id = device_id
-        self.server = _file(
-            store, "server.rsa.der", "server key", "provision the board or call particle.server()"
-        )
-        own = _file(store, "device.rsa.der", "device key", "provision the board")
-        name = "server.rsa.der"
-        stage = "server key"
-        try:
-            n, e = der.rsa_public(self.server)
-            if n >> 2040 == 0 or n >> 2048:
-                raise ValueError("not RSA-2048")
-            name = "device.rsa.der"
-            stage = "device key"
-            self._private = der.rsa_private(own)
-            if not rsa.pair_test(self._private):
-                raise ValueError("its numbers do not fit together")
-            if self._private[0] >> 1016 == 0 or self._private[0] >> 1024:
-                raise ValueError("not RSA-1024")
-        except ValueError as e:
-            raise ConfigError(
-                _BAD_DATA, "%s is damaged (%s): provision again" % (name, e), stage
-            ) from None
-        self.public = der.rsa_spki(self._private[0], self._private[1])
+        self.server, _ = _load(store, "server.rsa.der", "server key", _server)
+        _, self._private = _load(store, "device.rsa.der", "device key", _device)
+        self.public = rsa_spki(self._private[0], self._private[1])
 
     def rsa_decrypt(self, block):
         """Yield once per slice, return the plaintext of one 128-byte block (ValueError if bad)."""
-        return (yield from rsa.decrypt(self._private, block))
+        return (yield from decrypt(self._private, block))

@@ -69,8 +69,8 @@ def describe_answer(w, type, mid, token, body, ctype=None, etag=None, block=None
 
 def describe_app(functions, variables):
     """Give the application Describe as JSON; variables are pairs (name, kind) (4.2)."""
-    f = ",".join([_quote(name) for name in functions])
-    v = ",".join(["%s:%d" % (_quote(name), kind) for name, kind in variables])
+    f = ",".join(['"%s"' % name for name in functions])
+    v = ",".join(['"%s":%d' % (name, kind) for name, kind in variables])
     return ('{"f":[%s],"v":{%s}}' % (f, v)).encode()
 
 
@@ -173,14 +173,3 @@ def _uint(w, number, value):
 
 def _octets(text):
     return text.encode() if isinstance(text, str) else text
-
-
-def _quote(name):
-    out = ""
-    for c in name:
-        if c < " ":
-            c = "\\u%04x" % ord(c)
-        elif c in '"\\':
-            c = "\\" + c
-        out += c
-    return '"' + out + '"'

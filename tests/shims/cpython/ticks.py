@@ -4,6 +4,7 @@ The counter wraps at 2**30 as on a 32-bit board, and starts close to the wrap,
 so that arithmetic done without ticks_diff() fails in the first minute.
 """
 
+import asyncio
 import time
 
 _PERIOD = 1 << 30
@@ -45,7 +46,13 @@ def sleep_us(us):
     time.sleep(max(0, us) / 1_000_000)
 
 
+def asyncio_sleep_ms(ms):
+    """Return the awaitable of a sleep of `ms` milliseconds."""
+    return asyncio.sleep(max(0, ms) / 1000)
+
+
 def install():
-    """Add the functions above to the module `time`."""
+    """Add the functions above to the modules `time` and `asyncio`."""
+    asyncio.sleep_ms = asyncio_sleep_ms
     for function in (ticks_ms, ticks_us, ticks_add, ticks_diff, sleep_ms, sleep_us):
         setattr(time, function.__name__, function)
