@@ -11,12 +11,12 @@ import sys
 
 import _flash
 import _sim
-import machine  # noqa: F401  loaded while the host's paths can still be seen
 import vfs
 
 import __main__
 
 _DEFAULT = "_default_app.py"
+_FRAMES = ('  File "/sim/', '  File "' + os.getenv("SIM_MODULES"))
 
 
 def _mount():
@@ -48,8 +48,8 @@ def _report(error):
     text = io.StringIO()
     sys.print_exception(error, text)
     for line in text.getvalue().split("\n")[:-1]:
-        # the frames that started the file are no business of its author
-        if not line.startswith('  File "_boot.py"') and "/_boot.py" not in line:
+        # on a board what these frames do is no Python code
+        if not any(line.startswith(part) for part in _FRAMES):
             print(line)
 
 
@@ -66,6 +66,7 @@ def _run(name, source):
 
 def _main(mode):
     _mount()
+    __import__("machine")  # every boot starts with fresh pins
     _sim.tell("up")
     source = _read("boot.py")
     if source is not None:

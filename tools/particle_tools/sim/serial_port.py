@@ -189,10 +189,18 @@ class SerialPort:
                 self.raw = True
             elif self._tail.endswith(_PROMPT):
                 self.raw = False
-            if not self.raw and (self._at_prompt() or self._child.interruptible()):
-                # text for a terminal; the protocol of `mpremote mount` switches Ctrl-C off
+            if not self.raw and self._is_text():
                 data = data.replace(b"\r\n", b"\n").replace(b"\n", b"\r\n")
             self._to_user += data
+
+    def _is_text(self) -> bool:
+        # at a prompt, or from code that Ctrl-C would interrupt: `mpremote mount` switches that
+        # off while it waits for an answer, code that ends only for a moment
+        for _ in range(10):
+            if self._child.poll() is not None or self._child.interruptible() or self._at_prompt():
+                return True
+            time.sleep(0.001)
+        return False
 
     def _write_user(self) -> None:
         now = time.monotonic()
