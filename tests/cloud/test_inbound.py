@@ -4,8 +4,8 @@ import time
 
 import pytest
 
-from cloud.conftest import provision
 from cloud.device import ACK, CON, NON, pack
+from cloud.running import provision
 from particle_tools.cloud.settings import Limits
 
 ASKED = 0x16  # Hello flags without "describes itself": the cloud asks

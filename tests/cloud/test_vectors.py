@@ -13,7 +13,7 @@ import pytest
 from Crypto.Cipher import AES
 from Crypto.PublicKey import RSA
 
-from cloud.conftest import USER, Api, Running, provision
+from cloud.running import USER, Api, Running, provision
 from particle_tools.cloud import coap, session, tcp_handshake, tcp_link
 from particle_tools.cloud.hello import Hello
 from particle_tools.cloud.settings import Settings

@@ -1,0 +1,131 @@
+"""A cloud in a thread, REST with a token, and how to register a device."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+import urllib.error
+import urllib.parse
+import urllib.request
+from concurrent.futures import Future
+
+from cloud.device import TestDevice, random_id
+from particle_tools.cloud.server import Cloud
+
+USER = ("ann@example.com", "secret-one")
+OTHER = ("bob@example.com", "secret-two")
+
+
+class Api:
+    """REST with one token. Returns (status, parsed body)."""
+
+    def __init__(self, url, token=None):
+        self.url = url
+        self.token = token
+
+    def __call__(self, method, path, body=None, *, headers=None, form=False, raw=None):
+        headers = dict(headers or {})
+        data = raw
+        if body is not None and form:
+            data = urllib.parse.urlencode(body).encode()
+        elif body is not None:
+            data = json.dumps(body).encode()
+            headers.setdefault("Content-Type", "application/json")
+        if self.token:
+            headers.setdefault("Authorization", f"Bearer {self.token}")
+        request = urllib.request.Request(self.url + path, data, headers, method=method)
+        try:
+            with urllib.request.urlopen(request, timeout=10) as response:
+                return response.status, self._parsed(response)
+        except urllib.error.HTTPError as error:
+            with error:
+                return error.code, self._parsed(error)
+
+    def _parsed(self, response):
+        self.headers = response.headers
+        body = response.read()
+        if response.headers.get_content_type() == "application/json":
+            return json.loads(body)
+        return body
+
+    def login(self, user=USER):
+        """Get a token by the password grant."""
+        status, body = self(
+            "POST",
+            "/oauth/token",
+            {"grant_type": "password", "username": user[0], "password": user[1]},
+            form=True,
+        )
+        assert status == 200, body
+        self.token = body["access_token"]
+        return self
+
+
+class Running:
+    """A cloud in its own thread and event loop."""
+
+    def __init__(self, settings):
+        self.cloud = Cloud(settings)
+        self.loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
+        self._thread.start()
+        self.run(self.cloud.start())
+        self.url = self.cloud.http_url
+        self.services = self.cloud.services
+        self.tcp_port = self.services.addresses.tcp_port
+        self.server_key = Api(self.url)("GET", "/local/v1/server-key?format=der")[1]
+
+    def run(self, coroutine):
+        """Run a coroutine in the cloud's loop and return its value."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
+
+    def call(self, function, *args):
+        """Call a function in the cloud's loop and return its value."""
+        future: Future = Future()
+        self.loop.call_soon_threadsafe(lambda: future.set_result(function(*args)))
+        return future.result(10)
+
+    def stop(self):
+        """Stop the cloud."""
+        self.run(self.cloud.stop())
+        self.loop.call_soon_threadsafe(self.loop.stop)
+        self._thread.join()
+        self.loop.close()
+
+    def device(self, key, device_id, **options):
+        """Connect a test device's socket."""
+        return TestDevice(self.tcp_port, self.server_key, key, device_id, **options)
+
+    def last_refusal(self, address):
+        """Wait for the refusal of a connection from this local address."""
+        text = f"{address[0]}:{address[1]}"
+        for _ in range(500):
+            for refusal in self.services.refusals.recent():
+                if refusal.address == text:
+                    return refusal
+            time.sleep(0.01)
+        raise AssertionError(f"no refusal of {text} was recorded")
+
+    def last_end(self, device_id):
+        """Wait until the device is offline and return why its session ended."""
+        for _ in range(500):
+            ended = self.services.sessions.ended(device_id)
+            if self.services.sessions.get(device_id) is None and ended is not None:
+                return ended.reason
+            time.sleep(0.01)
+        raise AssertionError("the session did not end")
+
+
+def provision(api, key, device_id=None):
+    """Register a device with a public key."""
+    device_id = device_id or random_id()
+    pem = key.public_key().export_key("PEM").decode()
+    status, body = api(
+        "POST",
+        f"/v1/provisioning/{device_id}",
+        {"deviceID": device_id, "publicKey": pem, "algorithm": "rsa", "filename": "test"},
+    )
+    assert (status, body["ok"]) == (200, True)
+    return device_id
