@@ -29,8 +29,9 @@ class Process:
         self.api = Api(self.ready["http"])
         self.server_key = self.api("GET", "/local/v1/server-key?format=der")[1]
 
-    def device(self, key, device_id):
-        return TestDevice(self.ready["tcp_port"], self.server_key, key, device_id).connect()
+    def device(self, key, device_id, **hello):
+        device = TestDevice(self.ready["tcp_port"], self.server_key, key, device_id)
+        return device.connect(**hello)
 
     def end(self, number=signal.SIGTERM):
         self.child.send_signal(number)
@@ -71,6 +72,7 @@ def test_ready_line_and_graceful_end(tmp_path, number):
         assert cloud.api("GET", "/local/v1/info")[1]["tcp_port"] == ready["tcp_port"]
         key = RSA.generate(1024)
         device = cloud.device(key, provision(cloud.api.login(), key))
+        asked = cloud.device(key, provision(cloud.api, key), flags=0)  # never answers GET /d
         stream = socket.create_connection(("127.0.0.1", int(ready["http"].rpartition(":")[2])))
         header = f"Authorization: Bearer {cloud.api.token}"
         stream.sendall(f"GET /v1/devices/events HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
@@ -81,6 +83,7 @@ def test_ready_line_and_graceful_end(tmp_path, number):
         assert time.monotonic() - began < 8
         assert device.ended()
         device.close()
+        asked.close()
         stream.close()
 
 

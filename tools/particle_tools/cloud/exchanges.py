@@ -110,6 +110,7 @@ class Exchanges:
         for exchange in [*self._by_token.values(), *self._pings.values()]:
             if not exchange.answer.done():
                 exchange.answer.set_exception(error)
+                exchange.answer.exception()  # seen, even if whoever waited is cancelled already
 
     def _token(self, message: Message) -> Exchange | None:
         return self._by_token.get(message.token[0]) if len(message.token) == 1 else None
