@@ -184,6 +184,7 @@ class SimulatedBoard(_Child):
         *,
         script: Path | None = None,
         server: str | None = None,
+        pty: bool = False,
         transport: str = "tcp",
     ):
         arguments = ["sim", "--json", "--data", str(folder), "--transport", transport]
@@ -192,6 +193,8 @@ class SimulatedBoard(_Child):
             arguments += ["--script", str(script)]
         if server:
             arguments += ["--server", server]
+        if pty:
+            arguments += ["--pty"]
         super().__init__(arguments, folder.with_name(folder.name + ".log"))
         before = self.output().count("ready {")
         wait_for(lambda: self.output().count("ready {") > before or not self.alive(), 30)
@@ -199,7 +202,9 @@ class SimulatedBoard(_Child):
         if not lines:
             self.stop()
             raise UserError(f"the simulated board did not start: {last_line(self.output())}")
-        self.device_id: str = json.loads(lines[-1].removeprefix("ready "))["device_id"]
+        ready = json.loads(lines[-1].removeprefix("ready "))
+        self.device_id: str = ready["device_id"]
+        self.serial: str | None = ready["serial"]
 
 
 def wait_for(condition: Callable[[], Any], seconds: float, pause: float = 0.03) -> Any:

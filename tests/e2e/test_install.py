@@ -1,0 +1,73 @@
+"""The library installed on a provisioned board by unmodified mpremote, and used from there."""
+
+import subprocess
+import sys
+
+import pytest
+
+from particle_tools import packing
+from particle_tools.local import LocalCloud, SimulatedBoard
+
+# The board's own copy instead of the checkout's; the board's frozen modules stay.
+_ALONE = (
+    "import os, sys; os.chdir('/'); own = [p for p in sys.path if not p.endswith('/lib')];"
+    " sys.path[:] = ['', '/flash/lib'] + own; "
+)
+_USE = (
+    "import particle; print(particle.__file__); particle.connect(10);"
+    " print(bool(particle.publish('installed', 'yes', ack=True))); particle.disconnect()"
+)
+
+
+@pytest.fixture
+def cloud(tmp_path):
+    cloud = LocalCloud(tmp_path)
+    yield cloud
+    cloud.stop()
+
+
+@pytest.fixture
+def board(tmp_path, cloud):
+    board = SimulatedBoard(tmp_path / "board", cloud, pty=True)
+    yield board
+    board.stop()
+
+
+def mpremote(board, *arguments, cwd=None):
+    """Run mpremote against the board and return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mpremote", "connect", board.serial, "resume", *arguments],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        cwd=cwd,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done.stdout
+
+
+def use(board):
+    """Connect with the installed library, in the root of the file system; return its path."""
+    lines = mpremote(board, "exec", _ALONE + _USE).splitlines()
+    assert lines[-1] == "True", lines
+    return lines[0]
+
+
+def test_over_http_from_the_cloud(cloud, board):
+    mpremote(board, "mip", "install", "--target", "/flash/lib", cloud.url + "/mip/package.json")
+    assert use(board) == "/flash/lib/particle/__init__.mpy"
+
+
+def test_from_a_folder(board, tmp_path):
+    packing.build_packages(tmp_path / "mip")
+    mpremote(
+        board, "mip", "install", "--target", "/flash/lib", "./package.json", cwd=tmp_path / "mip"
+    )
+    assert use(board) == "/flash/lib/particle/__init__.mpy"
+
+
+def test_sources_from_the_checkout(board):
+    target = ("--target", "/flash/lib")
+    mpremote(board, "mip", "install", *target, "./package.json", cwd=packing.ROOT)
+    assert use(board) == "/flash/lib/particle/__init__.py"
