@@ -3,16 +3,7 @@
 Names and behaviour: device-api section 13.
 """
 
-from .client import Cloud
-from .errors import AuthError as AuthError
-from .errors import ConfigError as ConfigError
-from .errors import Disconnected as Disconnected
-from .errors import Error as Error
-from .errors import ProtocolError as ProtocolError
-from .errors import QueueFull as QueueFull
-from .errors import UpdateError as UpdateError
-from .operation import Publish as Publish
-from .operation import Variable as Variable
+from . import client, errors
 
 version = "0.1.0"
 
@@ -22,13 +13,16 @@ _default = None
 def _cloud():
     global _default
     if _default is None:
-        _default = Cloud()
+        _default = client.Cloud()
     return _default
 
 
 def __getattr__(name):
     if name == "cloud":
         return _cloud()
+    for source in (client, errors):
+        if name[0].isupper() and hasattr(source, name):
+            return getattr(source, name)
     if name in ("device_id",):
         return getattr(_cloud(), name)
     raise AttributeError(name)

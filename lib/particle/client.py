@@ -11,7 +11,7 @@ from micropython import const
 
 from . import settings
 from .errors import ConfigError, Error, failure
-from .operation import Operation, Publish, Servicing, Variable, in_task, now
+from .operation import Operation, Publish, Servicing, Variable, in_task, int32, now
 from .session.conn import Conn
 from .session.messaging import add, diff
 from .wire.messages import INT, describe_app, encode
@@ -23,7 +23,6 @@ _LIMIT_EXCEEDED = const(-200)
 _NOT_SUPPORTED = const(-120)
 _TOO_LARGE = const(-190)
 
-_LEVEL = const(6200)  # of Device OS, whose messages we speak
 _FLAGS = const(0x30)  # of the Hello: goodbye, description posted by the device (4.1)
 _DEBOUNCE_MS = const(1000)  # between a late registration and its announcement
 _MAX_NAME = const(64)
@@ -65,49 +64,31 @@ class Cloud(Servicing):
         self._link = link
         self._values = settings.load(store, board)
         if values:
-            self._values.update(self._checked(values))
-        self._conn = self._sock = self._dialing = self._resolver = self._timer = self._poller = (
-            None
-        )
-        self._stuck = False  # the socket did not take everything
-        self._busy = self._talk = False
+            from .verbs import checked
+
+            self._values.update(checked(values))
         self._functions = {}
         self._variables = {}
         self._handlers = []
         self._operations = {}
-        self._connects = []
-        self._dirty = None
-        self.error = None
 
-    # settings
+    _conn = _sock = _dialing = _resolver = _timer = _poller = _connecting = _dirty = error = None
+    _stuck = False  # the socket did not take everything
+    _busy = _talk = False
+
+    def __getattr__(self, name):
+        # verbs that are seldom needed are functions of a file of their own
+        if name[0] == "_":
+            raise AttributeError(name)
+        from . import verbs
+
+        verb = getattr(verbs, name)
+        return lambda *args, **kwargs: verb(self, *args, **kwargs)
 
     @property
     def device_id(self):
         """Return the id of this device: 24 hex digits."""
         return self._values["device_id"]
-
-    def config(self, key=None, **values):
-        """Return the setting `key`, all of them without one, or check and store `values`."""
-        if key:
-            return self._values.get(key)
-        changed = dict(self._values)
-        if not values:
-            return changed
-        changed.update(self._checked(values))
-        settings.save(self._store, changed)
-        self._values = changed
-        return None
-
-    def _checked(self, values):
-        from .runtime.configure import checked
-
-        return checked(values)
-
-    def server(self, host, port=None, *, key=None):
-        """Store whom to connect to; key: the server's public key, DER bytes."""
-        from .runtime.configure import server
-
-        self.config(**server(self._store, host, port, key))
 
     # connection
 
@@ -118,11 +99,9 @@ class Cloud(Servicing):
         keys or settings are missing, `Error(TIMEOUT)` with the stage of the last failure.
         """
         self._open()
-        op = Operation(self, timeout)
+        op = self._connecting = Operation(self, timeout)
         if self.connected():
             op._end()
-        else:
-            self._connects.append(op)
         if in_task():
             return op
         self._talk = True
@@ -144,18 +123,6 @@ class Cloud(Servicing):
     def disconnected(self):
         """Return True while there is no connection to the cloud."""
         return not self.connected()
-
-    def disconnect(self, *, graceful=False, timeout=30, clear_session=False):
-        """Close the connection and stay off; graceful: say goodbye first (at most `timeout` s)."""
-        self._quiet()
-        if self._conn is None:
-            return
-        self._conn.close(now(), 2 if graceful else None)
-        self.process()
-        if graceful and not in_task():
-            self.wait_until(lambda: self._sock is None, timeout)
-        if clear_session:
-            self._store.erase(1)
 
     # data
 
@@ -219,13 +186,6 @@ class Cloud(Servicing):
             self._conn.subscribe(now(), prefix, flags)
         return True
 
-    def unsubscribe(self, prefix=None):
-        """Remove the handlers of `prefix`, or all."""
-        for p, _, _ in self._handlers:
-            if self._conn and prefix in (None, p):
-                self._conn.unsubscribe(now(), p)
-        self._handlers = [h for h in self._handlers if prefix not in (None, h[0])]
-
     # servicing
 
     def _open(self):
@@ -243,7 +203,7 @@ class Cloud(Servicing):
             keys = RsaKeys(self._store, unhexlify(self.device_id))
             platform = v["platform_id"]
             product = platform if v["product_id"] == 0xFFFF else v["product_id"]
-            hello = (product, v["product_version"], _FLAGS, platform, b"", _LEVEL)
+            hello = (product, v["product_version"], _FLAGS, platform)
             self._conn = Conn(
                 keys,
                 None,
@@ -368,8 +328,7 @@ class Cloud(Servicing):
             elif kind == "RESOLVE":
                 from .net.dns import Resolver
 
-                servers = [self._link.info()[3]]
-                self._resolver = Resolver(self._link, a, servers, os.urandom)
+                self._resolver = Resolver(self._link, a, self._link.info()[3], os.urandom)
             elif kind == "DIAL":
                 self._say("cloud: %s %s:%d" % (self._values["transport"], a, b))
                 self._hangup()
@@ -382,9 +341,8 @@ class Cloud(Servicing):
                 self._say(self.error)
             elif kind == "READY":
                 self.error = None
-                for op in self._connects:
-                    op._end()
-                self._connects = []
+                if self._connecting is not None:
+                    self._connecting._end()
                 self._say("connected as " + self.device_id)
             elif kind == "TIME":
                 try:
@@ -414,9 +372,7 @@ class Cloud(Servicing):
             code = _CHANGED
             value = -1
             try:
-                value = int(handler(arg) or 0)
-                if not -0x80000000 <= value < 0x80000000:
-                    raise ValueError("%s: result does not fit 32 bits" % name)
+                value = int32(handler(arg) or 0)
             except Exception as e:
                 sys.print_exception(e)
                 value = -1

@@ -28,6 +28,14 @@ def in_task():
         return False
 
 
+def int32(value):
+    """Return `value` as an int; raise ValueError when it does not fit 32 bits."""
+    value = int(value)
+    if not -0x80000000 <= value < 0x80000000:
+        raise ValueError("%d does not fit 32 bits" % value)
+    return value
+
+
 class Servicing:
     """The three ways to serve a connection: `process`, `run`, `run_forever` (DESIGN 5)."""
 
@@ -192,10 +200,7 @@ class Variable:
         self._value = self._check(value)
 
     def _check(self, value):
-        value = self._type(value)
-        if self.kind == INT and not -0x80000000 <= value < 0x80000000:
-            raise ValueError("%s = %d does not fit 32 bits" % (self.name, value))
-        return value
+        return int32(value) if self.kind == INT else self._type(value)
 
     def encode(self, limit):
         """Return the payload of an answer; text is cut to `limit` bytes, with a log line (4.7)."""

@@ -42,10 +42,3 @@ def load(store, board):
 
         values["device_id"] = hexlify((machine.unique_id() + bytes(12))[:12]).decode()
     return values
-
-
-def save(store, values):
-    """Replace the stored settings by `values`; raises `Error(FILE)`, then the old ones stay."""
-    record = dict(values)
-    record["v"] = 1
-    store.write(_FILE, json.dumps(record).encode())

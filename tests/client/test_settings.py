@@ -4,7 +4,7 @@ import json
 
 from particle import settings
 from particle.errors import ConfigError
-from particle.runtime.configure import check
+from particle.verbs import check, config
 from support import raises
 
 
@@ -39,9 +39,15 @@ def test_defaults_and_stored_values():
 def test_round_trip_keeps_what_it_does_not_know():
     files = Files(b'{"v": 1, "later": [1, 2], "server": "a.b"}')
     v = settings.load(files, Board)
-    settings.save(files, v)
+
+    class Client:
+        _store = files
+        _values = v
+
+    config(Client, port=5000)
     assert json.loads(files.data)["later"] == [1, 2]
-    assert settings.load(files, Board) == v
+    assert settings.load(files, Board) == Client._values == config(Client)
+    assert config(Client, "port") == 5000 and config(Client, "none") is None
 
 
 def test_damaged_and_newer_files_are_kept():

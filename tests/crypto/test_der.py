@@ -71,29 +71,8 @@ def test_shortest_and_padded_numbers():
     assert der.rsa_private(device_os) == KEY
 
 
-def test_pkcs8():
-    assert der.rsa_private(pkcs8(pkcs1())) == KEY
-    assert der.rsa_private(pkcs8(PRIVATE) + bytes(40)) == KEY
-    for data in (
-        pkcs8(pkcs1(), version=1),
-        pkcs8(pkcs1(version=1)),
-        pkcs8(pkcs1(), algorithm=EC_OID + b"\x05\x00"),
-        pkcs8(pkcs1(), algorithm=RSA_OID),
-        pkcs8(pkcs1(), algorithm=RSA_OID + b"\x05\x00\x00"),
-        pkcs8(pkcs1(), tail=b"\xa0\x00"),
-        pkcs8(pkcs1() + b"\x00"),
-        pkcs8(pkcs8(pkcs1())),
-        pkcs8(b""),
-        pkcs8(PUBLIC),
-    ):
-        raises(ValueError, der.rsa_private, data)
-
-
-def test_deep_nesting_ends_in_an_error():
-    data = pkcs1()
-    for _ in range(60):
-        data = pkcs8(data)
-    raises(ValueError, der.rsa_private, data)
+def test_pkcs8_is_refused():
+    raises(ValueError, der.rsa_private, pkcs8(pkcs1()))
 
 
 def test_public_keys():
@@ -105,11 +84,10 @@ def test_public_keys():
 
 
 def test_spki():
-    assert der.rsa_spki(KEY[0], KEY[1]) == PUBLIC and len(PUBLIC) == 162
-    assert der.rsa_spki(*der.rsa_public(SERVER)) == SERVER and len(SERVER) == 294
+    assert der.rsa_spki(KEY[0]) == PUBLIC and len(PUBLIC) == 162
     assert PUBLIC[:29].hex() == "30819f300d06092a864886f70d010101050003818d0030818902818100"
-    for n in (0x7FFF, 0x8001, (1 << 600) + 1, (1 << 1023) - 1, (1 << 1030) + 1, (1 << 2047) + 1):
-        assert der.rsa_public(der.rsa_spki(n, 3)) == (n, 3)
+    for n in ((1 << 1023) + 1, (1 << 1024) - 1):
+        assert der.rsa_public(der.rsa_spki(n)) == (n, 65537)
 
 
 def test_octets():

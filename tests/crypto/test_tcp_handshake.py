@@ -27,7 +27,7 @@ def fixed(*parts):
 def test_client_message():
     nonce, ident = item("server_nonce"), item("device_id")
     key = der.rsa_private(item("device_private_key_slot_612"))
-    plain = nonce + ident + der.rsa_spki(key[0], key[1])
+    plain = nonce + ident + der.rsa_spki(key[0])
     assert plain == item("client_plaintext") and len(plain) == 214
     n, e = der.rsa_public(item("server_public_key_der"))
     padding = item("client_padding_string")

@@ -13,7 +13,10 @@ _CORE_RINGS = {
 _ADAPTERS = ("net", "store", "setup", "ota", "runtime")
 # What an application sees; only the first two put adapters, session and settings together.
 _ASSEMBLERS = {"__init__", "client"}
-_CLIENT_PARTS = {"operation": {"errors", "session", "wire"}}
+_CLIENT_PARTS = {
+    "operation": {"errors", "session", "wire"},
+    "verbs": {"errors", "crypto", "operation"},
+}
 # Absent on ports or boards, or too large for them (micropython-platform 1.2).
 _NOT_ON_BOARDS = {
     "hmac",

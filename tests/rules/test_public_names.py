@@ -5,6 +5,7 @@ import types
 
 import pytest
 
+from particle import verbs
 from rules.public_names import ALL, EVENTS, KINDS, SIGNATURES
 from rules.source_tree import LIB
 
@@ -73,7 +74,9 @@ def test_nothing_else_is_public():
 def test_verb_is_a_real_function_with_the_documented_signature(name):
     """A name served by __getattr__ is not offered by tab completion (seen on the unix port)."""
     function = vars(particle)[name]
-    method = getattr(particle.Cloud, name).__get__(object())
+    # what is seldom needed is a function of the client in a file of its own
+    home = particle.Cloud if hasattr(particle.Cloud, name) else verbs
+    method = getattr(home, name).__get__(object())
     assert isinstance(function, types.FunctionType)
     signatures = [inspect.signature(method)]
     # The module's functions may hand on whatever they are given; then the method checks it.

@@ -6,7 +6,7 @@ from particle.session.conn import Conn
 from support import raises
 from tcp_peer import Parsed, TcpPeer, VectorKeys, field, vector_rng
 
-HELLO = (6, 1, 0x30, 6, b"", 6200)
+HELLO = (6, 1, 0x30, 6)
 APP = b'{"f":["led"],"v":{"temp":9}}'
 
 

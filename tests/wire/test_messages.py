@@ -18,15 +18,9 @@ def hello(w, type, mid, token, f, body):
         w,
         type,
         mid,
-        f["product_id"],
-        f["product_version"],
-        f["flags"],
-        f["platform_id"],
+        (f["product_id"], f["product_version"], f["flags"], f["platform_id"]),
+        (f["system_version"], f["max_message_size"], f["max_binary_size"], f["ota_chunk_size"]),
         bytes.fromhex(f["device_id"]),
-        f["system_version"],
-        f["max_message_size"],
-        f["max_binary_size"],
-        f["ota_chunk_size"],
     )
 
 
@@ -149,8 +143,8 @@ def build_other(w, case, type, mid, token, body):
 
 def test_hello_has_the_length_of_its_transport():
     w = Writer(bytearray(64))
-    assert len(messages.hello(w, 1, 1, 1, 1, 0, 3, b"", 0, 960, 0, 512)) == 27
-    assert len(messages.hello(w, 0, 1, 1, 1, 0, 3, bytes(12), 0, 960, 0, 512)) == 39
+    assert len(messages.hello(w, 1, 1, (1, 1, 0, 3), (0, 960, 0, 512))) == 27
+    assert len(messages.hello(w, 0, 1, (1, 1, 0, 3), (0, 960, 0, 512), bytes(12))) == 39
 
 
 def test_describe_answer_block_wise():

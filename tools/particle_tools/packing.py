@@ -37,8 +37,15 @@ COMPONENTS = {
     "core-tcp": f"{_CORE} {_TCP}".split(),
     # The link of a board that is on a network already; others bring their own.
     "host": ["net/host"],
-    # What a person at the REPL wants: background service, the time, what to do about an error.
-    "repl": ["runtime/background", "runtime/clock", "runtime/remedy"],
+    # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
+    # a board without a profile, what to do about an error.
+    "repl": [
+        "runtime/background",
+        "runtime/board",
+        "runtime/clock",
+        "runtime/remedy",
+        "verbs",
+    ],
 }
 
 

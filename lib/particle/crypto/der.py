@@ -1,22 +1,16 @@
-"""RSA keys in DER: PKCS#1 and PKCS#8 private keys, X.509 public keys (cloud-protocol 1.1)."""
+"""RSA keys in DER: PKCS#1 private keys, X.509 public keys (cloud-protocol 1.1)."""
 
 _RSA = b"\x06\x09\x2a\x86\x48\x86\xf7\x0d\x01\x01\x01\x05\x00"  # rsaEncryption, NULL
 
 
 def rsa_private(der):
-    """Give (n, e, d, p, q, dp, dq, qinv) of a PKCS#1 or PKCS#8 private key.
+    """Give (n, e, d, p, q, dp, dq, qinv) of a PKCS#1 private key.
 
     Padding of 00 or ff behind the key is accepted, as are leading zeros of the numbers: Device OS
     stores both with a fixed width. Raises ValueError. Only rsa.pair_test() checks the numbers.
     """
     at, end = _outer(der)
     version, at = _integer(der, at, end, False)
-    if at < end and der[at] == 0x30:
-        at = _algorithm(der, at, end)
-        at, end = _last(der, at, end, 4)
-        at, end = _last(der, at, end, 0x30)
-        inner, at = _integer(der, at, end, False)
-        version |= inner
     key = []
     while len(key) < 8:
         x, at = _integer(der, at, end, False)
@@ -44,10 +38,10 @@ def rsa_public(spki):
     return n, e
 
 
-def rsa_spki(n, e):
-    """Give the SubjectPublicKeyInfo of an RSA key: 162 bytes for 1024 bits, 294 for 2048."""
-    key = _tlv(0x30, _tlv(2, _signed(n)) + _tlv(2, _signed(e)))
-    return _tlv(0x30, _tlv(0x30, _RSA) + _tlv(3, b"\x00" + key))
+def rsa_spki(n):
+    """Give the SubjectPublicKeyInfo (162 bytes) of an RSA-1024 key with exponent 65537."""
+    head = b"\x30\x81\x9f\x30\x0d" + _RSA + b"\x03\x81\x8d\x00\x30\x81\x89\x02\x81\x81\x00"
+    return head + n.to_bytes(128, "big") + b"\x02\x03\x01\x00\x01"
 
 
 def octets(n):
@@ -105,19 +99,3 @@ def _integer(der, at, end, shortest):
     if shortest and n > 1 and not der[at] and der[at + 1] < 128:
         raise ValueError("integer")
     return int.from_bytes(der[at:stop], "big"), stop
-
-
-def _tlv(tag, data):
-    n = len(data)
-    if n < 128:
-        head = bytes((tag, n))
-    elif n < 256:
-        head = bytes((tag, 0x81, n))
-    else:
-        head = bytes((tag, 0x82, n >> 8, n & 255))
-    return head + data
-
-
-def _signed(n):
-    data = octets(n)
-    return b"\x00" + data if data[0] > 127 else data

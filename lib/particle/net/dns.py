@@ -20,10 +20,7 @@ _MAX_ADDRESSES = const(8)
 
 def literal(host):
     """Return True when `host` is an address, not a name."""
-    if ":" in host:
-        return True
-    parts = host.split(".")
-    return len(parts) == 4 and all(p.isdigit() and len(p) < 4 and int(p) < 256 for p in parts)
+    return ":" in host or host.replace(".", "").isdigit()
 
 
 def question(host):
@@ -80,68 +77,58 @@ def answer(buf, n, query):
 class Resolver:
     """Resolve `host` over `link`; call `step` until it answers. Bounded: about 10 s.
 
-    servers: "address[:port]" strings. rng(n) -> n random bytes for the query id.
+    server: "address[:port]". rng(n) -> n random bytes for the query id.
     """
 
-    def __init__(self, link, host, servers, rng):
+    def __init__(self, link, host, server, rng):
         self._link = link
         self._host = host
-        self._servers = servers
+        self._server = server
         self._rng = rng
-        self._sock = None
+        self._sock = self._due = None
         self._try = 0
-        self._due = None
-        self._fixed = None
-        if literal(host) or host == "localhost" or host.endswith(".local"):
-            self._fixed = [host]
-        else:
-            self._buf = bytearray(512)
 
     def step(self, now, diff, add):
         """Return the list of addresses, or None: call again (not later than `deadline`).
 
         diff, add: `time.ticks_diff` and `ticks_add`. Raises `Error` with stage "DNS".
         """
-        if self._fixed is not None:
-            return self._fixed
-        if self._sock is not None:
-            found = self._read()
-            if found is not None:
-                self.close()
-                if not found:
-                    raise Error(_NOT_FOUND, "%s: no such name" % self._host, "DNS")
+        host = self._host
+        if literal(host) or host == "localhost" or host.endswith(".local"):
+            return [host]
+        if self._sock:
+            try:
+                n = self._sock.readinto(self._buf)
+                found = answer(self._buf, n, self._query) if n else None
+            except OSError:
+                found = None  # refused: it may be up at the next try
+            if found:
                 return found
-        if self._sock is None or diff(now, self._due) >= 0:
-            self.close()
-            if self._try >= _TRIES * len(self._servers):
-                raise Error(_TIMEOUT, "no answer from %s" % ", ".join(self._servers), "DNS")
+            if found is not None:
+                raise Error(_NOT_FOUND, host + ": no such name", "DNS")
+        if not self._sock or diff(now, self._due) >= 0:
+            if self._try >= _TRIES:
+                raise Error(_TIMEOUT, "no answer from " + self._server, "DNS")
             self._ask()
-            turn = self._try // len(self._servers)
-            self._due = add(now, _TRY_MS << turn)
+            self._due = add(now, _TRY_MS << self._try)
             self._try += 1
         return None
 
-    def _read(self):
-        try:
-            n = self._sock.readinto(self._buf)
-        except OSError:
-            return None  # refused: the next try goes to the next server
-        return answer(self._buf, n, self._query) if n else None
-
     def _ask(self):
-        server = self._servers[self._try % len(self._servers)]
+        self.close()
+        server = self._server
         port = _PORT
         if server.count(":") == 1:
-            server, text = server.split(":")
-            port = int(text)
+            server, port = server.split(":")
         # id random, recursion desired, one question
         self._query = self._rng(2) + b"\x01\0\0\x01\0\0\0\0\0\0" + question(self._host)
+        self._buf = bytearray(512)
         self._sock = self._link.open("udp")
         try:
-            self._sock.connect(server, port)
+            self._sock.connect(server, int(port))
             self._sock.write(self._query, len(self._query))
         except OSError:
-            self.close()  # this server cannot be asked: on to the next try
+            pass  # counts as a try without an answer
 
     def deadline(self):
         """Return the ticks at which `step` has to be called, None for at once."""

@@ -1,8 +1,8 @@
 """Service while the prompt is free: a timer schedules the client's step (DESIGN 5, servicing)."""
 
-from micropython import schedule
+from micropython import const, schedule
 
-_PERIOD_MS = 50
+_PERIOD_MS = const(50)
 
 
 def start(step):

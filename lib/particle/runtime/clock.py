@@ -2,7 +2,9 @@
 
 import time
 
-_TO_2000 = 946684800  # seconds from 1970, the cloud's epoch, to 2000, that of most boards
+from micropython import const
+
+_TO_2000 = const(946684800)  # seconds from 1970, the cloud's epoch, to 2000, that of most boards
 
 
 def set(epoch):

@@ -88,24 +88,21 @@ class Tcp:
         self._n = n
         if state == _OPEN:
             return
-        # A fast server's first frames may follow its reply; they stay in self.buf until the
-        # keys are computed.
-        if self._have + n > len(self.buf):
+        # Nobody may speak between nonce and our key message. A fast server's first frames may
+        # follow its reply; they stay in self.buf until the keys are computed.
+        have = self._have + n
+        limit = _NONCE if state == _WAIT_NONCE else 0 if state == _SEAL_KEY else len(self.buf)
+        if have > limit:
             self._down("transport", _PROTOCOL)
             return
-        self.buf[self._have : self._have + n] = memoryview(buf)[:n]
-        self._have += n
+        self.buf[self._have : have] = memoryview(buf)[:n]
+        self._have = have
         self._n = 0
-        if state == _WAIT_NONCE and self._have >= _NONCE:
-            if self._have > _NONCE:
-                self._down("transport", _PROTOCOL)
-                return
+        if have == _NONCE and state == _WAIT_NONCE:
             self._have = 0
             self._state = _SEAL_KEY
             self._work = self._seal_key(bytes(self.buf[:_NONCE]))
-        elif state == _SEAL_KEY:
-            self._down("transport", _PROTOCOL)  # nobody may speak before our key message
-        elif state == _WAIT_REPLY and self._have >= _REPLY:
+        elif state == _WAIT_REPLY and have >= _REPLY:
             self._state = _OPEN_KEY
             self._work = self._open_key()
 

@@ -19,6 +19,9 @@ _POST = const(2)
 _NETWORK = const(-230)
 _TIMEOUT = const(-160)
 
+_LEVEL = const(6200)  # of Device OS, whose messages we speak
+_CHUNK = const(512)  # of an update
+
 _HELLO_MS = const(4000)  # wait for the server's Hello on TCP
 _DIAL_MS = const(20000)
 _NAME_MS = const(15000)
@@ -41,14 +44,15 @@ _CLOSING = const(8)
 class Conn(Messaging):
     """The whole connection (DESIGN 5, session).
 
-    channel: class of the transport. host, port: whom to dial. hello: the fields of
-    `messages.hello` from product_id to system_version. keep_alive: seconds.
+    channel: class of the transport. host, port: whom to dial. hello: `device` of
+    `messages.hello`. keep_alive: seconds.
     """
 
     def __init__(self, keys, saved, rng, channel, host, port, hello, keep_alive=15, size=1152):
         self._rng = rng
         self._channel = channel(keys, saved, rng, size)
         super().__init__(self._channel.room)
+        self.out = self._channel.out  # what `transmit` fills
         self.on(_POST, "h", self._server_hello)
         self._in = Message()
         self._host = host
@@ -62,11 +66,6 @@ class Conn(Messaging):
         self._addresses = []
         self._pong = None  # ticks at which the answer to a ping is overdue
         self.tx = self.rx = self.handshakes = self.pings = 0
-
-    @property
-    def out(self):
-        """Return the buffer that `transmit` fills."""
-        return self._channel.out
 
     # what the adapter tells
 
@@ -272,8 +271,8 @@ class Conn(Messaging):
         self.handshakes += 1
         self._heard = self._sent = self._since = now
         self.reset(self._channel.seed, self._rng(1)[0])
-        fields = self._hello + (self._channel.room, 0, 512)
-        self._send(hello(self._w, self._type, self._next(), *fields))
+        sizes = _LEVEL, self._channel.room, 0, _CHUNK
+        self._send(hello(self._w, self._type, self._next(), self._hello, sizes))
         self._state = _HELLO
         self._due = add(now, _HELLO_MS)
         self._emit("STAGE", "cloud")

@@ -40,6 +40,7 @@ _ROOM = const(24)  # messages that may wait to be sent
 _FREE = const(8)  # of these, kept free for answers to the cloud
 _ACK_MS = const(20000)  # wait for the ACK of a confirmable publish (cloud-protocol 3.5)
 _MAX_TEXT = const(1024)  # argument of a function
+_OVERHEAD = const(20)  # of a message around a description
 
 
 def add(ticks, ms):
@@ -185,7 +186,7 @@ class Messaging:
 
         flags: 1 system, 2 application, 4 vitals. Raises `Error(TOO_LARGE)`.
         """
-        if len(body) > len(self._w.buf) - 16:
+        if len(body) > len(self._w.buf) - _OVERHEAD:
             raise Error(_TOO_LARGE, "description of %d bytes" % len(body))
         if self._bodies.get(flags) != (body, ctype):
             self._bodies[flags] = body, ctype
@@ -277,6 +278,12 @@ class Messaging:
             self._emit("SYSTEM" if system else "EVENT", name, (data, ctype))
 
     def _call(self, now, m):
+        self._request("CALL", m)
+
+    def _read(self, now, m):
+        self._request("READ", m)
+
+    def _request(self, kind, m):
         name = m.name()
         arg = m.query()
         try:
@@ -290,34 +297,21 @@ class Messaging:
             self._refuse(m, _BAD_REQUEST)
             return
         self.acknowledge(m)
-        self._emit("CALL", self._token_of(m), (name, arg))
-
-    def _read(self, now, m):
-        name = m.name()
-        if not name or m.tkl == 0:
-            self._refuse(m, _BAD_REQUEST)
-            return
-        self.acknowledge(m)
-        self._emit("READ", self._token_of(m), name)
+        self._emit(kind, self._token_of(m), (name, arg) if kind == "CALL" else name)
 
     def _describe(self, now, m):
         flags = m.query()
         flags = flags[0] if flags else 3  # spark-server asks without a query
-        if flags == 3 and 1 in self._bodies and 2 in self._bodies:
-            body = self._bodies[2][0][:-1] + b"," + self._bodies[1][0][1:]
-            ctype = None
-        elif flags in self._bodies:
-            body, ctype = self._bodies[flags]
-        else:
+        bodies = self._bodies
+        body, ctype = bodies.get(flags, (b"", None))
+        if flags == 3 and 1 in bodies and 2 in bodies:
+            body = bodies[2][0][:-1] + b"," + bodies[1][0][1:]
+        if not body or len(body) > len(self._w.buf) - _OVERHEAD:
             self._refuse(m, _NOT_FOUND)
             return
         self.acknowledge(m)
-        mid = self._next()
         token = self._token_of(m)
-        try:
-            self._send(messages.describe_answer(self._w, _CON, mid, token, body, ctype))
-        except ValueError:  # both parts together are too long
-            self._send(messages.answer(self._w, _NON, 0xA0, mid, token))
+        self._send(messages.describe_answer(self._w, _CON, self._next(), token, body, ctype))
 
     def _signal(self, now, m):
         if m.type == _CON:

@@ -33,7 +33,7 @@ def _server(data):
 
 def _device(data):
     key = rsa_private(data)
-    if key[0] >> 1016 == 0 or key[0] >> 1024:
+    if key[0] >> 1023 != 1 or key[1] != 65537:
         raise ValueError("not RSA-1024")
     if not pair_test(key):
         raise ValueError("damaged")
@@ -51,7 +51,7 @@ class RsaKeys:
         self.device_id = device_id
         self.server, _ = _load(store, "server.rsa.der", "server key", _server)
         _, self._private = _load(store, "device.rsa.der", "device key", _device)
-        self.public = rsa_spki(self._private[0], self._private[1])
+        self.public = rsa_spki(self._private[0])
 
     def rsa_decrypt(self, block):
         """Yield once per slice, return the plaintext of one 128-byte block (ValueError if bad)."""

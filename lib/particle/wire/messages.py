@@ -31,24 +31,14 @@ DOUBLE = const(9)
 _TTL = const(60)  # Max-Age that is not sent, 4.3
 
 
-def hello(
-    w,
-    type,
-    mid,
-    product_id,
-    product_version,
-    flags,
-    platform_id,
-    device_id,
-    system_version,
-    max_message,
-    max_binary,
-    chunk,
-):
-    """Build POST /h; device_id is b"" on TCP, 12 bytes on UDP; sizes in bytes (4.1)."""
-    n = len(device_id)
-    data = struct.pack(">HHHHH", product_id, product_version, flags, platform_id, n) + device_id
-    data += struct.pack(">HHIH", system_version, max_message, max_binary, chunk)
+def hello(w, type, mid, device, sizes, device_id=b""):
+    """Build POST /h (4.1).
+
+    device: (product_id, product_version, flags, platform_id). sizes: (system_version,
+    max_message, max_binary, chunk), the last three in bytes. device_id: 12 bytes on UDP.
+    """
+    data = struct.pack(">HHHHH", *device, len(device_id)) + device_id
+    data += struct.pack(">HHIH", *sizes)
     return _request(w, type, _POST, mid, -1, b"h", None, None, None, data)
 
 

@@ -14,15 +14,9 @@ def hello(
     w: Writer,
     type: int,
     mid: int,
-    product_id: int,
-    product_version: int,
-    flags: int,
-    platform_id: int,
-    device_id: bytes,
-    system_version: int,
-    max_message: int,
-    max_binary: int,
-    chunk: int,
+    device: tuple[int, int, int, int],
+    sizes: tuple[int, int, int, int],
+    device_id: bytes = b"",
 ) -> bytes: ...
 def describe(
     w: Writer,
