@@ -80,9 +80,9 @@ class Cloud(Servicing):
         # verbs that are seldom needed are functions of a file of their own
         if name[0] == "_":
             raise AttributeError(name)
-        from . import verbs
+        from .verbs import find
 
-        verb = getattr(verbs, name)
+        verb = find(name)
         return lambda *args, **kwargs: verb(self, *args, **kwargs)
 
     @property

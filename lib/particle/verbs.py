@@ -33,6 +33,14 @@ _RULES = {
 }
 
 
+def find(name):
+    """Return the verb of this name; raise AttributeError when there is none."""
+    verb = globals().get(name)
+    if verb is None:
+        raise AttributeError(name)
+    return verb
+
+
 def check(key, value):
     """Return `value` as it is stored; raise `ConfigError` that names the key and what fits."""
     if key not in _RULES:
