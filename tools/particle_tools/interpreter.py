@@ -10,7 +10,7 @@ from pathlib import Path
 from particle_tools.errors import UserError
 
 _OLDEST = (1, 25)
-_ASK = "import sys; print('version', *sys.implementation.version[:2])"
+_ASK = "import sys; print(sys.implementation.name, *sys.implementation.version[:2])"
 
 
 def find() -> list[str]:
@@ -48,7 +48,7 @@ def _version(argv: list[str]) -> tuple[int, int] | None:
         )
     except (OSError, subprocess.TimeoutExpired):
         return None
-    match = re.search(r"version (\d+) (\d+)", done.stdout)
+    match = re.search(r"^micropython (\d+) (\d+)$", done.stdout, re.MULTILINE)
     return (int(match[1]), int(match[2])) if match else None
 
 
