@@ -26,13 +26,13 @@ class Flash:
         self._file = f = _sim.open_host("flash.img", "r+b")
         self._blocks = f.seek(0, 2) // BLOCK
         self._blank = b"\xff" * (4 * PAGE)
-        self._counts = bytearray(_sim.read(_COUNTS) or 24)
-        self._counts_file = _sim.open_host(_COUNTS, "wb")
+        self._counts = bytearray(24)
+        self._counts_file = _sim.open_cell(_COUNTS, 24)
+        self._counts_file.readinto(self._counts)
         self._ops, self._progs, self._erases = struct.unpack("<QQQ", self._counts)
         number, _, tear = cut.partition(":")
         self._cut = int(number or 0)
         self._tear = _TEARS.index(tear or "half")
-        self._count(0, 0)
 
     def _count(self, progs, erases):
         self._ops += progs + erases

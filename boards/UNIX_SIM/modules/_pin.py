@@ -68,7 +68,7 @@ def _check():
     fired = False
     if _masked:
         return fired
-    for number, pin in _modes.items():
+    for number, pin in list(_modes.items()):
         if pin[3] is None:
             continue
         level = _level(number)

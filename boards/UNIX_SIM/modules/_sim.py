@@ -61,13 +61,20 @@ def write(name, data):
     _host.rename(_DIR + name + ".new", _DIR + name)
 
 
+def open_cell(name, size):
+    """Open the host's file DIR/name to be changed in place; a new one is `size` zero bytes."""
+    if read(name) is None:
+        write(name, bytes(size))
+    return open_host(name, "r+b")
+
+
 def wait_us(us, wake=False):
     """Sleep `us` microseconds of board time; with `wake` return True early on a pin interrupt.
 
     us: None = without end (ends by an interrupt only).
     """
     if us is not None:
-        us = int(us / scale)
+        us = max(int(us / scale), 0)
         if watch is None:
             _sleep_us(us)
             return False

@@ -156,7 +156,7 @@ class WDT:
         if not 1 <= timeout <= _WDT_MAX_MS:
             raise ValueError("WDT timeout out of range")
         if WDT._file is None:
-            WDT._file = _sim.open_host("ram/fed", "wb")
+            WDT._file = _sim.open_cell("ram/fed", 8)
             WDT._stamp = bytearray(8)
         self.feed()
         _sim.tell("wdt %d" % timeout)

@@ -1,6 +1,7 @@
 """One MicroPython interpreter = one boot of the board, as a child that cannot outlive us."""
 
 import ctypes
+import functools
 import os
 import signal
 import subprocess
@@ -58,9 +59,7 @@ class Interpreter:
             "SIM_SCALE": repr(scale),
             "SIM_DNS": _name_server(),
         }
-        argv = interpreter.find()
-        if boot.mode != "run":
-            argv.append("-i")
+        argv = [*_command(), *(() if boot.mode == "run" else ("-i",))]
         self._process = subprocess.Popen(
             [*argv, "-c", "__import__('_boot')"],
             stdin=subprocess.DEVNULL if tty is None else tty,
@@ -115,6 +114,11 @@ class Interpreter:
     def close(self) -> None:
         """Free the pipe."""
         os.close(self.control)
+
+
+@functools.cache
+def _command() -> list[str]:
+    return interpreter.find()
 
 
 def _die_with(parent: int) -> Callable[[], None] | None:

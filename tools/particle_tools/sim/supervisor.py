@@ -27,6 +27,7 @@ from particle_tools.sim.serial_port import SerialPort
 PWRON, HARD, WDT, DEEPSLEEP, SOFT = range(1, 6)
 _PIN_WAKE, _TIMER_WAKE = 2, 4
 _RESET, _SLEEP, _BOOTLOADER, POWER_CUT, _SOFT_RESET = range(77, 82)
+_BITTEN = 100  # by the watchdog
 _FALLING = 2
 _PIN_LOOK = 0.02  # seconds between two looks at radio.json while the board sleeps
 _QUICK = 0.1  # seconds; boots that end sooner are slowed down, as a board's own start would
@@ -114,7 +115,7 @@ class Supervisor:
                     return ended or (_SOFT_RESET if port and status >= 0 else status, "")
                 wait = self._watch()
                 if wait is not None and wait <= 0:
-                    return WDT, ""
+                    return _BITTEN, ""
                 if port:
                     due = port.work()
                     wait = due if wait is None else wait if due is None else min(wait, due)
@@ -129,37 +130,37 @@ class Supervisor:
 
     def _next(self, code: int, detail: str) -> Boot | int:
         # what follows a boot that ended with `code`: the next one, or the status to end with
-        repl = "repl" if self._port else "run"
-        if code != _SOFT_RESET and code not in (0, 1):
-            self._timeout = None  # switched off with the processor
+        mode = "repl" if self._port else "run"
         if code == _SOFT_RESET:
-            raw = False
             if self._port:
                 self._port.say(b"MPY: soft reboot\r\n")
-                raw = self._port.raw
-            return Boot(SOFT, "raw" if raw else repl)
-        if self._port and code in (_RESET, _BOOTLOADER, _SLEEP, WDT):
+                mode = "raw" if self._port.raw else mode
+            return Boot(SOFT, mode)
+        if code in (0, 1) and self._bites_at_prompt():
+            code = _BITTEN
+        self._timeout = None  # switched off with the processor
+        if self._port:
             self._port.raw = False
         if code in (_RESET, _BOOTLOADER):
-            return Boot(HARD, repl)
-        if code == WDT:
-            return Boot(WDT, repl)
+            return Boot(HARD, mode)
+        if code == _BITTEN:
+            return Boot(WDT, mode)
         if code == _SLEEP:
             wake = self._sleep(detail)
-            return 0 if self._off else Boot(DEEPSLEEP, repl, wake)
-        if code == POWER_CUT:
-            return POWER_CUT
-        if code in (0, 1):
-            # a board at its prompt still has a watchdog
-            while self._timeout is not None and not self._off:
-                wait = self._watch()
-                if wait is not None and wait <= 0:
-                    self._timeout = None
-                    return Boot(WDT, repl)
-                self._wait(wait)
+            return 0 if self._off else Boot(DEEPSLEEP, mode, wake)
+        if code in (0, 1, POWER_CUT):
             return 0 if self._off else code
         print(f"particle-mp sim: the interpreter died (status {code})", file=sys.stderr)
         return 1
+
+    def _bites_at_prompt(self) -> bool:
+        # a board that is done with main.py still has the watchdog that it armed
+        while not self._off:
+            wait = self._watch()
+            if wait is None or wait <= 0:
+                return wait is not None
+            self._wait(wait)
+        return False
 
     def _watch(self) -> float | None:
         # seconds until the watchdog bites, None while it is off
@@ -188,12 +189,15 @@ class Supervisor:
                 for pin, trigger in armed:
                     old, new = before.get(pin), now.get(pin)
                     if new != old and new is not None and trigger & (1 if new else _FALLING):
-                        return _PIN_WAKE
+                        return self._woken(_PIN_WAKE)
                 before = now
-            if self._port:
-                self._port.discard()
             self._wait(left)
-        return _TIMER_WAKE
+        return self._woken(_TIMER_WAKE)
+
+    def _woken(self, reason: int) -> int:
+        if self._port:
+            self._port.discard()
+        return reason
 
     def _levels(self) -> dict[int, int]:
         try:

@@ -49,7 +49,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--time-scale {args.time_scale}: a positive number is needed")
     if args.cut and not re.fullmatch(r"[1-9][0-9]*(:(none|half|most|all))?", args.cut):
         raise UserError(f"--cut {args.cut}: expected N or N:none|half|most|all with N >= 1")
-    if args.script and not os.access(args.script, os.R_OK):
+    if args.script and not (args.script.is_file() and os.access(args.script, os.R_OK)):
         raise UserError(f"--script {args.script}: cannot be read")
     # late: littlefs and ptys are not needed to refuse an argument
     from particle_tools.sim import first_start
