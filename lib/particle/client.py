@@ -88,7 +88,7 @@ class Cloud(Servicing):
     @property
     def device_id(self):
         """Return the id of this device: 24 hex digits."""
-        return self._values["device_id"]
+        return self._values.get("device_id") or settings.board_id()
 
     # connection
 

@@ -37,8 +37,13 @@ def load(store, board):
             raise ConfigError(_BAD_DATA, "config.json is " + why, "store")
         # a key this version does not know stays in the record and is written back
         values.update({key: saved[key] for key in saved if saved[key] is not None})
-    if "device_id" not in values:
-        import machine
-
-        values["device_id"] = hexlify((machine.unique_id() + bytes(12))[:12]).decode()
     return values
+
+
+def board_id():
+    """Return the id of a board that was given none: 24 hex digits from `machine.unique_id()`."""
+    try:
+        from machine import unique_id
+    except ImportError:
+        raise ConfigError(_BAD_DATA, "no device_id: provision the board", "id") from None
+    return hexlify((unique_id() + bytes(12))[:12]).decode()
