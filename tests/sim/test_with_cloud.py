@@ -1,6 +1,8 @@
 """The default application against the real local cloud, each in processes of their own."""
 
+import json
 import os
+import socket
 import subprocess
 import sys
 import time
@@ -87,6 +89,28 @@ def test_event_every_minute(cloud, tmp_path):
         process.terminate()
         process.wait(10)
         events.close()
+
+
+def test_name_of_the_cloud_comes_from_the_simulated_dns(cloud, tmp_path):
+    folder = tmp_path / "board"
+    folder.mkdir()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        server.settimeout(30)
+        dns = f"127.0.0.1:{server.getsockname()[1]}"
+        (folder / "radio.json").write_text(json.dumps({"dns": dns}))
+        address = f"cloud.example:{cloud.ready['tcp_port']}"
+        board = SimulatedBoard(folder, cloud, server=address)
+        try:
+            query, asker = server.recvfrom(512)
+            assert query[12:] == b"\x05cloud\x07example\0\0\1\0\1"
+            # one answer of type A, 60 s: 127.0.0.1
+            head = query[:2] + bytes.fromhex("81800001000100000000")
+            record = bytes.fromhex("c00c000100010000003c00047f000001")
+            server.sendto(head + query[12:] + record, asker)
+            assert _online(cloud.api(), board)
+        finally:
+            board.stop()
 
 
 def _family(pid):
