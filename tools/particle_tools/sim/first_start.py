@@ -36,7 +36,6 @@ def make(
     user: "NAME:PASSWORD". server: HOST[:PORT] to dial instead of what the cloud says.
     Raises UserError.
     """
-    # slow to import, and only a first start needs them
     from Crypto.PublicKey import ECC, RSA
 
     own = address(server) if server else (None, None)
@@ -52,33 +51,59 @@ def make(
     if ("ec" if transport == "udp" else "rsa") not in parsed:
         raise UserError(f"cloud {cloud} has no server key for transport {transport}")
 
-    rsa = RSA.generate(1024)
-    ec = ECC.generate(curve="P-256")
-    files = {
-        "/boot.py": _BOOT_PY,
-        _CONFIG: _config(
-            {
-                "v": 1,
-                "device_id": device_id,
-                "platform_id": _PLATFORM,
-                "transport": transport,
-                "server": host,
-                "port": port,
-            }
-        ),
-        f"{_ROOT}/device.rsa.der": rsa.export_key("DER"),
-        f"{_ROOT}/device.ec.der": ec.export_key(format="DER", use_pkcs8=False),
-    }
-    for alg, key in server_keys.items():
-        if key is not None:
-            files[f"{_ROOT}/server.{alg}.der"] = key
-    keys = [("rsa", rsa.public_key().export_key("PEM").decode())]
-    if server_keys["ec"] is not None:
-        keys.append(("ecc", ec.public_key().export_key(format="PEM")))
-    for algorithm, pem in keys:
-        rest.provision(device_id, pem, algorithm)
+    keys = DeviceKeys()
+    for algorithm, pem in keys.public.items():
+        if algorithm == "rsa" or server_keys["ec"] is not None:
+            rest.provision(device_id, pem, algorithm)
     rest.claim(device_id)
-    image.write(board.flash, files)
+    image.write(board.flash, files(device_id, transport, host, port, keys, server_keys))
+
+
+class DeviceKeys:
+    """New keys of a board, as both transports want them (cloud-protocol 1.1, 2.2).
+
+    public: algorithm as the REST API calls it -> PEM. private: file name -> DER.
+    """
+
+    def __init__(self):
+        # slow to import, and only a first start needs them
+        from Crypto.PublicKey import ECC, RSA
+
+        rsa = RSA.generate(1024)
+        ec = ECC.generate(curve="P-256")
+        self.public = {
+            "rsa": rsa.public_key().export_key("PEM").decode(),
+            "ecc": ec.public_key().export_key(format="PEM"),
+        }
+        self.private = {
+            "device.rsa.der": rsa.export_key("DER"),
+            "device.ec.der": ec.export_key(format="DER", use_pkcs8=False),
+        }
+
+
+def files(
+    device_id: str,
+    transport: str,
+    host: str,
+    port: int,
+    keys: DeviceKeys,
+    server_keys: dict[str, bytes | None],
+) -> dict[str, bytes]:
+    """Return what the flash of a new board holds: absolute name -> content.
+
+    server_keys: "rsa", "ec" -> SubjectPublicKeyInfo DER, None when the cloud has no such key.
+    """
+    config = {
+        "v": 1,
+        "device_id": device_id,
+        "platform_id": _PLATFORM,
+        "transport": transport,
+        "server": host,
+        "port": port,
+    }
+    stored = {"config.json": _config(config), **keys.private}
+    stored |= {f"server.{alg}.der": key for alg, key in server_keys.items() if key is not None}
+    return {"/boot.py": _BOOT_PY} | {f"{_ROOT}/{name}": data for name, data in stored.items()}
 
 
 def change(board: BoardDir, transport: str | None, server: str | None) -> None:
