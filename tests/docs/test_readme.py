@@ -1,6 +1,10 @@
 """The program in the README runs as it stands there."""
 
 import re
+import shlex
+import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -43,6 +47,42 @@ def test_first_program(cloud, tmp_path):
     finally:
         events.close()
         board.stop()
+
+
+def commands():
+    """Return the `particle-mp` commands of the README as argument lists."""
+    lines = re.findall(r"^particle-mp (.*?)\s*&?$", README, re.MULTILINE)
+    return [shlex.split(line) for line in lines]
+
+
+def test_commands_as_written(tmp_path):
+    """They run as they stand, but for ports and folders that a test must not claim."""
+    serve, run_board = commands()
+    port = free_port()
+    (tmp_path / "led.py").write_text(program())
+    replaced = {"/tmp/cloud": "cloud", "/tmp/board": "board"}
+    replaced["http://127.0.0.1:8080"] = f"http://127.0.0.1:{port}"
+    outputs, running = [], []
+    try:
+        for command in (serve + ["--http-port", str(port), "--tcp-port", "0"], run_board):
+            arguments = [replaced.get(word, word) for word in command]
+            outputs.append(tmp_path / (arguments[0] + ".log"))
+            with outputs[-1].open("wb") as log:
+                argv = [sys.executable, "-m", "particle_tools", *arguments]
+                process = subprocess.Popen(argv, cwd=tmp_path, stdout=log, stderr=log)
+            running.append(process)
+            expected = "ready {" if arguments[0] == "cloud" else "connected as "
+            assert wait_for(lambda text=expected: text in outputs[-1].read_text(), 20)
+    finally:
+        for process in reversed(running):
+            process.terminate()
+            process.wait(10)
+
+
+def free_port():
+    """Return a port of the loopback address that was free a moment ago."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return listener.getsockname()[1]
 
 
 def test_commands_exist():
