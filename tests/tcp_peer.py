@@ -6,6 +6,7 @@ The vector's keys, nonce, credentials and padding are fixed, so every byte is kn
 from binascii import unhexlify
 
 from cryptolib import aes
+
 from particle.crypto import der, rsa
 from particle.wire.coap import Message
 from support import vectors

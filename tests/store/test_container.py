@@ -1,4 +1,4 @@
-"""Files that are old or new (DESIGN 5, store); on the host's file system, cuts are in tests/sim."""
+"""Files are old or new (DESIGN 5, store); on the host's file system, cuts are in tests/sim."""
 
 import os
 
