@@ -33,6 +33,15 @@ class Files:
     def write(self, name, data):
         self.files[name] = data
 
+    def get(self, kind):
+        return self.files.get(kind)
+
+    def put(self, kind, payload):
+        self.files[kind] = payload
+
+    def erase(self, kind):
+        self.files.pop(kind, None)
+
 
 class CloudLink:
     """A Link that is always up; `open` gives sockets to this cloud.

@@ -6,6 +6,7 @@ Names and behaviour: device-api section 13.
 from . import client, errors
 
 version = "0.1.0"
+version_number = 0x00010000
 
 _default = None
 
@@ -23,9 +24,17 @@ def __getattr__(name):
     for source in (client, errors):
         if name[0].isupper() and hasattr(source, name):
             return getattr(source, name)
-    if name in ("device_id",):
-        return getattr(_cloud(), name)
-    raise AttributeError(name)
+    from .runtime.names import find
+
+    return find(name, _cloud)
+
+
+def publish(name, data=None, *flags, **options):
+    # flags as in a sketch: NO_ACK and WITH_ACK matter, PRIVATE and PUBLIC mean nothing now
+    for flag in flags:
+        if flag & 10:
+            options["ack"] = flag & 8 != 0
+    return _cloud().publish(name, data, **options)
 
 
 def _verb(name):
@@ -35,6 +44,8 @@ def _verb(name):
 
 for _name in (
     "config server connect connected disconnect disconnected process run run_forever wait_until"
-    " publish subscribe unsubscribe function variable"
+    " subscribe unsubscribe function variable events flush diagnose can_publish keep_alive"
+    " set_disconnect_options sync_time sync_time_pending time_synced_last publish_vitals"
+    " get_name get_ip get_random usage"
 ).split():
     globals()[_name] = _verb(_name)

@@ -10,8 +10,8 @@ from binascii import unhexlify
 from micropython import const
 
 from . import settings
-from .errors import ConfigError, Error, failure
-from .operation import Operation, Publish, Servicing, Variable, in_task, int32, now
+from .errors import ConfigError, Error
+from .operation import Operation, Servicing, Variable, in_task, int32, now
 from .session.conn import Conn
 from .session.messaging import add, diff
 from .wire.messages import INT, describe_app, encode
@@ -23,7 +23,7 @@ _LIMIT_EXCEEDED = const(-200)
 _NOT_SUPPORTED = const(-120)
 _TOO_LARGE = const(-190)
 
-_FLAGS = const(0x30)  # of the Hello: goodbye, description posted by the device (4.1)
+_FLAGS = const(0x36)  # of the Hello: all that needs no other transport (cloud-protocol 4.1)
 _DEBOUNCE_MS = const(1000)  # between a late registration and its announcement
 _MAX_NAME = const(64)
 _MAX_HANDLERS = const(4)
@@ -40,6 +40,9 @@ def _name(name):
     good = isinstance(name, str) and 0 < len(name.encode()) <= _MAX_NAME
     if not good or any(c < " " or c in '"\\' for c in name):
         raise ValueError("name must be 1 to 64 bytes without quotes: %r" % (name,))
+
+
+Publish = Operation
 
 
 class Cloud(Servicing):
@@ -71,19 +74,25 @@ class Cloud(Servicing):
         self._variables = {}
         self._handlers = []
         self._operations = {}
+        self._jobs = []  # (ticks, function(ticks)) of what is to be done later
 
-    _conn = _sock = _dialing = _resolver = _timer = _poller = _connecting = _dirty = error = None
+    _conn = _sock = _dialing = _resolver = _timer = _poller = _connecting = _tasks = error = None
     _stuck = False  # the socket did not take everything
-    _busy = _talk = False
+    _busy = talk = False
+    ops = limited = drops = 0
 
     def __getattr__(self, name):
         # verbs that are seldom needed are functions of a file of their own
         if name[0] == "_":
             raise AttributeError(name)
-        from .verbs import find
+        from .optional import find
 
-        verb = find(name)
-        return lambda *args, **kwargs: verb(self, *args, **kwargs)
+        return find(self, name)
+
+    def __repr__(self):
+        from .verbs import state
+
+        return state(self)
 
     @property
     def device_id(self):
@@ -99,21 +108,19 @@ class Cloud(Servicing):
         keys or settings are missing, `Error(TIMEOUT)` with the stage of the last failure.
         """
         self._open()
-        op = self._connecting = Operation(self, timeout)
+        op = self._connecting = Operation(self, timeout, "Connect")
         if self.connected():
             op._end()
         if in_task():
             return op
-        self._talk = True
+        self.talk = True
         try:
             if not op.wait(timeout):
                 op._late()
         finally:
-            self._talk = False
-        if background and self._timer is None:
-            from .runtime.background import start
-
-            self._timer = start(self.process)
+            self.talk = False
+        if background:
+            self._system(now(), "BACKGROUND", None)
         return op.result()
 
     def connected(self):
@@ -129,7 +136,7 @@ class Cloud(Servicing):
     def publish(
         self, name, data=None, *, ack=None, ttl=60, content_type=None, timeout=20, persist=False
     ):
-        """Send an event; the returned `Publish` tells what became of it.
+        """Send an event; the returned operation tells what became of it.
 
         data: text, bytes, number, or a dict or list (sent as JSON). ack: True = wait for the
         cloud's acknowledgement, False = none, None = as the transport does.
@@ -138,6 +145,8 @@ class Cloud(Servicing):
         _name(name)
         if persist:
             raise Error(_NOT_SUPPORTED, "persisted events need UDP")
+        if not self.connected():
+            raise Error(_INVALID_STATE, "not connected", "cloud")
         if isinstance(data, (bytes, bytearray, memoryview)):
             content_type = _BINARY if content_type is None else content_type
         else:
@@ -147,12 +156,12 @@ class Cloud(Servicing):
                 data = json.dumps(data)
             data = data.encode()
         if len(data) > int(self._values["limits"]):
-            raise Error(_TOO_LARGE, "event data of %d bytes" % len(data))
-        if self._conn is None:
-            raise Error(_INVALID_STATE, "not connected", "cloud")
-        mid = self._conn.publish(now(), name, data, content_type or 0, ack, ttl=ttl)
-        op = self._operations[mid] = Publish(self, timeout)
-        op.name = name
+            raise Error(_TOO_LARGE, "data of %d bytes" % len(data))
+        t = now()
+        self._system(t, "PUBLISH", name)
+        mid = self._conn.publish(t, name, data, content_type or 0, ack, ttl=ttl)
+        self.ops += 1
+        op = self._operations[mid] = Operation(self, timeout, "Publish " + name)
         return op
 
     def function(self, name, handler=None):
@@ -223,18 +232,17 @@ class Cloud(Servicing):
                 from .net.host import HostLink
 
                 self._link = HostLink(getattr(self._board, "DNS", None))
-        self._describe()
+        self._describe(now())
         self._link.up()
         self._conn.start(now())
 
     def _announce(self):
-        if self._conn is not None and self._dirty is None:
-            self._dirty = add(now(), _DEBOUNCE_MS)
+        if self._conn is not None and self._describe not in [job for _, job in self._jobs]:
+            self._jobs.append((add(now(), _DEBOUNCE_MS), self._describe))
 
-    def _describe(self):
-        self._dirty = None
+    def _describe(self, t):
         variables = [(name, self._variables[name].kind) for name in sorted(self._variables)]
-        self._conn.describe(now(), 2, describe_app(sorted(self._functions), variables))
+        self._conn.describe(t, 2, describe_app(sorted(self._functions), variables))
 
     def process(self):
         """Do what is due and return at once; return how many events of the connection there were.
@@ -253,8 +261,10 @@ class Cloud(Servicing):
                 self._resolve(t)
             if self._sock:
                 self._receive(t)
-            if self._dirty is not None and diff(t, self._dirty) >= 0:
-                self._describe()
+            for job in list(self._jobs):
+                if diff(t, job[0]) >= 0:
+                    self._jobs.remove(job)
+                    job[1](t)
             conn.tick(t)
             count = self._events(t)
             if self._sock and not self._dialing:
@@ -300,7 +310,7 @@ class Cloud(Servicing):
         try:
             found = self._resolver.step(t, diff, add)
         except OSError as e:
-            self._say(e)
+            self.error = e
             found = []
         if found is not None:
             self._resolver.close()
@@ -323,44 +333,42 @@ class Cloud(Servicing):
                 self._call(t, a, b[0], b[1])
             elif kind == "READ":
                 self._read(t, a, b)
-            elif kind in ("EVENT", "SYSTEM"):
-                self._deliver(a, b[0], b[1])
-            elif kind == "RESOLVE":
-                from .net.dns import Resolver
+            elif kind == "EVENT":
+                self.ops += 1
+                self._deliver(t, a, b[0], b[1])
+            else:
+                self._network(t, kind, a, b)
 
-                self._resolver = Resolver(self._link, a, self._link.info()[3], os.urandom)
-            elif kind == "DIAL":
-                self._say("cloud: %s %s:%d" % (self._values["transport"], a, b))
-                self._hangup()
-                self._dialing = a, b
-                self._sock = self._link.open(self._values["transport"])
-            elif kind == "HANGUP":
-                self._hangup()
-            elif kind == "DOWN":
-                self.error = failure(a, b)
-                self._say(self.error)
-            elif kind == "READY":
-                self.error = None
-                if self._connecting is not None:
-                    self._connecting._end()
-                self._say("connected as " + self.device_id)
-            elif kind == "TIME":
-                try:
-                    from .runtime import clock
+    def _network(self, t, kind, a, b):
+        if kind == "RESOLVE":
+            from .net.dns import Resolver
 
-                    clock.set(a)
-                except ImportError:
-                    pass  # not installed: the application does without the time
+            self._resolver = Resolver(self._link, a, self._link.info()[3], os.urandom)
+        elif kind == "DIAL":
+            self._dialing = a, b
+            self._sock = self._link.open(self._values["transport"])
+        elif kind == "HANGUP":
+            if self._sock:
+                self._sock.close()
+            self._sock = self._poller = None
+            self._stuck = False
+        elif kind == "DOWN":
+            self.error = Error(b, "connection failed", a)
+            self.drops += 1
+        elif kind == "READY":
+            self.error = None
+            if self._connecting is not None:
+                self._connecting._end()
+        elif kind == "SYSTEM":
+            self._deliver(t, a, b[0], b[1])
+        self._system(t, kind, a, b)
 
-    def _hangup(self):
-        if self._sock:
-            self._sock.close()
-        self._sock = self._poller = None
-        self._stuck = False
-
-    def _say(self, text):
-        if self._talk:
-            print(text)
+    def _system(self, t, kind, a, b=None):
+        try:
+            from .runtime.system import handle
+        except ImportError:
+            return None  # not installed: no limits, no clock, no answers to system events
+        return handle(self, kind, a, b, t)
 
     # the cloud asks
 
@@ -369,10 +377,14 @@ class Cloud(Servicing):
         code = _NOT_FOUND
         data = None
         if handler:
+            self.ops += 1
             code = _CHANGED
             value = -1
             try:
-                value = int32(handler(arg) or 0)
+                value = handler(arg)
+                if hasattr(value, "send") and self._system(t, "COROUTINE", value, token):
+                    return
+                value = int32(value or 0)
             except Exception as e:
                 sys.print_exception(e)
                 value = -1
@@ -384,6 +396,7 @@ class Cloud(Servicing):
         code = _NOT_FOUND
         data = None
         if v:
+            self.ops += 1
             try:
                 data = v.encode(int(self._values["limits"]))
                 code = _CONTENT
@@ -392,12 +405,15 @@ class Cloud(Servicing):
                 code = _INTERNAL
         self._conn.respond(t, token, code, data)
 
-    def _deliver(self, name, data, ctype):
+    def _deliver(self, t, name, data, ctype):
         text = ctype in _TEXT
+        self._ctype = ctype
         for prefix, handler, flags in list(self._handlers):
             if name.startswith(prefix) and (text or flags):
                 try:
-                    handler(name, (data.decode() if text else data) or None)
+                    value = handler(name, (data.decode() if text else data) or None)
+                    if hasattr(value, "send"):
+                        self._system(t, "COROUTINE", value)
                 except Exception as e:
                     sys.print_exception(e)
 

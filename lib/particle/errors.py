@@ -7,10 +7,6 @@ PROTOCOL -240, INVALID_ARGUMENT -270, BAD_DATA -280, COAP_RESET -1002, COAP_4XX 
 COAP_5XX -1132; each file has those it raises as private constants, which cost a board nothing.
 """
 
-from micropython import const
-
-_PROTOCOL = const(-240)
-
 
 class Error(OSError):
     """Report a failed operation: `errno` is the Device OS number, `stage` where it failed."""
@@ -46,19 +42,3 @@ class QueueFull(Error):
 
 class ConfigError(Error):
     """The configuration is missing or wrong; raised before any I/O on the network."""
-
-
-def failure(stage, code):
-    """Return the exception for a connection that went down at `stage`, with the remedy."""
-    kind = Error
-    if "key" in stage:
-        kind = AuthError
-    elif code == _PROTOCOL:
-        kind = ProtocolError
-    try:
-        from .runtime.remedy import TEXTS
-
-        text = TEXTS.get(stage)
-    except ImportError:  # not installed
-        text = None
-    return kind(code, text or "connection failed", stage)

@@ -14,6 +14,8 @@ from .wire.messages import BOOL, DOUBLE, INT, STRING, encode
 _INVALID_STATE = const(-210)
 _TIMEOUT = const(-160)
 
+_LOOK_MS = const(100)  # how long a condition that has nothing to do with the connection waits
+
 
 def now():
     """Return the ticks that the session understands."""
@@ -41,17 +43,31 @@ class Servicing:
 
     def run(self):
         """Connect and serve the connection for ever."""
-        self._open()
-        self._quiet()
-        self.wait_until(lambda: False)
-
-    async def run_forever(self):
-        """Connect and serve the connection for ever, inside the caller's task."""
+        self.wait_until(lambda: True)  # not inside a task
         self._open()
         self._quiet()
         while True:
             self.process()
-            await self._pause()
+            self._idle(self._until())
+
+    async def run_forever(self):
+        """Connect and serve the connection for ever, inside the caller's task.
+
+        Only while it runs are handlers that are coroutines started, each as a task that ends
+        with it.
+        """
+        self._open()
+        self._quiet()
+        self._tasks = []
+        try:
+            while True:
+                self.process()
+                await self._pause()
+        finally:
+            tasks = self._tasks
+            self._tasks = None
+            for task in tasks:
+                task.cancel()
 
     def wait_until(self, condition, timeout=None):
         """Serve the connection until `condition()`; return False when `timeout` s are over."""
@@ -62,12 +78,10 @@ class Servicing:
             self.process()
             if condition():
                 return True
-            left = self._until()
-            if limit is not None:
-                left = min(left, diff(limit, now()))
-                if left <= 0 and diff(limit, now()) <= 0:
-                    return False
-            self._idle(left)
+            left = _LOOK_MS if limit is None else diff(limit, now())
+            if left <= 0:
+                return False
+            self._idle(min(left, self._until(), _LOOK_MS))
 
     def _until(self):
         # ms until something is due, at most a second
@@ -77,8 +91,8 @@ class Servicing:
             due = source.deadline() if source else None
             if due is not None:
                 ms = min(ms, diff(due, t))
-        if self._dirty is not None:
-            ms = min(ms, diff(self._dirty, t))
+        for due, _ in self._jobs:
+            ms = min(ms, diff(due, t))
         return max(0, ms)
 
     def _idle(self, ms):
@@ -105,23 +119,26 @@ class Servicing:
 class Operation:
     """Something that ends: use it as a bool, `wait` for it, or `await` it.
 
-    As a bool it is waited for, then it is True when it ended well.
+    As a bool it is waited for, then it is True when it ended well. what: its name for `repr`.
+    `status` is SENDING, SENT or FAILED.
     """
 
-    def __init__(self, client, timeout):
+    error = None
+    status = "SENDING"
+
+    def __init__(self, client, timeout, what):
         self._client = client
         self._from = now()
         self._timeout = timeout
-        self._over = False
-        self.error = None
+        self._what = what
 
     def done(self):
         """Return True when it has ended, well or with `error`."""
-        return self._over
+        return self.status != "SENDING"
 
     def result(self):
         """Return True, or raise the `Error` with which it ended."""
-        if not self._over:
+        if not self.done():
             raise Error(_INVALID_STATE, "not done yet")
         if self.error:
             raise self.error
@@ -132,12 +149,12 @@ class Operation:
         return self._client.wait_until(self.done, timeout)
 
     def __bool__(self):
-        return (self._over or self.wait(self._timeout)) and not self.error
+        return (self.done() or self.wait(self._timeout)) and not self.error
 
     def _end(self, error=None):
         self.error = error
-        self.ms = diff(now(), self._from)
-        self._over = True
+        self.status = "FAILED" if error else "SENT"
+        self._ms = diff(now(), self._from)
 
     def _late(self):
         last = self._client.error
@@ -155,24 +172,15 @@ class Operation:
                 await client._pause()
         return self.result()
 
+    def __repr__(self):
+        after = " %d ms" % self._ms if self.done() else ""
+        return "<%s %s%s>" % (self._what, self.status.lower(), after)
+
     def __await__(self):
         return self._finish().__await__()
 
     def __iter__(self):  # what MicroPython calls for await
         return self._finish()
-
-
-class Publish(Operation):
-    """An event on its way: `status` is SENDING, SENT or FAILED."""
-
-    @property
-    def status(self):
-        """Return how far it is."""
-        return "SENDING" if not self._over else "FAILED" if self.error else "SENT"
-
-    def __repr__(self):
-        after = " %d ms" % self.ms if self._over else ""
-        return "<Publish %s %s%s>" % (self.name, self.status.lower(), after)
 
 
 class Variable:
@@ -186,7 +194,7 @@ class Variable:
         self._type = type_ = type_ or type(value)
         self.kind = {bool: BOOL, int: INT, float: DOUBLE, str: STRING}.get(type_)
         if self.kind is None:
-            raise ValueError("variable %s: type must be bool, int, float or str" % name)
+            raise ValueError("variable must be bool, int, float or str")
         if not self._get:
             self.value = value
 

@@ -9,10 +9,13 @@ from binascii import unhexlify
 from micropython import const
 
 from .crypto.der import rsa_public
-from .errors import ConfigError
-from .operation import in_task, now
+from .errors import ConfigError, Error
+from .operation import Operation, in_task, now
+from .runtime.limiter import full
+from .session.messaging import add
 
 _INVALID_ARGUMENT = const(-270)
+_INVALID_STATE = const(-210)
 _USER = const(2)  # reason of a cloud disconnection (cloud-protocol 4.11)
 _SESSION = const(1)  # kind of container
 
@@ -33,12 +36,14 @@ _RULES = {
 }
 
 
-def find(name):
-    """Return the verb of this name; raise AttributeError when there is none."""
+def find(client, name):
+    """Return a value of `client`, or its verb of this name; raise AttributeError for none."""
+    if name in _VALUES:
+        return _VALUES[name](client)
     verb = globals().get(name)
-    if verb is None:
+    if verb is None or name not in _VERBS:
         raise AttributeError(name)
-    return verb
+    return lambda *args, **kwargs: verb(client, *args, **kwargs)
 
 
 def check(key, value):
@@ -106,12 +111,18 @@ def disconnect(client, *, graceful=False, timeout=30, clear_session=False):
     client._quiet()
     if client._conn is None:
         return
+    graceful = graceful or client.more.options[0]
     client._conn.close(now(), _USER if graceful else None)
     client.process()
     if graceful and not in_task():
-        client.wait_until(lambda: client._sock is None, timeout)
-    if clear_session:
+        client.wait_until(lambda: client._sock is None, min(timeout, client.more.options[1]))
+    if clear_session or client.more.options[2]:
         client._store.erase(_SESSION)
+
+
+def set_disconnect_options(client, *, graceful=False, timeout=30, clear_session=False):
+    """Set what `disconnect` does when it is not told, and a reset or sleep of the system."""
+    client.more.options = graceful, timeout, clear_session
 
 
 def unsubscribe(client, prefix=None):
@@ -120,3 +131,169 @@ def unsubscribe(client, prefix=None):
         if client._conn and prefix in (None, filter_):
             client._conn.unsubscribe(now(), filter_)
     client._handlers = [h for h in client._handlers if prefix not in (None, h[0])]
+
+
+def events(client, prefix=""):
+    """Return an asynchronous iterator over events, each with name, data and content_type."""
+    from .runtime.stream import EventStream
+
+    return EventStream(client, prefix)
+
+
+def can_publish(client, size=0):
+    """Return True when an event with `size` bytes of data would be taken now."""
+    return (
+        client.connected()
+        and size <= int(client._values["limits"])
+        and client._conn.room() > 0
+        and not full(client.more.recent, now())
+    )
+
+
+def flush(client, timeout):
+    """Wait until every event has been sent, and acknowledged if asked for; False if not."""
+    return client.wait_until(lambda: not client._operations, timeout)
+
+
+def keep_alive(client, seconds=None):
+    """Return the seconds between pings, or set them for this client."""
+    if seconds is not None:
+        client._values["keep_alive"] = check("keep_alive", seconds)
+        if client._conn:
+            client._conn.keep_alive = seconds
+    return client._values.get("keep_alive", 15)
+
+
+class _Answer(Operation):
+    # something that the cloud is asked for; outside a task the verb returns it at once
+    def result(self):
+        super().result()
+        return self.value
+
+
+def _ask(client, key, send, timeout=10):
+    if not client.connected():
+        raise Error(_INVALID_STATE, "not connected", "cloud")
+    op = _Answer(client, timeout, key)
+    client.more.asked[key] = op
+    send(now())
+    if in_task():
+        return op
+    if not op.wait(timeout):
+        op._late()
+    return op.result()
+
+
+def _named(client, name, timeout):
+    def send(t):
+        client.ops += 2  # documented as two operations, request and answer (device-api 5)
+        client._conn.publish(t, name, b"", 0, None)
+
+    return _ask(client, name, send, timeout)
+
+
+def get_name(client, timeout=10):
+    """Return the name that this device has at the cloud; inside a task await it."""
+    return _named(client, "particle/device/name", timeout)
+
+
+def get_ip(client, timeout=10):
+    """Return the address that the cloud sees this device at; inside a task await it."""
+    return _named(client, "particle/device/ip", timeout)
+
+
+def get_random(client, timeout=10):
+    """Return 40 random characters from the cloud; inside a task await it."""
+    return _named(client, "particle/device/random", timeout)
+
+
+def sync_time(client):
+    """Set the clock from the cloud and return the Unix time; inside a task await it."""
+    return _ask(client, "time", client._conn.time if client._conn else None)
+
+
+def sync_time_pending(client):
+    """Return True while an answer to a time request is waited for."""
+    return client._conn is not None and client._conn.time_token is not None
+
+
+def time_synced_last(client):
+    """Return (ticks_ms, Unix time) of the last answer; (0, 0) when there was none."""
+    return client.more.time_synced
+
+
+def publish_vitals(client, period=None):
+    """Send the vitals now, and every `period` s from now on; 0 ends the repetition."""
+    from .runtime import vitals
+
+    def send(t):
+        if client.connected():
+            client._conn.vitals(t, vitals.encode(client))
+        if period:
+            client._jobs.append((add(t, int(period * 1000)), send))
+
+    if period is not None:
+        # the repetition that was asked for before ends
+        client._jobs = [job for job in client._jobs if job[1] is not client.more.vitals]
+        client.more.vitals = send
+    if not client.connected():
+        raise Error(_INVALID_STATE, "not connected", "cloud")
+    send(now())
+
+
+def usage(client):
+    """Return what was used since start: data operations, bytes, handshakes, pings, events."""
+    conn = client._conn
+    return {
+        "ops": client.ops,
+        "bytes_tx": conn.tx if conn else 0,
+        "bytes_rx": conn.rx if conn else 0,
+        "handshakes": conn.handshakes if conn else 0,
+        "resumes": 0,
+        "pings": conn.pings if conn else 0,
+        "limited": client.limited,
+        "drops": client.drops,
+    }
+
+
+def diagnose(client):
+    """Return a list of (stage, ok, text): ok True, False, or None where it did not get to."""
+    from .runtime.diagnose import diagnose as look
+    from .store.keys import RsaKeys
+
+    return look(client, RsaKeys)
+
+
+def state(client):
+    """Return the text of `repr(particle.cloud)`."""
+    v = client._values
+    up = "connected" if client.connected() else "not connected"
+    text = "<Cloud %s %s %s %s, %d operations" % (
+        client.device_id,
+        v["transport"],
+        v.get("server", "no server"),
+        up,
+        client.ops,
+    )
+    return text + (", encrypted without a MAC>" if v["transport"] == "tcp" else ">")
+
+
+def _limit(client):
+    return int(client._values["limits"])
+
+
+def _interface(client):
+    return client._link.kind if client._link else None
+
+
+_VALUES = {
+    "interface": _interface,
+    "max_event_data_size": _limit,
+    "max_variable_value_size": _limit,
+    "max_function_argument_size": _limit,
+}
+_VERBS = (
+    "config server disconnect set_disconnect_options unsubscribe events can_publish flush"
+    " keep_alive get_name get_ip get_random sync_time sync_time_pending time_synced_last"
+    " publish_vitals usage diagnose"
+).split()

@@ -11,12 +11,10 @@ _CORE_RINGS = {
     "session": {"session", "wire", "crypto", "errors"},
 }
 _ADAPTERS = ("net", "store", "setup", "ota", "runtime")
-# What an application sees; only the first two put adapters, session and settings together.
-_ASSEMBLERS = {"__init__", "client"}
-_CLIENT_PARTS = {
-    "operation": {"errors", "session", "wire"},
-    "verbs": {"errors", "crypto", "operation"},
-}
+# What an application sees; the first puts adapters, session and settings together, and so do the
+# client's parts that are loaded on first use.
+_ASSEMBLERS = {"__init__", "client", "optional", "verbs"}
+_CLIENT_PARTS = {"operation": {"errors", "session", "wire"}}
 # Absent on ports or boards, or too large for them (micropython-platform 1.2).
 _NOT_ON_BOARDS = {
     "hmac",
@@ -64,8 +62,7 @@ def test_library_file_knows_only_its_ring(path):
         assert own <= _CLIENT_PARTS[group]
     elif group not in _ASSEMBLERS:
         assert group in ("errors", "settings"), f"{group} is not a room of the house"
-        # the texts of errors are an optional part, loaded when one is shown
-        assert own <= {"errors"} | ({"runtime"} if group == "errors" else set())
+        assert own <= {"errors"}
 
 
 @pytest.mark.parametrize(

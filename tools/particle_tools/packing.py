@@ -40,11 +40,20 @@ COMPONENTS = {
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
     # a board without a profile, what to do about an error.
     "repl": [
+        "optional",
         "runtime/background",
         "runtime/board",
         "runtime/clock",
+        "runtime/coroutine",
+        "runtime/diagnose",
+        "runtime/limiter",
+        "runtime/names",
         "runtime/remedy",
+        "runtime/stream",
+        "runtime/system",
+        "runtime/vitals",
         "verbs",
+        "wire/goodbye",
     ],
 }
 

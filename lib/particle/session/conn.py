@@ -8,7 +8,7 @@ keep-alive (cloud-protocol 6). No socket and no clock: DESIGN 5, session.
 from micropython import const
 
 from ..wire.coap import Message
-from ..wire.messages import empty, goodbye, hello
+from ..wire.messages import empty, hello
 from .messaging import Messaging, add, diff
 
 # CoAP (wire/coap.py)
@@ -62,7 +62,7 @@ class Conn(Messaging):
         self._state = _OFF
         self._due = None
         self._up = False
-        self._failures = 0
+        self.failures = 0
         self._addresses = []
         self._pong = None  # ticks at which the answer to a ping is overdue
         self.tx = self.rx = self.handshakes = self.pings = 0
@@ -72,7 +72,7 @@ class Conn(Messaging):
     def start(self, now):
         """Want a connection from now on, and again after every failure."""
         if self._state in (_OFF, _CLOSING):
-            self._failures = 0
+            self.failures = 0
             self._retry(now)
 
     def link(self, now, up):
@@ -148,29 +148,23 @@ class Conn(Messaging):
 
     def deadline(self):
         """Return the ticks at which `tick` has to be called, None if nothing is due."""
-        first = self._due
-        if self._state < _SHAKE:
-            return first
-        for t in (self._channel.deadline(), self.first_wait(), self._ping_at()):
-            if t is not None and (first is None or diff(t, first) < 0):
-                first = t
+        first = self._timer()
+        if self._state >= _SHAKE:
+            for t in (self._channel.deadline(), self.first_wait()):
+                if t is not None and (first is None or diff(t, first) < 0):
+                    first = t
         return first
 
     def tick(self, now):
         """Run due timers, then at most one slice of the handshake."""
-        state = self._state
-        if state >= _SHAKE:
+        if self._state >= _SHAKE:
             self._channel.tick(now)
             self._drain(now)
-            state = self._state
-        if state >= _HELLO:
             self.expire(now)
-            t = self._ping_at()
-            if t is not None and diff(now, t) >= 0:
-                self._keep(now)
-        if state == _CLOSING and not self._queue:
+        t = self._timer()
+        if self._state == _CLOSING and not self._queue:
             self._off()
-        elif self._due is not None and diff(now, self._due) >= 0:
+        elif t is not None and diff(now, t) >= 0:
             self._timeout(now)
 
     # verbs
@@ -184,6 +178,8 @@ class Conn(Messaging):
     def close(self, now, reason=None, sleep_s=0):
         """End the connection and stay off; with a reason number a goodbye is sent first."""
         if self.ready and reason is not None:
+            from ..wire.goodbye import goodbye
+
             fields = (5, reason, sleep_s) if sleep_s else (1, reason)
             # its type is NON where it also says that no response is wanted
             self._send(goodbye(self._w, self._type, self._next(), self._type, *fields))
@@ -199,7 +195,7 @@ class Conn(Messaging):
         # cloud-protocol 6: 1 s for the first five failures, doubled after every five, at most
         # 128 s; up to a quarter more, so that a fleet does not come back in one moment
         self._state = _PAUSE if self._up else _LINK
-        n = self._failures
+        n = self.failures
         pause = 0
         if n:
             pause = 1000 << min(7, (n - 1) // 5)
@@ -212,13 +208,11 @@ class Conn(Messaging):
         else:
             self._state = _NAME
             self._due = add(now, _NAME_MS)
-            self._emit("STAGE", "DNS", self._host)
             self._emit("RESOLVE", self._host)
 
     def _dial(self, now):
         self._state = _DIAL
         self._due = add(now, _DIAL_MS)
-        self._emit("STAGE", "port", self._addresses[0])
         self._emit("DIAL", self._addresses[0], self._port)
 
     def _fail(self, now, stage, code):
@@ -227,9 +221,9 @@ class Conn(Messaging):
                 self._emit("HANGUP")
                 self._addresses.pop(0)  # the next attempt takes the next address, or asks again
             if self._state == _ON and diff(now, self._since) >= _STEADY_MS:
-                self._failures = 0
+                self.failures = 0
             else:
-                self._failures += 1
+                self.failures += 1
             self.abandon()
             self._pong = None
             self._emit("DOWN", stage, code)
@@ -243,12 +237,26 @@ class Conn(Messaging):
         self._state = _OFF
         self._due = None
 
+    def _timer(self):
+        # Keep-alive counts from the older of last sent and last received: servers look at what
+        # we send, and only what we receive tells that they are there (cloud-protocol section 0).
+        if self._state != _ON:
+            return self._due
+        if self._pong is not None:
+            return self._pong
+        older = self._sent if diff(self._sent, self._heard) < 0 else self._heard
+        return add(older, self.keep_alive * 1000)
+
     def _timeout(self, now):
         state = self._state
         if state == _PAUSE:
             self._begin(now)
         elif state == _CLOSING:
             self._off()
+        elif state == _ON and self._pong is None:
+            self.ping(now)
+        elif state == _ON and diff(self._heard, add(self._pong, -_PONG_MS)) >= 0:
+            self._pong = None  # something came since the ping
         else:
             stage = "DNS" if state == _NAME else "port" if state == _DIAL else "cloud"
             self._fail(now, stage, _TIMEOUT)
@@ -275,7 +283,6 @@ class Conn(Messaging):
         self._send(hello(self._w, self._type, self._next(), self._hello, sizes))
         self._state = _HELLO
         self._due = add(now, _HELLO_MS)
-        self._emit("STAGE", "cloud")
 
     def _server_hello(self, now, m):
         if m.type == _CON:
@@ -287,21 +294,3 @@ class Conn(Messaging):
             self._since = now
             self.announce(now)
             self._emit("READY")
-
-    def _ping_at(self):
-        # counts from the older of last sent and last received: servers look at what we send,
-        # and only what we receive tells that they are there (cloud-protocol section 0)
-        if self._state != _ON:
-            return None
-        if self._pong is not None:
-            return self._pong
-        older = self._sent if diff(self._sent, self._heard) < 0 else self._heard
-        return add(older, self.keep_alive * 1000)
-
-    def _keep(self, now):
-        if self._pong is None:
-            self.ping(now)
-        elif diff(self._heard, add(self._pong, -_PONG_MS)) >= 0:
-            self._pong = None  # something came since the ping
-        else:
-            self._fail(now, "cloud", _TIMEOUT)

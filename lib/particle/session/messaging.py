@@ -67,13 +67,14 @@ class Messaging:
         self._type = _NON  # of events, answers and subscriptions on a transport that loses nothing
         self._bodies = {}  # describe flags -> (body, content format)
         self._filters = [("particle", None), ("spark", None)]
-        self._rows = {}
-        self.on(_POST, "E", self._event)
-        self.on(_POST, "e", self._event)
-        self.on(_POST, "f", self._call)
-        self.on(_GET, "v", self._read)
-        self.on(_GET, "d", self._describe)
-        self.on(_PUT, "s", self._signal)
+        self._rows = {  # code << 8 | first path character
+            _POST << 8 | 0x45: self._event,  # E
+            _POST << 8 | 0x65: self._event,  # e, of former public events
+            _POST << 8 | 0x66: self._call,  # f
+            _GET << 8 | 0x76: self._read,  # v
+            _GET << 8 | 0x64: self.describe_request,  # d
+            _PUT << 8 | 0x73: self._signal,  # s
+        }
         self.reset(0, 0)
 
     def on(self, code, char, handler):
@@ -87,7 +88,7 @@ class Messaging:
         self._queue = []
         self._waiting = {}  # message ID -> ticks at which the wait for its ACK ends
         self._unsent = []  # IDs of non-confirmable publishes still in the queue
-        self._time_token = None
+        self.time_token = None
 
     def abandon(self):
         """Forget everything queued and waited for; ACKED tells about each event."""
@@ -134,11 +135,9 @@ class Messaging:
 
     def announce(self, now):
         """Queue what follows the Hello: descriptions, time request, subscriptions."""
-        if 1 in self._bodies:
-            self._post(1)
         self.time(now)
-        if 2 in self._bodies:
-            self._post(2)
+        for flags in sorted(self._bodies):
+            self._post(flags, *self._bodies[flags])
         for prefix, flags in self._filters:
             self._subscribe(prefix, flags)
 
@@ -151,8 +150,8 @@ class Messaging:
         """
         if not self.ready:
             raise Error(_INVALID_STATE, "not connected", "cloud")
-        if len(self._queue) >= _ROOM - _FREE:
-            raise QueueFull(_LIMIT_EXCEEDED, "%d messages wait to be sent" % len(self._queue))
+        if self.room() <= 0:
+            raise QueueFull(_LIMIT_EXCEEDED, "too many messages wait")
         kind = self._type if con is None else _CON if con else _NON
         mid = self._next()
         try:
@@ -166,6 +165,10 @@ class Messaging:
         else:
             self._unsent.append(mid)
         return mid
+
+    def room(self):
+        """Return how many events may still be queued."""
+        return _ROOM - _FREE - len(self._queue)
 
     def subscribe(self, now, prefix, flags):
         """Ask for events whose name starts with `prefix`; flags: None, "c" (CBOR), "b" (binary).
@@ -184,14 +187,18 @@ class Messaging:
     def describe(self, now, flags, body, ctype=None):
         """Keep a description and post it when connected and changed; body: bytes.
 
-        flags: 1 system, 2 application, 4 vitals. Raises `Error(TOO_LARGE)`.
+        flags: 1 system, 2 application. Raises `Error(TOO_LARGE)`.
         """
         if len(body) > len(self._w.buf) - _OVERHEAD:
             raise Error(_TOO_LARGE, "description of %d bytes" % len(body))
         if self._bodies.get(flags) != (body, ctype):
             self._bodies[flags] = body, ctype
             if self.ready:
-                self._post(flags)
+                self._post(flags, body, ctype)
+
+    def vitals(self, now, data):
+        """Post the vitals (4.2); data: what the METRICS description consists of."""
+        self._post(4, data, None)
 
     def respond(self, now, token, code, data):
         """Answer a CALL or READ; data: bytes of the payload, None for an error code."""
@@ -199,7 +206,7 @@ class Messaging:
 
     def time(self, now):
         """Ask for the time; TIME comes with the answer."""
-        self._token = self._time_token = (self._token + 1) & 0xFF
+        self._token = self.time_token = (self._token + 1) & 0xFF
         self._send(messages.time_request(self._w, self._next(), self._token))
 
     def _next(self):
@@ -217,8 +224,7 @@ class Messaging:
     def _subscribe(self, prefix, flags):
         self._send(messages.subscribe(self._w, self._type, self._next(), prefix, flags))
 
-    def _post(self, flags):
-        body, ctype = self._bodies[flags]
+    def _post(self, flags, body, ctype):
         self._token = (self._token + 1) & 0xFF
         mid = self._next()
         self._send(messages.describe(self._w, _CON, mid, self._token, flags, body, ctype))
@@ -227,10 +233,10 @@ class Messaging:
 
     def dispatch(self, now, m):
         """Act on a received message: answer it, or turn it into an event."""
-        if m.token >= 0 and m.token == self._time_token:
+        if m.token >= 0 and m.token == self.time_token:
             epoch = messages.time_answer(m)
             if epoch is not None:
-                self._time_token = None
+                self.time_token = None
                 self._emit("TIME", epoch)
         if m.type >= _ACK:
             if self._waiting.pop(m.mid, None) is not None:
@@ -299,13 +305,18 @@ class Messaging:
         self.acknowledge(m)
         self._emit(kind, self._token_of(m), (name, arg) if kind == "CALL" else name)
 
-    def _describe(self, now, m):
+    def describe_request(self, now, m):
+        """Answer GET /d with what `describe` was given."""
         flags = m.query()
         flags = flags[0] if flags else 3  # spark-server asks without a query
         bodies = self._bodies
         body, ctype = bodies.get(flags, (b"", None))
         if flags == 3 and 1 in bodies and 2 in bodies:
             body = bodies[2][0][:-1] + b"," + bodies[1][0][1:]
+        self.answer_describe(m, body, ctype)
+
+    def answer_describe(self, m, body, ctype=None):
+        """Queue `body` as the answer to the GET /d in `m`; refuse when it is empty or too long."""
         if not body or len(body) > len(self._w.buf) - _OVERHEAD:
             self._refuse(m, _NOT_FOUND)
             return

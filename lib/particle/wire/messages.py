@@ -13,14 +13,10 @@ _CON = const(0)
 _GET = const(0x01)
 _POST = const(0x02)
 _CONTENT = const(0x45)
-_ETAG = const(4)
 _URI_PATH = const(11)
 _CONTENT_FORMAT = const(12)
 _MAX_AGE = const(14)
 _URI_QUERY = const(15)
-_BLOCK2 = const(23)
-_BLOCK1 = const(27)
-_NO_RESPONSE = const(258)
 
 # Kinds of variables as Describe lists them, 4.2 and 4.7
 BOOL = const(1)
@@ -42,17 +38,15 @@ def hello(w, type, mid, device, sizes, device_id=b""):
     return _request(w, type, _POST, mid, -1, b"h", None, None, None, data)
 
 
-def describe(w, type, mid, token, flags, body, ctype=None, block=None):
-    """Build POST /d?flags; block is the Block1 value num << 4 | more << 3 | szx (4.2, 3.8)."""
-    return _request(w, type, _POST, mid, token, b"d", None, ctype, bytes((flags,)), body, block)
+def describe(w, type, mid, token, flags, body, ctype=None):
+    """Build POST /d?flags (4.2)."""
+    return _request(w, type, _POST, mid, token, b"d", None, ctype, bytes((flags,)), body)
 
 
-def describe_answer(w, type, mid, token, body, ctype=None, etag=None, block=None):
-    """Build the separate 2.05 to GET /d; etag and block (Block2) only when block-wise (4.2)."""
+def describe_answer(w, type, mid, token, body, ctype=None):
+    """Build the separate 2.05 to GET /d (4.2)."""
     w.begin(type, _CONTENT, mid, token)
-    _uint(w, _ETAG, etag)
     _uint(w, _CONTENT_FORMAT, ctype)
-    _uint(w, _BLOCK2, block)
     w.payload(body)
     return w.done()
 
@@ -111,29 +105,6 @@ def empty(w, type, mid):
     return answer(w, type, 0, mid)
 
 
-def goodbye(w, type, mid, no_response, flags, *fields):
-    """Build POST /x; fields in the order of their flag bits 1, 2, 4, 8 (4.11)."""
-    w.begin(type, _POST, mid)
-    w.option(_URI_PATH, b"x")
-    if no_response:
-        w.option(_NO_RESPONSE, b"")
-    data = varint(flags)
-    for field in fields:
-        data += varint(field)
-    w.payload(data)
-    return w.done()
-
-
-def varint(n):
-    """Give n >= 0 as unsigned LEB128."""
-    out = bytearray()
-    while n > 127:
-        out.append(n & 127 | 128)
-        n >>= 7
-    out.append(n)
-    return bytes(out)
-
-
 def time_answer(m):
     """Give the Unix time in seconds of an answer to GET /t; None when it is none (4.8)."""
     if m.code != _CONTENT or m.payload_n != 4:
@@ -141,9 +112,7 @@ def time_answer(m):
     return struct.unpack_from(">I", m.buf, m.payload_at)[0]
 
 
-def _request(
-    w, type, code, mid, token, path, name=None, ctype=None, query=None, body=None, block=None
-):
+def _request(w, type, code, mid, token, path, name=None, ctype=None, query=None, body=None):
     w.begin(type, code, mid, token)
     w.option(_URI_PATH, path)
     if name is not None:
@@ -151,7 +120,6 @@ def _request(
     _uint(w, _CONTENT_FORMAT, ctype)
     if query is not None:
         w.option(_URI_QUERY, _octets(query))
-    _uint(w, _BLOCK1, block)
     w.payload(body)
     return w.done()
 

@@ -1,0 +1,37 @@
+"""Public names that need no code of their own: flags, content types, objects (device-api 13)."""
+
+_FLAGS = {
+    "PUBLIC": 0,
+    "PRIVATE": 1,
+    "NO_ACK": 2,
+    "WITH_ACK": 8,
+    "TEXT": 0,
+    "JPEG": 22,
+    "PNG": 23,
+    "BINARY": 42,
+}
+# of the default client, not of the module
+_VALUES = (
+    "device_id interface max_event_data_size max_variable_value_size max_function_argument_size"
+).split()
+
+
+def find(name, cloud):
+    """Return what `particle.NAME` is; cloud() gives the default client. Raises AttributeError."""
+    if name in _FLAGS:
+        return _FLAGS[name]
+    if name in _VALUES:
+        return getattr(cloud(), name)
+    if name == "time":
+        from . import clock
+
+        return clock
+    if name == "vitals":
+        from . import vitals
+
+        return vitals
+    if name == "Event":
+        from .stream import Event
+
+        return Event
+    raise AttributeError(name)

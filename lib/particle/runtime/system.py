@@ -1,0 +1,150 @@
+"""What the system does with messages of the cloud that are not the application's
+(cloud-protocol 4.9, 4.14), and what it says after every connect.
+"""
+
+from micropython import const
+
+from ..errors import Error
+from . import background, clock, coroutine, limiter, remedy, vitals
+
+_GET = const(1)
+_CLAIM = const(4)  # kind of container
+_RESETS = {
+    "PWRON_RESET": "power_down",
+    "HARD_RESET": "pin_reset",
+    "WDT_RESET": "watchdog",
+    "DEEPSLEEP_RESET": "power_management",
+    "SOFT_RESET": "user",
+}
+_told = False  # the reason of the last reset is told once per boot
+
+
+def handle(client, kind, a, b, now):
+    """Act on an event of the connection that is not the application's (DESIGN 5, kinds).
+
+    Also PUBLISH(name), before an event is sent; BACKGROUND, when the prompt is free; and
+    COROUTINE(coroutine, token), what a handler returned: True when its result will answer.
+    """
+    if kind == "PUBLISH":
+        limiter.count(client, now, a)
+    elif kind == "COROUTINE":
+        return coroutine.start(client, a, b)
+    elif kind == "SYSTEM":
+        _event(client, a, b[0], now)
+    elif kind == "READY":
+        client._conn.on(_GET, "d", lambda now, m: _describe(client, now, m))
+        _announce(client, now)
+    elif kind == "DOWN":
+        client.error = remedy.failure(a, b)
+    elif kind == "BACKGROUND":
+        if client._timer is None:
+            client._timer = background.start(client.process)
+    elif kind == "TIME":
+        clock.set(a)
+        client.more.time_synced = now, a
+        _answered(client, "time", a)
+    elif kind == "SIGNAL":
+        client.more.signal = a
+    if client.talk:
+        _progress(client, kind, a, b)
+    return None
+
+
+def _progress(client, kind, a, b):
+    # what a person reads who waits for connect()
+    if kind == "DIAL":
+        print("cloud: %s %s:%d" % (client._values["transport"], a, b))
+    elif kind == "DOWN":
+        print(client.error)
+    elif kind == "READY":
+        print("connected as " + client.device_id)
+
+
+def _describe(client, now, m):
+    # the cloud asks for a description: the vitals are made when they are asked for
+    if m.query() == b"\x04":
+        client._conn.answer_describe(m, vitals.encode(client))
+    else:
+        client._conn.describe_request(now, m)
+
+
+def _say(client, now, name, data=b""):
+    try:
+        client._conn.publish(now, name, data, 0, None)
+    except Error:
+        pass  # the queue is full: the next connect says it again
+
+
+def reset_text():
+    """Return the name of the cause of the last reset (device-api 4.4), None if not known."""
+    import machine
+
+    try:
+        cause = machine.reset_cause()
+    except AttributeError:
+        return None
+    for name, text in _RESETS.items():
+        if getattr(machine, name, None) == cause:
+            return text
+    return None
+
+
+def _announce(client, now):
+    global _told
+    code = client._store.get(_CLAIM)
+    if code:
+        _say(client, now, "spark/device/claim/code", code)
+    if not _told:
+        _told = True
+        text = reset_text()
+        if text:
+            _say(client, now, "spark/device/last_reset", text)
+    # the cloud takes for granted what is the default (DESIGN decision 2)
+    every = client._values.get("connect_events")
+    for name, value, default in (
+        ("enabled", client.more.updates_enabled, True),
+        ("forced", client.more.updates_forced, False),
+    ):
+        if every or value != default:
+            _say(client, now, "particle/device/updates/" + name, _text(value))
+
+
+def _answered(client, key, value):
+    op = client.more.asked.pop(key, None)
+    if op is not None:
+        op.value = value
+        op._end()
+
+
+def _text(value):
+    return "true" if value else "false"
+
+
+def _event(client, name, data, now):
+    if name.startswith("spark/device/claim/"):
+        client._store.erase(_CLAIM)
+    elif name == "spark/device/reset":
+        _reset(client, data, now)
+    elif name.startswith("particle/device/updates/") and data:
+        value = data[:1] == b"t"  # as Device OS compares: any beginning of "true"
+        what = name[24:]
+        if what == "pending":
+            client.more.updates_pending = value
+        elif what == "forced" and value != client.more.updates_forced:
+            client.more.updates_forced = value
+            _say(client, now, name, _text(value))
+    elif data:
+        _answered(client, name, str(data, "utf-8"))
+
+
+def _reset(client, how, now):
+    if how == b"network":
+        client._conn.close(now)
+        client._conn.start(now)
+        return
+    import machine
+
+    if how == b"dfu":
+        machine.bootloader()
+    if how in (b"reboot", b"safe mode"):
+        machine.reset()

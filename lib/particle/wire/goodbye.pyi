@@ -1,0 +1,6 @@
+from .coap import Writer
+
+def goodbye(
+    w: Writer, type: int, mid: int, no_response: bool, flags: int, *fields: int
+) -> bytes: ...
+def varint(n: int) -> bytes: ...
