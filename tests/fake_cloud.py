@@ -3,6 +3,7 @@
 For the client's own tests on both interpreters; the real cloud is met in tests/e2e.
 """
 
+from particle import Cloud
 from tcp_peer import Parsed, TcpPeer, V, field
 
 ID = V["device_id"]
@@ -61,6 +62,8 @@ class CloudLink:
         self.opened = 0
         self.is_up = False
         self.chunk = 10000  # bytes that a write takes
+        self.answer = {}  # event name -> data sent back under the same name
+        self.mute = ""  # path that is not answered
 
     def up(self):
         self.is_up = True
@@ -105,6 +108,7 @@ class CloudSock:
         self.peer = None
         self.closed = False
         self.tries = 0
+        self.taken = self.given = 0  # bytes of the device and of the cloud
 
     def connect(self, addr, port):
         assert (addr, port) == ("10.0.0.1", 5683)
@@ -125,12 +129,14 @@ class CloudSock:
         n = min(len(buf), len(self.inbox))
         buf[:n] = self.inbox[:n]
         self.inbox = self.inbox[n:]
+        self.given += n
         return n
 
     def write(self, buf, n):
         n = min(n, self.link.chunk)
         if n == 0:
             return None
+        self.taken += n
         data = bytes(buf[:n])
         if self.peer is None:
             self.raw += data
@@ -145,6 +151,12 @@ class CloudSock:
     def _hear(self, m):
         self.link.heard.append(m)
         mid = m.raw[2:4]
+        if m.name in self.link.answer:
+            parts = m.name.split("/")
+            path = b"".join([bytes([len(p)]) + p.encode() for p in parts])
+            self.link.say(b"\x50\x02\xb1E" + path + b"\xff" + self.link.answer[m.name])
+        if m.path == self.link.mute:
+            return
         if m.path == "h":
             self.inbox += self.peer.hello()
         elif m.path == "t":
@@ -158,3 +170,23 @@ class CloudSock:
 
     def close(self):
         self.closed = True
+
+
+def make(**values):
+    """Return a client that is not connected yet, and its link."""
+    link = CloudLink()
+    return Cloud(board=Board, store=Files(), link=link, **values), link
+
+
+def connected(**values):
+    """Return a connected client and its link, everything said so far forgotten."""
+    c, link = make(**values)
+    assert c.connect(timeout=30, background=False)
+    settle(c, link, lambda: not c._conn._queue)
+    link.heard = []
+    return c, link
+
+
+def settle(c, link, condition):
+    """Serve the client until `condition()`, which must come true."""
+    assert c.wait_until(condition, 10), [(m.path, m.code) for m in link.heard]

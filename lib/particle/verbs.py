@@ -152,7 +152,7 @@ def can_publish(client, size=0):
 
 def flush(client, timeout):
     """Wait until every event has been sent, and acknowledged if asked for; False if not."""
-    return client.wait_until(lambda: not client._operations, timeout)
+    return client.wait_until(lambda: not client._operations and not client._stuck, timeout)
 
 
 def keep_alive(client, seconds=None):

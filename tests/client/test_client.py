@@ -2,26 +2,10 @@
 
 import asyncio
 
-from fake_cloud import ID, Board, CloudLink, Files
+from fake_cloud import ID, Board, CloudLink, Files, connected, make, settle
 from particle import Cloud, ConfigError, Error
 from particle.client import now
 from support import raises
-
-
-def make(**values):
-    link = CloudLink()
-    return Cloud(board=Board, store=Files(), link=link, **values), link
-
-
-def connected(**values):
-    c, link = make(**values)
-    assert c.connect(timeout=30, background=False)
-    c.wait_until(lambda: link.take("e"), 5)
-    return c, link
-
-
-def settle(c, link, condition):
-    assert c.wait_until(condition, 10), [(m.path, m.code) for m in link.heard]
 
 
 def test_connect_and_names():

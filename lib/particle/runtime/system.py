@@ -8,6 +8,8 @@ from ..errors import Error
 from . import background, clock, coroutine, limiter, remedy, vitals
 
 _GET = const(1)
+_PUT = const(3)
+_CON = const(0)
 _CLAIM = const(4)  # kind of container
 _RESETS = {
     "PWRON_RESET": "power_down",
@@ -33,6 +35,7 @@ def handle(client, kind, a, b, now):
         _event(client, a, b[0], now)
     elif kind == "READY":
         client._conn.on(_GET, "d", lambda now, m: _describe(client, now, m))
+        client._conn.on(_PUT, "k", lambda now, m: _key_change(client, m))
         _announce(client, now)
     elif kind == "DOWN":
         client.error = remedy.failure(a, b)
@@ -66,6 +69,12 @@ def _describe(client, now, m):
         client._conn.answer_describe(m, vitals.encode(client))
     else:
         client._conn.describe_request(now, m)
+
+
+def _key_change(client, m):
+    # "forget the session": over TCP there is none (4.12)
+    if m.type == _CON:
+        client._conn.acknowledge(m)
 
 
 def _say(client, now, name, data=b""):

@@ -1,0 +1,170 @@
+"""Coroutine handlers, the event stream and await (device-api 1, 2.3, 2.5)."""
+
+import asyncio
+
+from fake_cloud import connected, make, settle
+
+CALL = b"\x41\x02\x33\xb1f\x03led\x42on"
+
+
+def answers(link):
+    return [m for m in link.heard if m.code == 0x44 and m.token == b"\x33"]
+
+
+async def until(condition):
+    for _ in range(1000):
+        if condition():
+            return
+        await asyncio.sleep(0.005)
+    raise AssertionError("not in time")
+
+
+def test_coroutine_handler_without_run_forever():
+    c, link = make()
+
+    async def led(arg):
+        return 5
+
+    c.function("led", led)
+    c.connect(timeout=30, background=False)
+    link.say(CALL)
+    settle(c, link, lambda: answers(link))
+    assert answers(link)[0].payload == b"\xff\xff\xff\xff"
+
+
+def test_coroutine_handlers():
+    c, link = make()
+    seen = []
+
+    async def led(arg):
+        await asyncio.sleep(0.01)
+        if arg == "on":
+            return 5
+        raise ValueError(arg)
+
+    async def event(name, data):
+        await asyncio.sleep(0)
+        seen.append((name, data))
+
+    async def slow(arg):
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            seen.append("cancelled")
+            raise
+
+    c.function("led", led)
+    c.function("slow", slow)
+    c.subscribe("in", event)
+
+    async def main():
+        task = asyncio.create_task(c.run_forever())
+        await until(c.connected)
+        link.say(CALL)
+        await until(lambda: answers(link))
+        assert answers(link)[0].payload == b"\0\0\0\5"
+        link.heard = []
+        link.say(CALL[:-2] + b"xx")
+        await until(lambda: answers(link))
+        assert answers(link)[0].payload == b"\xff\xff\xff\xff"
+        link.say(b"\x50\x02\xb1E\x02in\xff1")
+        link.say(b"\x41\x02\x34\xb1f\x04slow\x40")
+        await until(lambda: seen)
+        await asyncio.sleep(0.05)
+        task.cancel()
+        try:
+            await task
+        except asyncio.CancelledError:
+            pass
+        await asyncio.sleep(0.01)
+
+    asyncio.run(main())
+    assert seen == [("in", "1"), "cancelled"]
+
+
+def test_result_of_an_old_connection_is_not_sent():
+    c, link = make()
+
+    async def led(arg):
+        await asyncio.sleep(0.1)
+        return 1
+
+    c.function("led", led)
+
+    async def main():
+        task = asyncio.create_task(c.run_forever())
+        await until(c.connected)
+        link.say(CALL)
+        await until(lambda: link.heard and c._tasks)
+        link.sock.closed = True
+        await until(lambda: link.opened == 2 and c.connected())
+        await asyncio.sleep(0.15)
+        task.cancel()
+
+    asyncio.run(main())
+    assert answers(link) == []
+
+
+def test_event_stream():
+    c, link = connected()
+    stream = c.events("door")
+    got = []
+
+    async def main():
+        task = asyncio.create_task(c.run_forever())
+        link.say(b"\x50\x02\xb1E\x04door\xffopen")
+        link.say(b"\x50\x02\xb1E\x04door\x11\x2a\xff\x01")
+        link.say(b"\x50\x02\xb1E\x05other")
+        link.say(b"\x50\x02\xb1E\x04door")
+        async for e in stream:
+            got.append((e.name, e.data, e.content_type))
+            if len(got) == 3:
+                break
+        task.cancel()
+
+    asyncio.run(main())
+    assert got == [("door", "open", 0), ("door", b"\x01", 42), ("door", None, 0)]
+    for i in range(20):
+        link.say(b"\x50\x02\xb1E\x04door\xff%d" % i)
+    settle(c, link, lambda: stream.discards == 4)
+    stream.close()
+    assert c._handlers == []
+
+
+def test_answers_inside_a_task():
+    c, link = connected()
+    link.answer = {"particle/device/name": b"lamp"}
+    got = []
+
+    async def main():
+        got.append(await c.get_name())
+        got.append(await c.sync_time())
+
+    asyncio.run(main())
+    assert got == ["lamp", 0x6553F100]
+
+
+def test_handler_that_disconnects():
+    c, link = connected()
+    c.subscribe("off", lambda n, d: c.disconnect())
+    link.say(b"\x50\x02\xb1E\x03off")
+    settle(c, link, lambda: link.sock.closed)
+    assert not c.connected()
+    c.connect(timeout=30, background=False)
+    assert link.opened == 2
+
+
+def test_function_that_publishes_and_registers():
+    c, link = connected()
+
+    def led(arg):
+        c.publish("from/led", arg)
+        c.function("other", lambda a: 2)
+        return c.process()
+
+    c.function("led", led)
+    link.say(CALL)
+    settle(c, link, lambda: answers(link))
+    assert answers(link)[0].payload == b"\0\0\0\0"
+    settle(c, link, lambda: [m for m in link.heard if m.path == "d" and b"other" in m.payload])
+    assert link.take("E")[0].payload == b"on"
