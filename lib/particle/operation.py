@@ -71,8 +71,8 @@ class Servicing:
 
     def wait_until(self, condition, timeout=None):
         """Serve the connection until `condition()`; return False when `timeout` s are over."""
-        if in_task():
-            raise Error(_INVALID_STATE, "inside a task use await")
+        if in_task() or self._busy:
+            raise Error(_INVALID_STATE, "not inside a task or handler")
         limit = None if timeout is None else add(now(), int(timeout * 1000))
         while True:
             self.process()
@@ -157,9 +157,9 @@ class Operation:
         self._ms = diff(now(), self._from)
 
     def _late(self):
-        last = self._client.error
-        text, stage = (last.text, last.stage) if last else ("no answer in time", "cloud")
-        self._end(Error(_TIMEOUT, text, stage))
+        client = self._client
+        last = client.error or Error(0, "no answer in time", client._conn.stage())
+        self._end(Error(_TIMEOUT, last.text, last.stage))
 
     async def _finish(self):
         client = self._client

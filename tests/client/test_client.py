@@ -212,6 +212,26 @@ def test_handler_that_raises_or_calls_the_library():
     assert got == [0] and c.connected()
 
 
+def test_waiting_in_a_handler_is_refused():
+    # nothing could come while it waits: it would only last as long as the time-out
+    c, link = make()
+    said = []
+
+    def handler(text):
+        try:
+            c.publish("x", text, ack=True).wait(20)
+        except Error as e:
+            said.append(e.errno)
+        return 1
+
+    c.function("f", handler)
+    c.connect(timeout=30, background=False)
+    start = now()
+    link.say(b"\x41\x02\x07\xb1f\x01f\x41a")
+    settle(c, link, lambda: said)
+    assert said == [-210] and now() - start < 5000
+
+
 def test_waiting_inside_a_task_is_refused_and_await_works():
     c, link = make()
     seen = []
@@ -252,10 +272,11 @@ def test_time_out_names_the_stage():
     e = raises(Error, lambda: c.connect(timeout=0.3, background=False))
     assert e.errno == -160 and e.stage == "port" and "firewall" in str(e)
     assert 200 < now() - start < 5000
-    link.refuses = False
+    # nothing has failed yet when the time is over
+    c, link = make()
     link.answers = False
     e = raises(Error, lambda: c.connect(timeout=0.3, background=False))
-    assert e.errno == -160
+    assert e.errno == -160 and e.stage == "transport"
 
 
 def test_missing_settings_are_told_before_any_io():

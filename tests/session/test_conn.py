@@ -118,6 +118,8 @@ def test_from_start_to_ready():
     hello = hello[0]
     assert hello.type == 1 and hello.code == 2 and hello.path == "h" and hello.mid == 19451
     assert len(hello.payload) == 20
+    # the largest message as Device OS counts it: servers subtract what a frame costs (1.4)
+    assert hello.payload[12:14] == b"\x04\x80"
     assert not w.conn.ready
     w.feed(w.peer.hello())
     w.settle()
@@ -141,6 +143,20 @@ def test_from_start_to_ready():
     answer = bytes((0x61, 0x45)) + t.raw[2:4] + t.token + b"\xff\x65\x53\xf1\x00"
     w.feed(w.peer.seal(answer))
     assert w.events == [("TIME", 0x6553F100, None)]
+
+
+def test_messages_that_come_behind_the_reply():
+    # a server that is faster than our calculation has nothing more to say (cloud-protocol 1.5)
+    w = World()
+    w.dial()
+    w.conn.opened(w.now, True)
+    w.feed(field("server_nonce"))
+    w.settle()
+    w.peer = TcpPeer()
+    w.feed(field("server_reply") + w.peer.hello() + w.peer.seal(b"\x40\x00\x12\x34"))
+    w.settle()
+    assert w.conn.ready and "READY" in w.kinds()
+    assert [m.mid for m in w.take() if m.type == 2] == [0x1234]
 
 
 def test_function_variable_and_events():
@@ -335,6 +351,21 @@ def test_back_off():
         assert base <= pause <= base * 5 // 4, (n, pause)
 
 
+def test_stage_tells_what_it_is_doing():
+    w = World("cloud.example")
+    w.conn.start(w.now)
+    assert w.conn.stage() == "link"
+    w.conn.link(w.now, True)
+    w.settle()
+    assert w.conn.stage() == "DNS"
+    w.conn.addresses(w.now, ["10.0.0.1"])
+    assert w.conn.stage() == "port"
+    w.conn.opened(w.now, True)
+    assert w.conn.stage() == "transport"
+    w.shake()
+    assert w.conn.stage() == "cloud"
+
+
 def test_stages_of_failures():
     w = World("cloud.example")
     w.conn.start(w.now)
@@ -400,6 +431,13 @@ def test_close():
     w.step()
     assert w.kinds() == ["HANGUP"]
     assert not w.conn.ready and w.conn.deadline() is None
+    # a cloud that closes when it has read the goodbye is no reason to come back
+    w = World().connect()
+    w.conn.close(w.now, 2)
+    w.conn.transmit(w.now)
+    w.conn.receive(bytearray(1), 0, w.now)
+    w.drain()
+    assert w.kinds() == ["HANGUP"] and w.conn.deadline() is None
     w = World().connect()
     w.conn.close(w.now)
     w.step()

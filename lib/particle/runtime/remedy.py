@@ -5,6 +5,7 @@ from micropython import const
 from ..errors import AuthError, Error, ProtocolError
 
 _PROTOCOL = const(-240)
+_TIMEOUT = const(-160)
 
 TEXTS = {
     "link": "no network: check Wi-Fi credentials or cable",
@@ -14,7 +15,7 @@ TEXTS = {
     "server key": "not the cloud this board was provisioned for: check address and server key",
     "device key": "refused by the cloud: register this board's key with `particle keys send`, "
     "check its id and the server key",
-    "cloud": "the cloud does not answer",
+    "cloud": "the cloud does not answer: is it overloaded, or the network broken?",
 }
 
 
@@ -25,4 +26,9 @@ def failure(stage, code):
         kind = AuthError
     elif code == _PROTOCOL:
         kind = ProtocolError
-    return kind(code, TEXTS.get(stage, "connection failed"), stage)
+    text = TEXTS.get(stage, "connection failed")
+    if stage == "cloud" and code != _TIMEOUT:
+        text = "the connection broke off; it is tried again"
+        if code == _PROTOCOL:
+            text = "the cloud sent what cannot be read; the connection is tried again"
+    return kind(code, text, stage)

@@ -78,7 +78,7 @@ class Tcp:
         self._now = now
         if n == 0:
             # a server says nothing when it refuses: it closes after our key message
-            if state == _WAIT_REPLY:
+            if state == _WAIT_REPLY and not self._have:
                 self._down("device key", _NOT_ALLOWED)
             else:
                 self._down("transport", _END_OF_STREAM)

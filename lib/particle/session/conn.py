@@ -57,7 +57,7 @@ class Conn(Messaging):
         self._in = Message()
         self._host = host
         self._port = port
-        self._hello = hello
+        self._hello = hello, (_LEVEL, size, 0, _CHUNK)
         self.keep_alive = keep_alive
         self._state = _OFF
         self._due = None
@@ -111,8 +111,11 @@ class Conn(Messaging):
         if self._state < _SHAKE:
             return
         self.rx += n
+        self._channel.receive(buf, n, now)
+        self._messages(now)
+
+    def _messages(self, now):
         channel = self._channel
-        channel.receive(buf, n, now)
         self._drain(now)
         m = self._in
         while self._state > _SHAKE:
@@ -159,7 +162,7 @@ class Conn(Messaging):
         """Run due timers, then at most one slice of the handshake."""
         if self._state >= _SHAKE:
             self._channel.tick(now)
-            self._drain(now)
+            self._messages(now)  # the end of the handshake may have come with messages behind it
             self.expire(now)
         t = self._timer()
         if self._state == _CLOSING and not self._queue:
@@ -168,6 +171,15 @@ class Conn(Messaging):
             self._timeout(now)
 
     # verbs
+
+    def stage(self):
+        """Return what it is doing, in the words that name the stage of a failure."""
+        state = self._state
+        if state == _NAME:
+            return "DNS"
+        if state == _DIAL:
+            return "port"
+        return "transport" if state == _SHAKE else "link" if state == _LINK else "cloud"
 
     def ping(self, now):
         """Ask for a sign of life."""
@@ -216,16 +228,15 @@ class Conn(Messaging):
         self._emit("DIAL", self._addresses[0], self._port)
 
     def _fail(self, now, stage, code):
-        if self._state > _PAUSE:
-            if self._state >= _DIAL:
-                self._emit("HANGUP")
+        state = self._state
+        self._off()
+        if state != _CLOSING:
+            if state >= _DIAL:
                 self._addresses.pop(0)  # the next attempt takes the next address, or asks again
-            if self._state == _ON and diff(now, self._since) >= _STEADY_MS:
+            if state == _ON and diff(now, self._since) >= _STEADY_MS:
                 self.failures = 0
             else:
                 self.failures += 1
-            self.abandon()
-            self._pong = None
             self._emit("DOWN", stage, code)
             self._retry(now)
 
@@ -251,15 +262,12 @@ class Conn(Messaging):
         state = self._state
         if state == _PAUSE:
             self._begin(now)
-        elif state == _CLOSING:
-            self._off()
         elif state == _ON and self._pong is None:
             self.ping(now)
         elif state == _ON and diff(self._heard, add(self._pong, -_PONG_MS)) >= 0:
             self._pong = None  # something came since the ping
         else:
-            stage = "DNS" if state == _NAME else "port" if state == _DIAL else "cloud"
-            self._fail(now, stage, _TIMEOUT)
+            self._fail(now, self.stage(), _TIMEOUT)
 
     def _drain(self, now):
         # the channel's events: some are ours, the others go on to the client
@@ -279,8 +287,7 @@ class Conn(Messaging):
         self.handshakes += 1
         self._heard = self._sent = self._since = now
         self.reset(self._channel.seed, self._rng(1)[0])
-        sizes = _LEVEL, self._channel.room, 0, _CHUNK
-        self._send(hello(self._w, self._type, self._next(), self._hello, sizes))
+        self._send(hello(self._w, self._type, self._next(), *self._hello))
         self._state = _HELLO
         self._due = add(now, _HELLO_MS)
 
