@@ -2,6 +2,7 @@
 the step that serves link, socket, timers and calculation (DESIGN 5, servicing).
 """
 
+import gc
 import json
 import os
 import sys
@@ -76,7 +77,7 @@ class Cloud(Servicing):
         self._operations = {}
         self._jobs = []  # (ticks, function(ticks)) of what is to be done later
 
-    _conn = _sock = _dialing = _resolver = _timer = _poller = _connecting = _tasks = error = None
+    _conn = _sock = _dialing = _dns = _timer = _poller = _connecting = _tasks = error = None
     _stuck = False  # the socket did not take everything
     _busy = talk = False
     ops = limited = drops = 0
@@ -144,7 +145,7 @@ class Cloud(Servicing):
         """
         _name(name)
         if persist:
-            raise Error(_NOT_SUPPORTED, "persisted events need UDP")
+            raise Error(_NOT_SUPPORTED, "persist")
         if not self.connected():
             raise Error(_INVALID_STATE, "not connected", "cloud")
         if isinstance(data, (bytes, bytearray, memoryview)):
@@ -188,7 +189,7 @@ class Cloud(Servicing):
         if handler is None:
             return lambda f: self.subscribe(prefix, f, structured=structured, binary=binary) and f
         if len(self._handlers) >= _MAX_HANDLERS:
-            raise Error(_LIMIT_EXCEEDED, "more than %d subscriptions" % _MAX_HANDLERS)
+            raise Error(_LIMIT_EXCEEDED, "too many subscriptions")
         flags = "c" if structured else "b" if binary else None
         self._handlers.append((prefix, handler, flags))
         if self._conn:
@@ -199,6 +200,7 @@ class Cloud(Servicing):
 
     def _open(self):
         if self._conn is None:
+            gc.collect()  # the code and the buffers need room in one piece
             v = self._values
             if not v.get("server"):
                 raise ConfigError(
@@ -257,7 +259,7 @@ class Cloud(Servicing):
             t = now()
             conn = self._conn
             conn.link(t, self._link.step(t) == _UP)
-            if self._resolver:
+            if self._dns:
                 self._resolve(t)
             if self._sock:
                 self._receive(t)
@@ -308,13 +310,13 @@ class Cloud(Servicing):
 
     def _resolve(self, t):
         try:
-            found = self._resolver.step(t, diff, add)
+            found = self._dns.step(t, diff, add)
         except OSError as e:
             self.error = e
             found = []
         if found is not None:
-            self._resolver.close()
-            self._resolver = None
+            self._dns.close()
+            self._dns = None
             self._conn.addresses(t, found)
 
     def _events(self, t):
@@ -343,7 +345,7 @@ class Cloud(Servicing):
         if kind == "RESOLVE":
             from .net.dns import Resolver
 
-            self._resolver = Resolver(self._link, a, self._link.info()[3], os.urandom)
+            self._dns = Resolver(self._link, a, self._link.info()[3], os.urandom)
         elif kind == "DIAL":
             self._dialing = a, b
             self._sock = self._link.open(self._values["transport"])

@@ -87,7 +87,7 @@ class Servicing:
         # ms until something is due, at most a second
         t = now()
         ms = 1000
-        for source in (self._conn, self._link, self._resolver):
+        for source in (self._conn, self._link, self._dns):
             due = source.deadline() if source else None
             if due is not None:
                 ms = min(ms, diff(due, t))
@@ -96,7 +96,7 @@ class Servicing:
         return max(0, ms)
 
     def _idle(self, ms):
-        source = self._sock or self._resolver
+        source = self._sock or self._dns
         thing = source.pollable() if source else None
         if thing is None:
             time.sleep_ms(min(ms, 10))

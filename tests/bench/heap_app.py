@@ -19,5 +19,4 @@ if not particle.publish("heap/ready", "1", ack=True, timeout=5):
     sys.exit(2)
 if not particle.wait_until(lambda: called, 5):
     sys.exit(3)
-particle.disconnect(graceful=True)
 print("complete")

@@ -5,7 +5,6 @@
 from micropython import const
 
 from ..errors import Error
-from . import background, clock, coroutine, limiter, remedy, vitals
 
 _GET = const(1)
 _PUT = const(3)
@@ -27,22 +26,32 @@ def handle(client, kind, a, b, now):
     Also PUBLISH(name), before an event is sent; BACKGROUND, when the prompt is free; and
     COROUTINE(coroutine, token), what a handler returned: True when its result will answer.
     """
+    # parts that not every application needs are loaded when they are
     if kind == "PUBLISH":
-        limiter.count(client, now, a)
+        from .limiter import count
+
+        count(client, now, a)
     elif kind == "COROUTINE":
-        return coroutine.start(client, a, b)
+        from .coroutine import start
+
+        return start(client, a, b)
+    elif kind == "BACKGROUND":
+        from .background import start
+
+        client._timer = client._timer or start(client.process)
+    elif kind == "DOWN":
+        from .remedy import failure
+
+        client.error = failure(a, b)
     elif kind == "SYSTEM":
         _event(client, a, b[0], now)
     elif kind == "READY":
         client._conn.on(_GET, "d", lambda now, m: _describe(client, now, m))
         client._conn.on(_PUT, "k", lambda now, m: _key_change(client, m))
         _announce(client, now)
-    elif kind == "DOWN":
-        client.error = remedy.failure(a, b)
-    elif kind == "BACKGROUND":
-        if client._timer is None:
-            client._timer = background.start(client.process)
     elif kind == "TIME":
+        from . import clock
+
         clock.set(a)
         client.more.time_synced = now, a
         _answered(client, "time", a)
@@ -66,7 +75,9 @@ def _progress(client, kind, a, b):
 def _describe(client, now, m):
     # the cloud asks for a description: the vitals are made when they are asked for
     if m.query() == b"\x04":
-        client._conn.answer_describe(m, vitals.encode(client))
+        from .vitals import encode
+
+        client._conn.answer_describe(m, encode(client))
     else:
         client._conn.describe_request(now, m)
 
