@@ -84,8 +84,6 @@ class Cloud(Servicing):
 
     def __getattr__(self, name):
         # verbs that are seldom needed are functions of a file of their own
-        if name[0] == "_":
-            raise AttributeError(name)
         from .optional import find
 
         return find(self, name)

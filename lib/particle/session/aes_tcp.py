@@ -38,7 +38,7 @@ class Tcp:
     size: P of cloud-protocol 1.4; frames announced longer than P - 18 close the connection.
     """
 
-    head = _HEADER
+    head = _HEADER  # where in `out` the next message is written before `seal`
 
     def __init__(self, keys, saved, rng, size=1152):
         self._keys = keys
@@ -172,22 +172,29 @@ class Tcp:
                 return n - pad
         return 0
 
+    def fits(self, n):
+        """Return True when one more message of `n` bytes fits behind those that are sealed."""
+        return self.head + (n & ~15) + 16 <= len(self.out)
+
     def seal(self, n):
         """Turn the CoAP message of `n` bytes at out[head:] into a frame for `transmit`."""
         out = self.out
+        at = self.head
         total = (n & ~15) + 16
-        for i in range(_HEADER + n, _HEADER + total):
+        for i in range(at + n, at + total):
             out[i] = total - n
-        aes.cbc_encrypt(self._key, self._iv_out, out, _HEADER, total)
-        self._iv_out = bytes(memoryview(out)[_HEADER : _HEADER + 16])
-        out[0] = total >> 8
-        out[1] = total & 255
-        self._pending = _HEADER + total
+        aes.cbc_encrypt(self._key, self._iv_out, out, at, total)
+        self._iv_out = bytes(memoryview(out)[at : at + 16])
+        out[at - 2] = total >> 8
+        out[at - 1] = total & 255
+        self._pending = at + total
+        self.head = self._pending + _HEADER
 
     def transmit(self, now):
         """Return how many bytes of `self.out` are to be written in one call, 0 = none."""
         n = self._offered = self._pending
         self._pending = 0
+        self.head = _HEADER
         if n and self._state == _SEAL_KEY:
             self._expect(_WAIT_REPLY, now)
         return n

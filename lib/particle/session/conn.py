@@ -91,7 +91,7 @@ class Conn(Messaging):
             return
         self._addresses = list(found)
         if found:
-            self._dial(now)
+            self._begin(now)
         else:
             self._fail(now, "DNS", _NETWORK)
 
@@ -133,14 +133,16 @@ class Conn(Messaging):
             return 0
         channel = self._channel
         n = channel.transmit(now)
-        if n == 0 and self._state > _SHAKE:
-            message = self.take()
-            if message:
+        queue = self._queue
+        if n == 0 and queue and self._state > _SHAKE:
+            # what fits goes in one segment or datagram: its headers cost more than a message
+            while queue and channel.fits(len(queue[0])):
+                message = self.take()
                 head = channel.head
                 channel.out[head : head + len(message)] = message
                 channel.seal(len(message))
-                self._sent = now
-                n = channel.transmit(now)
+            self._sent = now
+            n = channel.transmit(now)
         self.tx += n
         return n
 
@@ -174,12 +176,8 @@ class Conn(Messaging):
 
     def stage(self):
         """Return what it is doing, in the words that name the stage of a failure."""
-        state = self._state
-        if state == _NAME:
-            return "DNS"
-        if state == _DIAL:
-            return "port"
-        return "transport" if state == _SHAKE else "link" if state == _LINK else "cloud"
+        names = {_LINK: "link", _NAME: "DNS", _DIAL: "port", _SHAKE: "transport"}
+        return names.get(self._state, "cloud")
 
     def ping(self, now):
         """Ask for a sign of life."""
@@ -216,16 +214,13 @@ class Conn(Messaging):
 
     def _begin(self, now):
         if self._addresses:
-            self._dial(now)
+            self._state = _DIAL
+            self._due = add(now, _DIAL_MS)
+            self._emit("DIAL", self._addresses[0], self._port)
         else:
             self._state = _NAME
             self._due = add(now, _NAME_MS)
             self._emit("RESOLVE", self._host)
-
-    def _dial(self, now):
-        self._state = _DIAL
-        self._due = add(now, _DIAL_MS)
-        self._emit("DIAL", self._addresses[0], self._port)
 
     def _fail(self, now, stage, code):
         state = self._state

@@ -70,8 +70,8 @@ class Messaging:
         self._rows = {  # code << 8 | first path character
             _POST << 8 | 0x45: self._event,  # E
             _POST << 8 | 0x65: self._event,  # e, of former public events
-            _POST << 8 | 0x66: self._call,  # f
-            _GET << 8 | 0x76: self._read,  # v
+            _POST << 8 | 0x66: self._request,  # f
+            _GET << 8 | 0x76: self._request,  # v
             _GET << 8 | 0x64: self.describe_request,  # d
             _PUT << 8 | 0x73: self._signal,  # s
         }
@@ -283,13 +283,8 @@ class Messaging:
             ctype = m.uint(_CONTENT_FORMAT, 0)
             self._emit("SYSTEM" if system else "EVENT", name, (data, ctype))
 
-    def _call(self, now, m):
-        self._request("CALL", m)
-
-    def _read(self, now, m):
-        self._request("READ", m)
-
-    def _request(self, kind, m):
+    def _request(self, now, m):
+        # a function call or the read of a variable
         name = m.name()
         arg = m.query()
         try:
@@ -303,7 +298,11 @@ class Messaging:
             self._refuse(m, _BAD_REQUEST)
             return
         self.acknowledge(m)
-        self._emit(kind, self._token_of(m), (name, arg) if kind == "CALL" else name)
+        token = self._token_of(m)
+        if m.code == _POST:
+            self._emit("CALL", token, (name, arg))
+        else:
+            self._emit("READ", token, name)
 
     def describe_request(self, now, m):
         """Answer GET /d with what `describe` was given."""
