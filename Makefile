@@ -3,7 +3,8 @@
 #   make test            unit suites on CPython and MicroPython, two-process tests
 #   make test-peers      programs nobody here wrote
 #   make test-silicon    32-bit interpreter
-#   make fetch           fetches into the user's cache what the two above need
+#   make soak            what takes an hour: boards left alone
+#   make fetch           fetches into the user's cache what the peers and 32-bit tests need
 #   make bench           measurements: a table and build/bench.json
 #   STRICT=1             a missing peer or toolchain fails instead of being listed
 PYTHON ?= python3
@@ -13,7 +14,7 @@ PYTEST := $(BIN)/python -m pytest
 SLOW := tests/silicon tests/interop
 export STRICT
 
-.PHONY: setup fetch demo lint test test-peers test-silicon bench mip clean
+.PHONY: setup fetch demo lint test test-peers test-silicon soak bench mip clean
 
 setup: $(VENV)/.test
 
@@ -40,6 +41,9 @@ test-peers: $(VENV)/.test
 
 test-silicon: $(VENV)/.test
 	@$(PYTEST) -n 2 tests/silicon
+
+soak: $(VENV)/.test
+	@$(PYTEST) -m soak $(SLOW)
 
 fetch: $(VENV)/.test
 	@PYTHONPATH=tests $(BIN)/python tests/fetch.py

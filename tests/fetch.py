@@ -6,9 +6,13 @@ Exit status 1 if one could not be had; each failure is one line.
 import sys
 import time
 
+from interop import spark_server
 from silicon import debian32
 
-FETCHERS = {"32-bit MicroPython (Debian i386)": debian32.fetch}
+FETCHERS = {
+    "32-bit MicroPython (Debian i386)": debian32.fetch,
+    "spark-server (npm)": spark_server.PACKAGES.fetch,
+}
 
 
 def main() -> int:

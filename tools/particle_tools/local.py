@@ -37,6 +37,10 @@ class Api(Rest):
         """Return the JSON answer of a POST of `values`. Raises UserError unless it is 2xx."""
         return self._json("POST", path, values)
 
+    def put(self, path: str, **values: Any) -> Any:
+        """Return the JSON answer of a PUT of `values`. Raises UserError unless it is 2xx."""
+        return self._json("PUT", path, values)
+
     def device(self, device_id: str) -> dict[str, Any]:
         """Return the device object."""
         return self.get(f"/v1/devices/{device_id}")

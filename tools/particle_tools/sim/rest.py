@@ -9,7 +9,7 @@ from typing import Any
 
 from particle_tools.errors import UserError
 
-_TIMEOUT = 15
+_TIMEOUT = 30  # s; a cloud waits up to 20 s for a device
 
 
 class Rest:
