@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from bench import heap, sizes, wire
+from bench import heap, latency, sizes, wire
 from bench.figures import record, table
 from particle_tools import ROOT
 
@@ -12,7 +12,7 @@ from particle_tools import ROOT
 def main() -> int:
     """Measure, print and write; 1 if STRICT=1 and something could not be measured."""
     begin = time.monotonic()
-    figures = sizes.measure() + wire.measure()
+    figures = sizes.measure() + wire.measure() + latency.measure()
     smallest = heap.measure()
     figures += smallest
     print(table(figures))

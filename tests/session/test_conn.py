@@ -226,6 +226,42 @@ def test_unknown_requests():
     assert w.kinds() == [] and w.conn.ready
 
 
+def test_requests_with_other_options_first_or_in_excess():
+    # a device dispatches on the first option (cloud-protocol 3.1): an ETag hides the path
+    w = World().connect()
+    mid = w.say((0x40, 2), b"\x41\x07\x71f\x03led\x40", b"\x05")
+    assert [m.raw for m in w.take()] == [b"\x61\x84" + mid + b"\x05"]
+    # options behind the argument are nobody's business
+    w.say((0x40, 2), b"\xb1f\x03led\x42on\x80\xd0\x01", b"\x06")
+    assert w.events == [("CALL", 6, ("led", "on"))]
+    w.kinds()
+    # a name without a segment, and one that is no text
+    for path in (b"\xb1f\x40", b"\xb1f\x02\xff\xfe\x40"):
+        mid = w.say((0x40, 2), path, b"\x07")
+        assert b"\x60\x80" + mid in [m.raw for m in w.take()]
+    assert w.kinds() == [] and w.conn.ready
+
+
+def test_answers_late_twice_and_never():
+    w = World().connect()
+    mid = w.conn.publish(w.now, "a", b"", 0, True)
+    w.step()
+    w.now += 20000
+    ack = b"\x60\x00" + mid.to_bytes(2, "big")
+    w.say((0x50, 2), b"\xb1E\x01a")  # the connection is alive, only the ACK is missing
+    w.step()
+    assert ("ACKED", mid, -160) in w.events
+    w.kinds()
+    for _ in range(2):
+        w.feed(w.peer.seal(ack))
+    again = w.conn.publish(w.now, "b", b"", 0, True)
+    w.step()
+    for _ in range(2):
+        w.feed(w.peer.seal(b"\x60\x00" + again.to_bytes(2, "big")))
+    assert w.events == [("ACKED", again, 0)]
+    assert w.conn.ready
+
+
 def test_describe_requests():
     w = World()
     w.conn.describe(0, 1, b'{"p":6,"m":[]}')
