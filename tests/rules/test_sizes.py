@@ -22,6 +22,7 @@ CEILINGS = {
     "crypto/rsa": 1100,
     "session/conn": 3100,
     "session/messaging": 3700,
+    "session/reliable": 2000,
     "session/aes_tcp": 2400,
     "net/host": 500,
     "net/sockets": 1000,

@@ -28,7 +28,10 @@ _CORE = (
     "__init__ client operation settings errors wire/coap wire/messages crypto/aes crypto/der"
     " session/conn session/messaging net/sockets net/dns store/container store/keys"
 )
-_UDP = "wire/dtls_record wire/dtls_handshake crypto/p256 crypto/prf session/dtls session/resume"
+_UDP = (
+    "wire/dtls_record wire/dtls_handshake crypto/p256 crypto/prf session/dtls session/resume"
+    " session/reliable"
+)
 _TCP = "crypto/rsa session/aes_tcp"
 
 #: Component name -> modules below `lib/particle`, without suffix.

@@ -29,6 +29,7 @@ def find(name, cloud):
     if name == "vitals":
         from . import vitals
 
+        vitals.default = cloud
         return vitals
     if name == "Event":
         from .stream import Event

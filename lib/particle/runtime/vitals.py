@@ -9,6 +9,7 @@ from micropython import const
 from ..errors import Error
 
 _NOT_SUPPORTED = const(-120)
+default = None  # function that returns the default client
 _own = []  # (id, name, getter, signed)
 _ticks = time.ticks_ms()
 _ms = 0
@@ -76,6 +77,5 @@ def encode(client):
 
 def snapshot(client=None):
     """Return the vitals as a dict from name to number, None for what cannot be had."""
-    if client is None:
-        from .. import cloud as client
+    client = client or default()
     return {name: None if isinstance(v, Error) else v for _, name, v in values(client)}

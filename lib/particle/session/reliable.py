@@ -1,0 +1,134 @@
+"""Messages over datagrams: acknowledged, repeated, taken once (cloud-protocol 3.3-3.7).
+
+What UDP needs beyond `conn.Conn`, which is written for a transport that loses nothing.
+"""
+
+from micropython import const
+
+from ..wire.messages import hello
+from .conn import Conn
+from .messaging import add, diff
+
+# CoAP (wire/coap.py)
+_CON = const(0)
+_ACK = const(2)
+
+_TIMEOUT = const(-160)  # error number of Device OS (errors.py)
+
+_ACK_TIMEOUT_MS = const(4000)
+_TRANSMISSIONS = const(4)
+_SPAN_MS = const(45000)  # how long a received CON is remembered
+_SEEN = const(8)  # received CONs remembered at the most
+_PONG_MS = const(30000)
+
+# states of conn.Conn
+_HELLO = const(6)
+_ON = const(7)
+
+
+class Reliable(Conn):
+    """The whole connection over UDP; arguments as for `Conn`, keep_alive 25 s by default."""
+
+    def __init__(self, keys, saved, rng, channel, host, port, hello, keep_alive=25, size=1152):
+        super().__init__(keys, saved, rng, channel, host, port, hello, keep_alive, size)
+        self._type = _CON
+        self._device_id = keys.device_id
+        self._seen = []  # [ID, ticks until which it is remembered, reply or None]
+        self._now = 0
+        self._hello_id = None
+        self.repeats = self.lost = 0  # retransmissions; messages given up
+
+    def reset(self, mid, token):
+        """Forget what waits; IDs and tokens go on, they start again only with the device (3.1)."""
+        if not hasattr(self, "_mid"):
+            super().reset(0, self._rng(1)[0])
+        super().reset(self._mid, self._token)
+        self._open = {}  # ID -> [message, ticks of the next transmission or None, transmissions]
+
+    def transmit(self, now):
+        """Return how many bytes of `out` are one datagram, 0 = none; repeat until 0."""
+        self._now = now
+        return super().transmit(now)
+
+    def take(self):
+        """Return the next message to be sent, or None; a CON will be repeated until its ACK."""
+        message = super().take()
+        if message:
+            entry = self._open.get(message[2] << 8 | message[3])
+            if entry and entry[0] is message:
+                # 4-6, 8-12, 16-24, 32-48 s
+                wait = _ACK_TIMEOUT_MS << entry[2]
+                entry[1] = add(self._now, wait + (wait * self._rng(1)[0] >> 9))
+                entry[2] += 1
+        return message
+
+    def first_wait(self):
+        """Return the earliest ticks at which a wait for an ACK ends, or None."""
+        first = super().first_wait()
+        for entry in self._open.values():
+            t = entry[1]
+            if t is not None and (first is None or diff(t, first) < 0):
+                first = t
+        return first
+
+    def expire(self, now):
+        """Repeat what was not acknowledged; give up after the fourth transmission."""
+        super().expire(now)
+        for entry in list(self._open.values()):
+            if entry[1] is not None and diff(now, entry[1]) >= 0:
+                if entry[2] >= _TRANSMISSIONS:
+                    self.lost += 1
+                    self._fail(now, "cloud", _TIMEOUT)
+                    return
+                entry[1] = None
+                self.repeats += 1
+                self._queue.append(entry[0])
+
+    def dispatch(self, now, m):
+        """Act on a received message once, however often it comes."""
+        if m.type >= _ACK:
+            entry = self._open.pop(m.mid, None)
+            if entry and entry[1] is None and entry[0] in self._queue:
+                self._queue.remove(entry[0])  # it was just about to be repeated
+            if entry and m.mid == self._hello_id:
+                self._hello_id = None
+                self._server_hello(now, m)
+        elif m.type == _CON:
+            self._seen = [s for s in self._seen if diff(s[1], now) > 0]
+            for s in self._seen:
+                if s[0] == m.mid:
+                    if s[2]:
+                        self._queue.append(s[2])
+                    return
+            self._seen = self._seen[1 - _SEEN :] + [[m.mid, add(now, _SPAN_MS), None]]
+        super().dispatch(now, m)
+
+    def _send(self, message):
+        kind = message[0] >> 4 & 3
+        if kind == _CON:
+            self._open[message[2] << 8 | message[3]] = [message, None, 0]
+        elif kind >= _ACK:
+            for s in self._seen:
+                if s[0] == message[2] << 8 | message[3]:
+                    s[2] = message
+        super()._send(message)
+
+    def _opened(self, now):
+        self.handshakes += 1
+        self._heard = self._sent = self._since = now
+        self.reset(0, 0)
+        self._state = _HELLO
+        self._due = None  # the Hello is repeated as every CON, and given up like one
+        self._hello_id = mid = self._next()
+        self._send(hello(self._w, _CON, mid, *self._hello, self._device_id))
+
+    def _timer(self):
+        # only what is received counts (3.7): a ping keeps the way through NAT open
+        if self._state != _ON:
+            return self._due
+        return self._pong or add(self._heard, self.keep_alive * 1000)
+
+    def ping(self, now):
+        """Ask for a sign of life."""
+        super().ping(now)
+        self._pong = add(now, _PONG_MS)
