@@ -98,13 +98,20 @@ class Events:
         except (OSError, ValueError, AttributeError, http.client.HTTPException):
             return  # closed, by us or by the cloud
 
+    def next(self, seconds: float = 15) -> tuple[str, dict[str, Any]]:
+        """Return name and content (data, coreid, published_at, ttl) of the next event."""
+        try:
+            return self._queue.get(timeout=max(0.001, seconds))
+        except queue.Empty:
+            raise UserError(f"no event within {seconds:g} s") from None
+
     def wait(self, name: str, seconds: float = 15) -> dict[str, Any]:
-        """Return the next event called `name`: its data, coreid, published_at, ttl."""
+        """Return the content of the next event called `name`."""
         end = time.monotonic() + seconds
         while True:
             try:
-                found, event = self._queue.get(timeout=max(0.001, end - time.monotonic()))
-            except queue.Empty:
+                found, event = self.next(end - time.monotonic())
+            except UserError:
                 raise UserError(f"no event {name} within {seconds:g} s") from None
             if found == name:
                 return event
