@@ -1,18 +1,15 @@
 """The default application against the real local cloud, each in processes of their own."""
 
 import json
-import os
 import socket
 import subprocess
 import sys
 import time
-from pathlib import Path
 
 import pytest
 
 from particle_tools.local import LocalCloud, SimulatedBoard, wait_for
-
-_LISTEN = "0A"
+from process_sockets import family, sockets
 
 
 @pytest.fixture(scope="module")
@@ -113,45 +110,16 @@ def test_name_of_the_cloud_comes_from_the_simulated_dns(cloud, tmp_path):
             board.stop()
 
 
-def _family(pid):
-    # the process and its descendants
-    found = [pid]
-    for parent in found:
-        for task in Path(f"/proc/{parent}/task").iterdir():
-            found += [int(p) for p in (task / "children").read_text().split()]
-    return found
-
-
-def _sockets(pids):
-    # (protocol, local address, state) of every internet socket of these processes
-    inodes = set()
-    for pid in pids:
-        for fd in Path(f"/proc/{pid}/fd").iterdir():
-            try:
-                target = os.readlink(fd)
-            except OSError:
-                continue
-            if target.startswith("socket:["):
-                inodes.add(target[8:-1])
-    found = []
-    for protocol in ("tcp", "tcp6", "udp", "udp6", "raw", "raw6"):
-        for line in Path(f"/proc/net/{protocol}").read_text().splitlines()[1:]:
-            words = line.split()
-            if words[9] in inodes:
-                found.append((protocol, words[1], words[3]))
-    return found
-
-
 def test_nothing_listens(cloud, board):
     assert _online(cloud.api(), board)
-    pids = _family(board.process.pid)
+    pids = family(board.process.pid)
     assert len(pids) == 2
     for _ in range(10):
-        sockets = _sockets(pids)
-        assert not [s for s in sockets if s[2] == _LISTEN or s[0].startswith(("udp", "raw"))]
+        found = sockets(pids)
+        assert not [s for s in found if s.listens or s.protocol.startswith(("udp", "raw"))]
         time.sleep(0.05)
     # the check sees something: one connection, to the cloud
-    assert [s[0] for s in sockets] == ["tcp"]
+    assert [s.protocol for s in found] == ["tcp"]
 
 
 def test_install_the_library_from_the_cloud(cloud, bench):
