@@ -15,7 +15,7 @@ import sys
 import threading
 import time
 import urllib.parse
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -47,11 +47,13 @@ class Api(Rest):
 
     def call(self, device_id: str, name: str, argument: str) -> int:
         """Call a function of a device and return its result."""
-        return self.post(f"/v1/devices/{device_id}/{name}", arg=argument)["return_value"]
+        path = f"/v1/devices/{device_id}/{urllib.parse.quote(name, safe='')}"
+        return self.post(path, arg=argument)["return_value"]
 
     def read(self, device_id: str, name: str) -> Any:
         """Return the value of a device's variable."""
-        return self.get(f"/v1/devices/{device_id}/{name}")["result"]
+        path = f"/v1/devices/{device_id}/{urllib.parse.quote(name, safe='')}"
+        return self.get(path)["result"]
 
     def publish(self, name: str, data: str) -> None:
         """Publish an event to the user's devices."""
@@ -129,6 +131,7 @@ class _Child:
     def __init__(self, arguments: list[str], log: Path):
         log.parent.mkdir(parents=True, exist_ok=True)
         self.log = log
+        self._earlier = len(self._ready_lines()) if log.exists() else 0
         with log.open("ab") as out:
             self.process = subprocess.Popen(
                 [*_COMMAND, *arguments],
@@ -146,6 +149,18 @@ class _Child:
         """Tell whether it still runs."""
         return self.process.poll() is None
 
+    def _ready_lines(self) -> list[str]:
+        return [line for line in self.output().splitlines() if line.startswith("ready {")]
+
+    def _wait_ready(self, what: str, seconds: float) -> dict[str, Any]:
+        # what its `ready` line says; the log may hold those of earlier starts
+        wait_for(lambda: len(self._ready_lines()) > self._earlier or not self.alive(), seconds)
+        lines = self._ready_lines()[self._earlier :]
+        if not lines:
+            self.stop()
+            raise UserError(f"{what} did not start: {last_line(self.output())}")
+        return json.loads(lines[0].removeprefix("ready "))
+
     def stop(self) -> None:
         """End it politely, then not."""
         if self.alive():
@@ -162,20 +177,18 @@ class _Child:
 
 
 class LocalCloud(_Child):
-    """`particle-mp cloud` on free loopback ports with its data in `folder`."""
+    """`particle-mp cloud` on free loopback ports with its data in `folder`.
 
-    def __init__(self, folder: Path):
-        self.user = f"demo@local.test:{secrets.token_hex(8)}"
-        log = folder / "cloud.log"
+    user: "NAME:PASSWORD" of an earlier start. options: more of the command's, they win.
+    """
+
+    def __init__(self, folder: Path, *, user: str | None = None, options: Sequence[str] = ()):
+        self.user = user or f"demo@local.test:{secrets.token_hex(8)}"
         ports = ["--tcp-port", "0", "--http-port", "0"]
         data = ["--data", str(folder / "cloud")]
-        super().__init__(["cloud", *ports, *data, "--user", self.user], log)
-        wait_for(lambda: "\nready {" in "\n" + self.output() or not self.alive(), 20)
-        lines = [line for line in self.output().splitlines() if line.startswith("ready {")]
-        if not lines:
-            self.stop()
-            raise UserError(f"the local cloud did not start: {last_line(self.output())}")
-        self.ready = json.loads(lines[0].removeprefix("ready "))
+        arguments = ["cloud", *ports, *data, "--user", self.user, *options]
+        super().__init__(arguments, folder / "cloud.log")
+        self.ready = self._wait_ready("the local cloud", 20)
         self.url: str = self.ready["http"]
 
     def api(self) -> Api:
@@ -197,6 +210,7 @@ class SimulatedBoard(_Child):
         server: str | None = None,
         pty: bool = False,
         transport: str = "tcp",
+        options: Sequence[str] = (),
     ):
         arguments = ["sim", "--json", "--data", str(folder), "--transport", transport]
         arguments += ["--cloud", cloud.url, "--user", cloud.user]
@@ -206,14 +220,8 @@ class SimulatedBoard(_Child):
             arguments += ["--server", server]
         if pty:
             arguments += ["--pty"]
-        super().__init__(arguments, folder.with_name(folder.name + ".log"))
-        before = self.output().count("ready {")
-        wait_for(lambda: self.output().count("ready {") > before or not self.alive(), 30)
-        lines = [line for line in self.output().splitlines() if line.startswith("ready {")]
-        if not lines:
-            self.stop()
-            raise UserError(f"the simulated board did not start: {last_line(self.output())}")
-        ready = json.loads(lines[-1].removeprefix("ready "))
+        super().__init__([*arguments, *options], folder.with_name(folder.name + ".log"))
+        ready = self._wait_ready("the simulated board", 30)
         self.device_id: str = ready["device_id"]
         self.serial: str | None = ready["serial"]
 
