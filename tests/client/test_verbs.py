@@ -202,6 +202,22 @@ def test_system_events():
         ("particle/device/updates/forced", b"true")
     ]
     assert c.more.updates_forced is True
+    # what cannot be read is nobody's answer
+    link.say(b"\x50\x02\xb1E\x05spark\x07unheard\xff\xff\xfe")
+    link.say(b"\x50\x02\xb1E\x08particle\x06device\x04name\xff\xff\xfe")
+    link.say(b"\x40\x00")
+    settle(c, link, lambda: [m for m in link.heard if m.type == 2])
+
+
+def test_claim_code_that_cannot_be_read():
+    c, link = make()
+
+    def damaged(kind):
+        raise Error(-280, "claim is damaged", "store")
+
+    c._store.get = damaged
+    c.connect(timeout=30, background=False)
+    assert c.connected()
 
 
 def test_updates_flags_on_every_connect_when_wanted():

@@ -111,7 +111,11 @@ def reset_text():
 
 def _announce(client, now):
     global _told
-    code = client._store.get(_CLAIM)
+    try:
+        code = client._store.get(_CLAIM)
+    except Error as e:
+        print(e)  # damaged, or of a newer version: the connection is none the worse
+        code = None
     if code:
         _say(client, now, "spark/device/claim/code", code)
     if not _told:
@@ -153,8 +157,11 @@ def _event(client, name, data, now):
         elif what == "forced" and value != client.more.updates_forced:
             client.more.updates_forced = value
             _say(client, now, name, _text(value))
-    elif data:
-        _answered(client, name, str(data, "utf-8"))
+    elif data and name in client.more.asked:
+        try:
+            _answered(client, name, str(data, "utf-8"))
+        except ValueError:
+            pass  # no text: UnicodeError is one
 
 
 def _reset(client, how, now):
