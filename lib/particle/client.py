@@ -13,7 +13,6 @@ from micropython import const
 from . import settings
 from .errors import ConfigError, Error
 from .operation import Operation, Servicing, Variable, in_task, int32, now
-from .session.conn import Conn
 from .session.messaging import add, diff
 from .wire.messages import INT, describe_app, encode
 
@@ -96,7 +95,12 @@ class Cloud(Servicing):
     @property
     def device_id(self):
         """Return the id of this device: 24 hex digits."""
-        return self._values.get("device_id") or settings.board_id()
+        given = self._values.get("device_id")
+        if given:
+            return given
+        from .runtime.board import device_id
+
+        return device_id()
 
     # connection
 
@@ -204,28 +208,28 @@ class Cloud(Servicing):
                 raise ConfigError(
                     _INVALID_ARGUMENT, "no server: call particle.server(host)", "DNS"
                 )
-            if v["transport"] != "tcp":
-                raise ConfigError(_NOT_SUPPORTED, "transport udp is not installed")
-            from .session.aes_tcp import Tcp
-            from .store.keys import RsaKeys
+            if v["transport"] == "udp":
+                from .session.dtls import UdpConn as Conn
+                from .store.keys_ec import EcKeys as Keys
+            else:
+                from .session.aes_tcp import TcpConn as Conn
+                from .store.keys import RsaKeys as Keys
 
-            keys = RsaKeys(self._store, unhexlify(self.device_id))
+            keys = Keys(self._store, unhexlify(self.device_id))
             platform = v["platform_id"]
             product = platform if v["product_id"] == 0xFFFF else v["product_id"]
-            hello = (product, v["product_version"], _FLAGS, platform)
+            port, alive, size = Conn.DEFAULTS
             self._conn = Conn(
                 keys,
                 None,
                 os.urandom,
-                Tcp,
                 v["server"],
-                v.get("port", 5683),
-                hello,
-                v.get("keep_alive", 15),
+                v.get("port", port),
+                (product, v["product_version"], _FLAGS, platform),
+                v.get("keep_alive", alive),
             )
-            self._in = bytearray(256)
-            system = '{"p":%d,"m":[]}' % platform
-            self._conn.describe(now(), 1, system.encode())
+            self._in = bytearray(size)
+            self._conn.describe(now(), 1, *Conn.system(platform))
             for prefix, _, flags in self._handlers:
                 self._conn.subscribe(now(), prefix, flags)
             if self._link is None:

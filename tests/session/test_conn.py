@@ -1,8 +1,7 @@
 """The whole connection on a fake clock, against the scripted cloud (cloud-protocol 4, 6)."""
 
 from particle.errors import Error
-from particle.session.aes_tcp import Tcp
-from particle.session.conn import Conn
+from particle.session.aes_tcp import TcpConn
 from support import raises
 from tcp_peer import Parsed, TcpPeer, VectorKeys, field, vector_rng
 
@@ -15,7 +14,7 @@ class World:
 
     def __init__(self, host="10.0.0.1"):
         self.now = 5
-        self.conn = Conn(VectorKeys(), None, vector_rng, Tcp, host, 5683, HELLO)
+        self.conn = TcpConn(VectorKeys(), None, vector_rng, host, 5683, HELLO, 15)
         self.events = []
         self.heard = []
         self.raw = b""

@@ -12,12 +12,16 @@ class Keys:
     device_id = b"\xe0\x0f\xce\x68\x12\x34\x56\x78\x90\xab\xcd\xef"
 
 
+class PlainConn(Reliable):
+    CHANNEL = Plain
+
+
 class World:
     """A connection over datagrams and what it says, with the time it said it."""
 
     def __init__(self, random=0):
         self.now = 1000
-        self.conn = Reliable(Keys, None, lambda n: bytes([random] * n), Plain, "::1", 5684, HELLO)
+        self.conn = PlainConn(Keys, None, lambda n: bytes([random] * n), "::1", 5684, HELLO, 25)
         self.events = []
         self.said = []
         self.conn.start(self.now)

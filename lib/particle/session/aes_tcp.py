@@ -10,6 +10,7 @@ import hashlib
 from micropython import const
 
 from ..crypto import aes, der, rsa
+from .conn import Conn
 from .messaging import add, diff
 
 # Error numbers of Device OS (errors.py)
@@ -226,3 +227,15 @@ class Tcp:
     def event(self):
         """Return the next event of DESIGN 5, or None."""
         return self._events.pop(0) if self._events else None
+
+
+class TcpConn(Conn):
+    """The whole connection over TCP (see `Conn`)."""
+
+    CHANNEL = Tcp
+    DEFAULTS = 5683, 15, 256
+
+    @staticmethod
+    def system(platform_id):
+        """Return the description of the system as JSON, and its content format (4.2)."""
+        return b'{"p":%d,"m":[]}' % platform_id, None

@@ -44,13 +44,14 @@ _CLOSING = const(8)
 class Conn(Messaging):
     """The whole connection (DESIGN 5, session).
 
-    channel: class of the transport. host, port: whom to dial. hello: `device` of
-    `messages.hello`. keep_alive: seconds.
+    host, port: whom to dial. hello: `device` of `messages.hello`. keep_alive: seconds.
+    A transport is a subclass: CHANNEL is its class, DEFAULTS are port, keep-alive in s and the
+    bytes that are read at once, `system(platform_id)` is its description of the system.
     """
 
-    def __init__(self, keys, saved, rng, channel, host, port, hello, keep_alive=15, size=1152):
+    def __init__(self, keys, saved, rng, host, port, hello, keep_alive, size=1152):
         self._rng = rng
-        self._channel = channel(keys, saved, rng, size)
+        self._channel = self.CHANNEL(keys, saved, rng, size)
         super().__init__(self._channel.room)
         self.out = self._channel.out  # what `transmit` fills
         self.on(_POST, "h", self._server_hello)

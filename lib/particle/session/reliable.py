@@ -13,6 +13,8 @@ from .messaging import add, diff
 _CON = const(0)
 _ACK = const(2)
 
+_OCTETS = const(42)  # content format
+
 _TIMEOUT = const(-160)  # error number of Device OS (errors.py)
 
 _ACK_TIMEOUT_MS = const(4000)
@@ -27,16 +29,26 @@ _ON = const(7)
 
 
 class Reliable(Conn):
-    """The whole connection over UDP; arguments as for `Conn`, keep_alive 25 s by default."""
+    """The whole connection over datagrams (see `Conn`); CHANNEL is the subclass's."""
 
-    def __init__(self, keys, saved, rng, channel, host, port, hello, keep_alive=25, size=1152):
-        super().__init__(keys, saved, rng, channel, host, port, hello, keep_alive, size)
+    DEFAULTS = 5684, 25, 1280
+
+    def __init__(self, keys, saved, rng, host, port, hello, keep_alive, size=1152):
+        super().__init__(keys, saved, rng, host, port, hello, keep_alive, size)
         self._type = _CON
         self._device_id = keys.device_id
         self._seen = []  # [ID, ticks until which it is remembered, reply or None]
         self._now = 0
         self._hello_id = None
         self.repeats = self.lost = 0  # retransmissions; messages given up
+
+    @staticmethod
+    def system(platform_id):
+        """Return the description of the system and its content format (4.2).
+
+        Protobuf: one module, monolithic, with the level of Device OS that is spoken.
+        """
+        return b"\x0a\x05\x08\x03\x18\xb8\x30", _OCTETS
 
     def reset(self, mid, token):
         """Forget what waits; IDs and tokens go on, they start again only with the device (3.1)."""
