@@ -142,7 +142,8 @@ class Cloud(Servicing):
         """Send an event; the returned operation tells what became of it.
 
         data: text, bytes, number, or a dict or list (sent as JSON). ack: True = wait for the
-        cloud's acknowledgement, False = none, None = as the transport does.
+        cloud's acknowledgement (outside a task at once, at most `timeout` s), False = none,
+        None = as the transport does.
         Raises ValueError for a bad name, `Error` TOO_LARGE, INVALID_STATE, `QueueFull`.
         """
         _name(name)
@@ -165,6 +166,8 @@ class Cloud(Servicing):
         mid = self._conn.publish(t, name, data, content_type or 0, ack, ttl=ttl)
         self.ops += 1
         op = self._operations[mid] = Operation(self, timeout, "Publish " + name)
+        if ack and not self._busy and not in_task():
+            op.wait(timeout)  # at the prompt and in a plain script, as Device OS does
         return op
 
     def function(self, name, handler=None):
