@@ -259,9 +259,12 @@ def usage(client):
 def diagnose(client):
     """Return a list of (stage, ok, text): ok True, False, or None where it did not get to."""
     from .runtime.diagnose import diagnose as look
-    from .store.keys import RsaKeys
 
-    return look(client, RsaKeys)
+    if client._values["transport"] == "udp":
+        from .store.keys_ec import EcKeys as Keys
+    else:
+        from .store.keys import RsaKeys as Keys
+    return look(client, Keys)
 
 
 def state(client):

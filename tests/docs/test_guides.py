@@ -1,0 +1,79 @@
+"""The programs of the guides run as they stand, and the guides name what the code knows."""
+
+import re
+
+import pytest
+
+from particle.runtime.diagnose import _STAGES
+from particle.runtime.remedy import TEXTS
+from particle_tools import ROOT
+from particle_tools.errors import UserError
+from particle_tools.local import LocalCloud, SimulatedBoard, wait_for
+
+DOCS = ROOT / "docs"
+
+
+def programs(name):
+    """Return the Python blocks of a guide."""
+    return re.findall(r"```python\n(.*?)```", (DOCS / name).read_text(), re.DOTALL)
+
+
+@pytest.fixture
+def start(tmp_path):
+    """Run a program on a board of its own; returns the cloud's view of it and the events."""
+    cloud = LocalCloud(tmp_path)
+    api = cloud.api()
+    events = api.events()
+    boards = []
+
+    def run(text):
+        script = tmp_path / "program.py"
+        script.write_text(text)
+        boards.append(SimulatedBoard(tmp_path / "board", cloud, script=script))
+        return api, events, boards[-1]
+
+    yield run
+    events.close()
+    for board in boards:
+        board.stop()
+    cloud.stop()
+
+
+def test_script(start):
+    api, events, board = start(programs("device.md")[0])
+    assert events.wait("ready")["data"].startswith("board-")
+    assert api.call(board.device_id, "add", "5") == 5
+    assert api.call(board.device_id, "add", "") == 6
+    assert api.read(board.device_id, "count") == 6
+
+
+def answers(api, events, board):
+    """The board answers an order it is sent; it may not have subscribed yet."""
+
+    def once():
+        api.publish("order", "tea")
+        try:
+            return events.wait("done", 1)["data"] == "tea"
+        except UserError:
+            return False
+
+    assert wait_for(once, 15), board.output()
+
+
+def test_loop(start):
+    api, events, board = start(programs("device.md")[1])
+    answers(api, events, board)
+    assert api.read(board.device_id, "uptime") >= 0
+
+
+def test_asyncio(start):
+    api, events, board = start(programs("device.md")[2])
+    assert events.wait("ready")["data"] == "go"
+    answers(api, events, board)
+    assert api.call(board.device_id, "blink", "7") == 7
+
+
+def test_every_stage_has_a_row():
+    text = (DOCS / "troubleshooting.md").read_text()
+    rows = set(re.findall(r"^\| ([\w ]+?) \|", text, re.MULTILINE))
+    assert set(_STAGES) | set(TEXTS) | {"id", "store"} <= rows
