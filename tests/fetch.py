@@ -6,11 +6,12 @@ Exit status 1 if one could not be had; each failure is one line.
 import sys
 import time
 
-from interop import spark_server
+from interop import api_js, spark_server
 from silicon import debian32
 
 FETCHERS = {
     "32-bit MicroPython (Debian i386)": debian32.fetch,
+    "particle-api-js (npm)": api_js.PACKAGES.fetch,
     "spark-server (npm)": spark_server.PACKAGES.fetch,
 }
 
