@@ -25,14 +25,14 @@ from particle_tools.errors import UserError
 LIB = ROOT / "lib"
 
 _CORE = (
-    "__init__ client operation settings errors wire/coap wire/messages crypto/aes crypto/der"
-    " session/conn session/messaging net/sockets net/dns store/container store/keys"
+    "__init__ client operation settings errors wire/coap wire/messages"
+    " session/conn session/messaging net/sockets net/dns store/container"
 )
 _UDP = (
-    "wire/dtls_record wire/dtls_handshake crypto/p256 crypto/prf session/dtls session/resume"
-    " session/reliable"
+    "wire/dtls_record wire/dtls_handshake crypto/ccm crypto/ec_der crypto/p256 crypto/prf"
+    " session/dtls session/resume session/reliable"
 )
-_TCP = "crypto/rsa session/aes_tcp"
+_TCP = "crypto/aes crypto/der crypto/rsa session/aes_tcp store/keys"
 
 #: Component name -> modules below `lib/particle`, without suffix.
 COMPONENTS = {

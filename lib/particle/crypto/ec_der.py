@@ -1,65 +1,70 @@
-"""P-256 keys and ECDSA signatures in DER (cloud-protocol 2.2; RFC 5480, RFC 5915)."""
+"""P-256 keys and ECDSA signatures in DER (cloud-protocol 2.2; RFC 5480, RFC 5915).
 
-from .der import _element, _integer, _last, _outer
+DER has one form for each value, so the fixed parts are compared as a whole.
+"""
 
 _CURVE = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"  # prime256v1
-_SPKI = (
-    b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01" + _CURVE + b"\x03\x42\x00\x04"
-)  # id-ecPublicKey, then a point without compression
+# id-ecPublicKey, the curve, a point without compression
+_SPKI = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01" + _CURVE + b"\x03\x42\x00\x04"
 
 
 def signature(r, s):
-    """Give the Ecdsa-Sig-Value of r and s, two numbers of at most 32 bytes."""
+    """Give the Ecdsa-Sig-Value of r and s, two numbers from 0 to 2**256 - 1."""
     out = b""
     for n in (r, s):
-        n = n.to_bytes(33, "big").lstrip(b"\x00")
-        if n[0] > 127:
+        n = n.to_bytes(32, "big").lstrip(b"\x00")
+        if not n or n[0] > 127:
             n = b"\x00" + n
         out += b"\x02" + bytes((len(n),)) + n
     return b"\x30" + bytes((len(out),)) + out
 
 
 def parse_signature(der):
-    """Give (r, s) of an Ecdsa-Sig-Value. Raises ValueError unless it is exact DER.
+    """Give (r, s) of an Ecdsa-Sig-Value. Raises ValueError unless `der` (bytes) is exact.
 
-    Whether the numbers are in range is left to p256.verify().
+    p256.verify() tells whether the numbers are in range.
     """
-    at, end = _last(der, 0, len(der), 0x30)
-    r, at = _integer(der, at, end, True)
-    s, at = _integer(der, at, end, True)
-    if at != end:
-        raise ValueError("trailing data")
-    return r, s
+    if 8 <= len(der) <= 72:
+        at = der[3] + 4
+        r = int.from_bytes(der[4:at], "big")
+        s = int.from_bytes(der[at + 2 :], "big")
+        if not (r | s) >> 256 and signature(r, s) == der:
+            return r, s
+    raise ValueError("signature")
 
 
 def ec_private(der):
-    """Give (d, point) of a SEC1 private key on P-256; point is 65 bytes.
+    """Give (d, point) of a SEC1 private key on P-256 that holds its public key, 65 bytes.
 
-    Padding of 00 or ff behind the key is accepted. Raises ValueError, also when the public key is
-    missing. Whether it belongs to d is for the caller to check.
+    Padding of 00 or ff behind it is accepted. Raises ValueError. Neither d nor the point is
+    checked: p256.public(d) must give the point.
     """
-    at, end = _outer(der)
-    at, stop = _element(der, at, end, 2)
-    at, stop = _element(der, stop, end, 4)
-    d = der[at:stop]
-    tail = der[stop:end]
-    head = b"\xa0\x0a" + _CURVE + b"\xa1\x44\x03\x42\x00\x04"
-    if len(d) != 32 or len(tail) != 82 or tail[:18] != head:
-        raise ValueError("not a key of P-256")
-    return int.from_bytes(d, "big"), tail[17:]
+    _fixed(der, 0, b"\x30\x77\x02\x01\x01\x04\x20")
+    _fixed(der, 39, b"\xa0\x0a" + _CURVE + b"\xa1\x44\x03\x42\x00\x04")
+    return int.from_bytes(der[7:39], "big"), _end(der, 121)
 
 
 def ec_public(spki):
     """Give the point, 65 bytes, of a SubjectPublicKeyInfo on P-256.
 
-    Padding of 00 or ff behind it is accepted. Raises ValueError. Whether the point is on the curve
-    is checked by p256.
+    Padding of 00 or ff behind it is accepted. Raises ValueError. p256 checks the point.
     """
-    if len(spki) < 91 or spki[:27] != _SPKI or spki[91:].strip(b"\x00\xff"):
-        raise ValueError("not a key of P-256")
-    return spki[26:91]
+    _fixed(spki, 0, _SPKI)
+    return _end(spki, 91)
 
 
 def ec_spki(point):
     """Give the SubjectPublicKeyInfo (91 bytes) of a point of 65 bytes."""
     return _SPKI + point[1:]
+
+
+def _fixed(der, at, part):
+    if der[at : at + len(part)] != part:
+        raise ValueError("not a P-256 key")
+
+
+# The point before n, when nothing but the padding of a flash slot follows.
+def _end(der, n):
+    if len(der) < n or der[n:].strip(b"\x00\xff"):
+        raise ValueError("length")
+    return der[n - 65 : n]

@@ -6,9 +6,7 @@ Points are the 64 bytes X || Y or the same behind a byte 04. The order of the
 operations on secret numbers does not depend on them, their duration may.
 """
 
-from hashlib import sha256
-
-from .aes import hmac
+from .prf import hmac
 
 _P = (1 << 256) - (1 << 224) + (1 << 192) + (1 << 96) - 1
 _N = int.from_bytes(
@@ -82,12 +80,12 @@ def sign(d, digest):
     # RFC 6979, section 3.2
     seed = d.to_bytes(32, "big") + z.to_bytes(32, "big")
     v = b"\x01" * 32
-    k = hmac(sha256, bytes(32), v + b"\x00" + seed)
-    v = hmac(sha256, k, v)
-    k = hmac(sha256, k, v + b"\x01" + seed)
-    v = hmac(sha256, k, v)
+    k = hmac(bytes(32), v + b"\x00" + seed)
+    v = hmac(k, v)
+    k = hmac(k, v + b"\x01" + seed)
+    v = hmac(k, v)
     while True:
-        v = hmac(sha256, k, v)
+        v = hmac(k, v)
         t = int.from_bytes(v, "big")
         if 0 < t < _N:
             p = yield from _multiply(t)
@@ -96,8 +94,8 @@ def sign(d, digest):
             s = _inverse(t, _N) * (z + r * d) % _N
             if r and s:
                 return r, s
-        k = hmac(sha256, k, v + b"\x00")
-        v = hmac(sha256, k, v)
+        k = hmac(k, v + b"\x00")
+        v = hmac(k, v)
 
 
 def verify(point, digest, r, s):
