@@ -46,3 +46,10 @@ def drive(steps):
             next(steps)
         except StopIteration as done:
             return done.value
+
+
+def session_lines():
+    """Yield the parsed lines of the recorded session of a Device OS device over UDP."""
+    with open("tests/vectors/deviceos-session-udp.jsonl") as file:
+        for line in file:
+            yield json.loads(line)

@@ -30,7 +30,7 @@ _CORE = (
 )
 _UDP = (
     "wire/dtls_record wire/dtls_handshake crypto/ccm crypto/ec_der crypto/p256 crypto/prf"
-    " session/dtls session/resume session/reliable"
+    " session/dtls session/resume session/reliable store/keys_ec"
 )
 _TCP = "crypto/aes crypto/der crypto/rsa session/aes_tcp store/keys"
 

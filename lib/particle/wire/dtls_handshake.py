@@ -94,7 +94,7 @@ class Handshake:
     # what is received
 
     def add(self, buf, at, n):
-        """Keep the messages and fragments in a record's content; what makes no sense is ignored."""
+        """Keep messages and fragments of a record's content; what makes no sense is ignored."""
         end = at + n
         while at + _HEADER <= end:
             size = buf[at + 1] << 16 | buf[at + 2] << 8 | buf[at + 3]
@@ -142,9 +142,8 @@ class Handshake:
             self._server_hello(m)
         elif m[0] == _KEY_EXCHANGE:
             self._key_exchange(m)
-        elif m[0] == _REQUEST:
-            if b"\x40" not in m[13 : 13 + m[12]]:  # ecdsa_sign
-                raise ValueError("certificate types")
+        elif m[0] == _REQUEST and b"\x40" not in m[13 : 13 + m[12]]:  # ecdsa_sign
+            raise ValueError("certificate types")
         return m[0] == _DONE
 
     def cookie(self, m):

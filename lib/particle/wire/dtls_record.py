@@ -101,7 +101,7 @@ class Records:
         if at + _HEADER > end:
             return end
         kind = buf[at]
-        own = self.own if kind == _CID or kind == _MOVED else b""
+        own = self.own if kind in (_CID, _MOVED) else b""
         head = at + _HEADER + len(own)
         if head > end:
             return end

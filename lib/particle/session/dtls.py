@@ -1,0 +1,316 @@
+"""The DTLS channel: handshake of the Particle dialect, one CoAP message per record
+(cloud-protocol 2.1-2.3, 2.7, 2.8).
+
+Both sides are proven by their P-256 keys; what is needed only for a handshake is loaded by it.
+"""
+
+from hashlib import sha256
+
+from micropython import const
+
+from ..wire.dtls_record import Records
+from .messaging import add, diff
+
+# Error numbers of Device OS (errors.py)
+_END_OF_STREAM = const(-201)
+_NOT_ALLOWED = const(-130)
+_NETWORK = const(-230)
+_PROTOCOL = const(-240)
+_TIMEOUT = const(-160)
+
+# Content types, RFC 5246 section 6.2.1
+_CHANGE = const(20)
+_ALERT = const(21)
+_HANDSHAKE = const(22)
+_DATA = const(23)
+
+# Handshake types and alerts, RFC 5246 section 7
+_CERTIFICATE = const(11)
+_VERIFY = const(15)
+_EXCHANGE = const(16)
+_FINISHED = const(20)
+_FATAL = const(2)
+_ILLEGAL = const(47)
+_DECRYPT = const(51)
+
+_FIRST_MS = const(3000)  # until a flight is repeated; then twice as long each time
+_LAST_MS = const(24000)
+_ALERT_MS = const(1000)  # for the socket to take it
+_HELLOS = const(4)
+_MARGIN = const(53)  # of a record around a message: header 21, CID 8, type, padding 15, tag 8
+
+# states
+_IDLE = const(0)
+_DYING = const(1)
+_WORK = const(2)
+_HELLO = const(3)
+_FINISH = const(4)
+_OPEN = const(5)
+
+
+class Dtls:
+    """Channel over datagrams (DESIGN 5, session).
+
+    size: longest CoAP message. profile: 0 = compact, 1 = as Device OS; set it before `start`.
+    In compact form OPEN comes when our last flight is ready, so that the first messages can be
+    sealed behind it into the same datagram; a server that then refuses is told by DOWN.
+    """
+
+    seed = 0  # message IDs begin with 1
+    profile = 0
+
+    def __init__(self, keys, saved, rng, size=1152):
+        self._keys = keys
+        self._rng = rng
+        self.room = size
+        self.out = bytearray(size + _MARGIN)
+        self.buf = b""
+        self.at = 0
+        self._events = []
+        self._state = _IDLE
+
+    def start(self, now):
+        """Begin a handshake."""
+        self._pos = self._n = 0  # what has still to be read of the adapter's buffer
+        self._got = 0  # length of the message that `message` gives next
+        self._work = self._finished = None
+        self._now = now
+        self._records, self._shake = self.dialect(self._rng(32))
+        self._events.append(("STAGE", "transport", None))
+        self._say_hello(b"")
+
+    def dialect(self, random):
+        """Return what reads and writes the records, and the messages, of this handshake."""
+        from ..wire.dtls_handshake import Handshake
+
+        return Records(15 if self.profile else 0), Handshake(random, self.profile)
+
+    def _say_hello(self, cookie):
+        self._state = _HELLO
+        self._fly([self._shake.hello(cookie)])
+
+    def _fly(self, flight):
+        # send a flight, and again until the answer comes
+        self._flight = flight
+        self._wait = _FIRST_MS
+        self._pending = self._launch()
+
+    def _launch(self):
+        at = 0
+        for content in self._flight:
+            at += self._records.plain(_HANDSHAKE, self.out, at, content)
+        if self._finished:
+            at += self._records.plain(_CHANGE, self.out, at, b"\x01")
+            at += self._protect(_HANDSHAKE, at, self._finished)
+        self._due = add(self._now, self._wait)
+        self._place(at)
+        return at
+
+    def _place(self, at):
+        # where in `out` the next message is written before `seal`
+        self.head = at + self._records.head()
+
+    def _protect(self, kind, at, content):
+        head = at + self._records.head()
+        self.out[head : head + len(content)] = content
+        return self._records.seal(kind, self.out, at, len(content))
+
+    def _down(self, stage, code, alert=0):
+        self._work = None
+        self._error = "DOWN", stage, code
+        self._state = _DYING
+        self._pending = 0
+        if alert:
+            content = bytes((_FATAL, alert))
+            if self._finished:
+                self._pending = self._protect(_ALERT, 0, content)
+            else:
+                self._pending = self._records.plain(_ALERT, self.out, 0, content)
+        self._due = add(self._now, _ALERT_MS)
+
+    def receive(self, buf, n, now):
+        """Take the datagram buf[:n]; what is in it is read by `message`. 0 = the socket failed."""
+        self._now = now
+        if n == 0 and self._state > _DYING:
+            self._down(self._stage(), _NETWORK)
+        elif self._state > _WORK:
+            self.buf = buf
+            self._pos = 0
+            self._n = n
+            if self._state < _OPEN:
+                self._got = self._read()
+
+    def message(self):
+        """Return the length of the next CoAP message, 0 when there is none.
+
+        It lies in `self.buf` at `self.at` until the next call.
+        """
+        n = self._got
+        self._got = 0
+        return n or self._read()
+
+    def _read(self):
+        # records up to the next application data: its length, 0 = nothing more in the datagram
+        r = self._records
+        while self._pos < self._n and self._state > _WORK:
+            self._pos = r.open(self.buf, self._pos, self._n)
+            if r.type == _DATA and r.epoch:
+                # data in place of a Finished that was lost: only who has verified ours sends it
+                self._opened()
+                if r.n:
+                    self.at = r.at
+                    return r.n
+            elif r.type == _ALERT and r.n == 2:
+                self._alert(self.buf[r.at], self.buf[r.at + 1])
+            elif r.type == _HANDSHAKE and self._state == _HELLO + r.epoch:
+                self._shake.add(self.buf, r.at, r.n)
+                self._messages()
+        return 0
+
+    def _alert(self, level, code):
+        # In clear it may be from anybody: it counts only while nothing better can be had. Other
+        # warnings mean nothing.
+        if self._records.epoch:
+            if level == _FATAL or code == 0:
+                self._down("cloud", _PROTOCOL if code else _END_OF_STREAM)
+        elif level == _FATAL and self._state < _OPEN:
+            if self._state == _FINISH:
+                self._down("device key", _NOT_ALLOWED)
+            else:
+                self._down("transport", _PROTOCOL)
+
+    def _messages(self):
+        shake = self._shake
+        while self._state > _WORK:
+            m = shake.take()
+            if m is None:
+                return
+            try:
+                if self._state == _FINISH:
+                    self._check(m)
+                    return
+                cookie = shake.cookie(m)
+                if cookie:
+                    if shake.sent == _HELLOS:
+                        raise ValueError("cookie refused")
+                    self._say_hello(cookie)
+                elif shake.accept(m):
+                    self._state = _WORK
+                    self._work = self._answer()
+            except (ValueError, IndexError):
+                self._down("transport", _PROTOCOL, _ILLEGAL)
+
+    def _check(self, m):
+        if m[0] != _FINISHED or m[12:] != self._expected:
+            self._down("transport", _PROTOCOL, _DECRYPT)
+        else:
+            self._opened()
+
+    def _opened(self):
+        if self._state == _FINISH:
+            self._state = _OPEN
+            if self.profile:
+                self._events.append(("OPEN", False, None))
+            self._shake = self._flight = self._finished = None
+
+    # the calculation between the server's flight and ours
+
+    def _answer(self):
+        from ..crypto import p256
+        from ..crypto.ec_der import ec_public, signature
+        from ..crypto.prf import prf
+
+        shake = self._shake
+        hello = shake.random + shake.server_random
+        server = ec_public(self._keys.server)
+        digest = sha256(hello + shake.params).digest()
+        if not (yield from p256.verify(server, digest, *shake.signature)):
+            return self._down("server key", _NOT_ALLOWED, _DECRYPT)
+        d = p256.scalar(self._rng)
+        try:
+            secret = yield from p256.ecdh(d, shake.params[4:])
+        except ValueError:
+            return self._down("transport", _PROTOCOL, _ILLEGAL)
+        flight = [shake.message(_CERTIFICATE, b"\x00\x00\x5b" + self._keys.public)]
+        flight.append(shake.message(_EXCHANGE, b"\x41" + (yield from p256.public(d))))
+        proof = signature(*(yield from self._keys.sign(shake.transcript())))
+        proof = b"\x04\x03\x00" + bytes((len(proof),)) + proof
+        flight.append(shake.message(_VERIFY, proof))
+        secret = prf(secret, b"master secret", hello, 48)
+        yield
+        hello = shake.server_random + shake.random
+        self._records.keys(prf(secret, b"key expansion", hello, 40), shake.cid)
+        yield
+        verify = prf(secret, b"client finished", shake.transcript(), 12)
+        self._finished = shake.message(_FINISHED, verify)
+        self._expected = prf(secret, b"server finished", shake.transcript(), 12)
+        self._state = _FINISH
+        if not self.profile:
+            flight = [b"".join(flight)]
+            self._events.append(("OPEN", False, None))
+        self._fly(flight)
+
+    # what is sent
+
+    def fits(self, n):
+        """Return True when one more message of `n` bytes fits behind those that are sealed."""
+        if self._state < _FINISH or self.profile and self._pending:
+            return False
+        return self.head + n + 24 <= len(self.out)
+
+    def seal(self, n):
+        """Turn the CoAP message of `n` bytes at out[head:] into a record for `transmit`."""
+        self._pending += self._records.seal(_DATA, self.out, self._pending, n)
+        self._place(self._pending)
+
+    def transmit(self, now):
+        """Return how many bytes of `self.out` are one datagram, 0 = none."""
+        n = self._pending
+        self._pending = 0
+        self._place(0)
+        return n
+
+    def unsent(self, k):
+        """Offer the datagram of `k` bytes again: the socket did not take it."""
+        self._pending = k
+        self._place(k)
+
+    def deadline(self):
+        """Return the ticks at which `tick` is due (at once while slices are left), or None."""
+        if self._work is not None or self._state == _DYING:
+            return self._now
+        return self._due if _WORK < self._state < _OPEN else None
+
+    def tick(self, now):
+        """Run due timers, then at most one slice of the calculation."""
+        self._now = now
+        if self._state == _WORK:
+            try:
+                next(self._work)
+            except StopIteration:
+                self._work = None
+        elif _IDLE < self._state < _OPEN:
+            due = diff(now, self._due) >= 0
+            if self._state == _DYING:
+                if due or not self._pending:
+                    self._state = _IDLE
+                    self._pending = 0
+                    self._events.append(self._error)
+            elif due:
+                self._repeat()
+
+    def _repeat(self):
+        if self._wait < _LAST_MS:
+            self._wait *= 2
+            self._pending = self._launch()
+        else:
+            # who has our key message and says nothing does not want it
+            stage = "device key" if self._state == _FINISH else self._stage()
+            self._down(stage, _TIMEOUT)
+
+    def _stage(self):
+        return "port" if self._state == _HELLO and self._shake.sent == 1 else "transport"
+
+    def event(self):
+        """Return the next event of DESIGN 5, or None."""
+        return self._events.pop(0) if self._events else None
