@@ -212,7 +212,7 @@ class Cloud(Servicing):
                     _INVALID_ARGUMENT, "no server: call particle.server(host)", "DNS"
                 )
             if v["transport"] == "udp":
-                from .session.dtls import UdpConn as Conn
+                from .session.reliable import Reliable as Conn
                 from .store.keys_ec import EcKeys as Keys
             else:
                 from .session.aes_tcp import TcpConn as Conn

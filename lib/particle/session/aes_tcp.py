@@ -206,6 +206,7 @@ class Tcp:
         if k < n:
             self.out[:k] = bytes(memoryview(self.out)[n - k : n])
         self._pending = k
+        self.head = k + _HEADER
 
     def deadline(self):
         """Return the ticks at which `tick` is due (at once while slices are left), or None."""

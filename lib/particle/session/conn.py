@@ -133,17 +133,15 @@ class Conn(Messaging):
         if self._state < _SHAKE:
             return 0
         channel = self._channel
-        n = channel.transmit(now)
         queue = self._queue
-        if n == 0 and queue and self._state > _SHAKE:
-            # what fits goes in one segment or datagram: its headers cost more than a message
-            while queue and channel.fits(len(queue[0])):
-                message = self.take()
-                head = channel.head
-                channel.out[head : head + len(message)] = message
-                channel.seal(len(message))
+        # what fits goes in one segment or datagram: its headers cost more than a message
+        while queue and self._state > _SHAKE and channel.fits(len(queue[0])):
+            message = self.take()
+            head = channel.head
+            channel.out[head : head + len(message)] = message
+            channel.seal(len(message))
             self._sent = now
-            n = channel.transmit(now)
+        n = channel.transmit(now)
         self.tx += n
         return n
 

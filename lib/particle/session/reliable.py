@@ -7,6 +7,7 @@ from micropython import const
 
 from ..wire.messages import hello
 from .conn import Conn
+from .dtls import Dtls
 from .messaging import add, diff
 
 # CoAP (wire/coap.py)
@@ -29,8 +30,9 @@ _ON = const(7)
 
 
 class Reliable(Conn):
-    """The whole connection over datagrams (see `Conn`); CHANNEL is the subclass's."""
+    """The whole connection over UDP (see `Conn`)."""
 
+    CHANNEL = Dtls
     DEFAULTS = 5684, 25, 1280
 
     def __init__(self, keys, saved, rng, host, port, hello, keep_alive, size=1152):
