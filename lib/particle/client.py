@@ -67,7 +67,7 @@ class Cloud(Servicing):
         self._link = link
         self._values = settings.load(store, board)
         if values:
-            from .verbs import checked
+            from .runtime.rules import checked
 
             self._values.update(checked(values))
         self._functions = {}
@@ -207,6 +207,7 @@ class Cloud(Servicing):
         if self._conn is None:
             gc.collect()  # the code and the buffers need room in one piece
             v = self._values
+            self._system(0, "SETTINGS", v)
             if not v.get("server"):
                 raise ConfigError(
                     _INVALID_ARGUMENT, "no server: call particle.server(host)", "DNS"
@@ -316,8 +317,7 @@ class Cloud(Servicing):
     def _resolve(self, t):
         try:
             found = self._dns.step(t, diff, add)
-        except OSError as e:
-            self.error = e
+        except OSError:  # the stage of the DOWN that follows tells enough
             found = []
         if found is not None:
             self._dns.close()

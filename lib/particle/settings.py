@@ -26,8 +26,8 @@ def load(store, board):
         version = None
         try:
             saved = json.loads(data)
-            version = saved.pop("v")
-        except (ValueError, KeyError, AttributeError, TypeError):
+            version = saved.pop("v", None)
+        except (ValueError, AttributeError, TypeError):
             pass
         if version != 1:
             why = "of a newer version" if version else "damaged: provision again or remove it"

@@ -4,36 +4,19 @@ Loaded on first use; without this file the client has only what it needs to run.
 """
 
 import json
-from binascii import unhexlify
 
 from micropython import const
 
 from .crypto.der import rsa_public
-from .errors import ConfigError, Error
+from .errors import Error
 from .operation import Operation, in_task, now
 from .runtime.limiter import full
+from .runtime.rules import check, checked
 from .session.messaging import add
 
-_INVALID_ARGUMENT = const(-270)
 _INVALID_STATE = const(-210)
 _USER = const(2)  # reason of a cloud disconnection (cloud-protocol 4.11)
 _SESSION = const(1)  # kind of container
-
-# key -> choices, smallest number (the largest is 65535), or None for text
-_RULES = {
-    "device_id": None,
-    "product_id": 0,
-    "product_version": 0,
-    "platform_id": 0,
-    "transport": ("udp", "tcp"),
-    "server": None,
-    "port": 1,
-    "keep_alive": 1,
-    "auto_connect": (False, True),
-    "limits": ("622", "864", "1024"),
-    "wire_profile": ("compact", "device-os"),
-    "connect_events": (False, True),
-}
 
 
 def find(client, name):
@@ -44,36 +27,6 @@ def find(client, name):
     if verb is None or name not in _VERBS:
         raise AttributeError(name)
     return lambda *args, **kwargs: verb(client, *args, **kwargs)
-
-
-def check(key, value):
-    """Return `value` as it is stored; raise `ConfigError` that names the key and what fits."""
-    if key not in _RULES:
-        raise ConfigError(_INVALID_ARGUMENT, "unknown setting %r" % key)
-    rule = _RULES[key]
-    kind = type(value)
-    if rule is None:
-        ok = kind is str and 0 < len(value) < 64
-        if ok and key == "device_id":
-            try:
-                value = value.lower()
-                ok = len(unhexlify(value)) == 12
-            except ValueError:
-                ok = False
-        rule = "24 hex digits" if key == "device_id" else "1 to 63 characters"
-    elif isinstance(rule, tuple):
-        ok = kind is type(rule[0]) and value in rule
-    else:
-        ok = kind is int and rule <= value <= 0xFFFF
-        rule = "%d to 65535" % rule
-    if not ok:
-        raise ConfigError(_INVALID_ARGUMENT, "%s = %r: expected %s" % (key, value, rule))
-    return value
-
-
-def checked(values):
-    """Return settings as they are stored; raise `ConfigError` for the first wrong one."""
-    return {key: check(key, value) for key, value in values.items()}
 
 
 def config(client, key=None, **values):
@@ -114,7 +67,7 @@ def disconnect(client, *, graceful=False, timeout=30, clear_session=False):
     graceful = graceful or client.more.options[0]
     client._conn.close(now(), _USER if graceful else None)
     client.process()
-    if graceful and not in_task():
+    if graceful and not (in_task() or client._busy):  # there it ends later
         client.wait_until(lambda: client._sock is None, min(timeout, client.more.options[1]))
     if clear_session or client.more.options[2]:
         client._store.erase(_SESSION)

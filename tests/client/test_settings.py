@@ -4,7 +4,8 @@ import json
 
 from particle import settings
 from particle.errors import ConfigError
-from particle.verbs import check, config
+from particle.runtime.rules import check, check_stored
+from particle.verbs import config
 from support import raises
 
 
@@ -75,6 +76,13 @@ def test_wrong_values():
     ):
         e = raises(ConfigError, check, key, value)
         assert key in str(e)
+
+
+def test_stored_values_that_cannot_be_used():
+    for values in ({"port": "5683"}, {"server": 7}, {"keep_alive": None}, {"device_id": "e"}):
+        e = raises(ConfigError, check_stored, values)
+        assert e.stage == "store" and "config.json: " + list(values)[0] in str(e)
+    check_stored({"port": 5683, "later": [1, 2]})
 
 
 def test_right_values():

@@ -154,6 +154,16 @@ def test_handler_that_disconnects():
     assert link.opened == 2
 
 
+def test_handler_that_says_goodbye():
+    # the goodbye is sent after the handler; there is nothing to wait for in it
+    c, link = connected()
+    c.function("off", lambda text: c.disconnect(graceful=True) or 1)
+    link.say(b"\x41\x02\x07\xb1f\x03off\x40")
+    settle(c, link, lambda: link.sock.closed)
+    assert [m for m in link.heard if m.path == "x"]
+    assert not c.connected()
+
+
 def test_function_that_publishes_and_registers():
     c, link = connected()
 

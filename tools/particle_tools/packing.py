@@ -52,6 +52,7 @@ COMPONENTS = {
         "runtime/limiter",
         "runtime/names",
         "runtime/remedy",
+        "runtime/rules",
         "runtime/stream",
         "runtime/system",
         "runtime/vitals",

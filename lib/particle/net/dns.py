@@ -31,7 +31,7 @@ def question(host):
         good = good and 0 < len(label) < 64
         out += bytes((len(label) & 255,)) + label
     if not good:
-        raise Error(_NOT_FOUND, "%r is not a host name" % host, "DNS")
+        raise Error(_NOT_FOUND, host, "DNS")
     return out + b"\x00\x00\x01\x00\x01"
 
 
@@ -105,10 +105,10 @@ class Resolver:
             if found:
                 return found
             if found is not None:
-                raise Error(_NOT_FOUND, host + ": no such name", "DNS")
+                raise Error(_NOT_FOUND, host, "DNS")
         if not self._sock or diff(now, self._due) >= 0:
             if self._try >= _TRIES:
-                raise Error(_TIMEOUT, "no answer from " + self._server, "DNS")
+                raise Error(_TIMEOUT, self._server, "DNS")
             self._ask()
             self._due = add(now, _TRY_MS << self._try)
             self._try += 1

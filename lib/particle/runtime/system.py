@@ -23,11 +23,16 @@ _told = False  # the reason of the last reset is told once per boot
 def handle(client, kind, a, b, now):
     """Act on an event of the connection that is not the application's (DESIGN 5, kinds).
 
-    Also PUBLISH(name), before an event is sent; BACKGROUND, when the prompt is free; and
-    COROUTINE(coroutine, token), what a handler returned: True when its result will answer.
+    Also SETTINGS(values), before they are used; PUBLISH(name), before an event is sent;
+    BACKGROUND, when the prompt is free; and COROUTINE(coroutine, token), what a handler
+    returned: True when its result will answer.
     """
     # parts that not every application needs are loaded when they are
-    if kind == "PUBLISH":
+    if kind == "SETTINGS":
+        from .rules import check_stored
+
+        check_stored(a)
+    elif kind == "PUBLISH":
         from .limiter import count
 
         count(client, now, a)

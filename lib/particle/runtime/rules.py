@@ -1,0 +1,67 @@
+"""What each setting may be (device-api 13, config)."""
+
+from binascii import unhexlify
+
+from micropython import const
+
+from ..errors import ConfigError
+
+_BAD_DATA = const(-280)
+_INVALID_ARGUMENT = const(-270)
+
+# key -> choices, smallest number (the largest is 65535), or None for text
+_RULES = {
+    "device_id": None,
+    "product_id": 0,
+    "product_version": 0,
+    "platform_id": 0,
+    "transport": ("udp", "tcp"),
+    "server": None,
+    "port": 1,
+    "keep_alive": 1,
+    "auto_connect": (False, True),
+    "limits": ("622", "864", "1024"),
+    "wire_profile": ("compact", "device-os"),
+    "connect_events": (False, True),
+}
+
+
+def check(key, value):
+    """Return `value` as it is stored; raise `ConfigError` that names the key and what fits."""
+    if key not in _RULES:
+        raise ConfigError(_INVALID_ARGUMENT, "unknown setting %r" % key)
+    rule = _RULES[key]
+    kind = type(value)
+    if rule is None:
+        ok = kind is str and 0 < len(value) < 64
+        if ok and key == "device_id":
+            try:
+                value = value.lower()
+                ok = len(unhexlify(value)) == 12
+            except ValueError:
+                ok = False
+        rule = "24 hex digits" if key == "device_id" else "1 to 63 characters"
+    elif isinstance(rule, tuple):
+        ok = kind is type(rule[0]) and value in rule
+    else:
+        ok = kind is int and rule <= value <= 0xFFFF
+        rule = "%d to 65535" % rule
+    if not ok:
+        raise ConfigError(_INVALID_ARGUMENT, "%s = %r: expected %s" % (key, value, rule))
+    return value
+
+
+def checked(values):
+    """Return settings as they are stored; raise `ConfigError` for the first wrong one."""
+    return {key: check(key, value) for key, value in values.items()}
+
+
+def check_stored(values):
+    """Raise `ConfigError` with stage "store" when a setting that was read cannot be used.
+
+    Settings of later versions are left alone.
+    """
+    try:
+        checked({key: values[key] for key in values if key in _RULES})
+    except ConfigError as e:
+        raise ConfigError(_BAD_DATA, "config.json: " + e.text, "store") from None
