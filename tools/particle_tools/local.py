@@ -209,11 +209,13 @@ class SimulatedBoard(_Child):
         script: Path | None = None,
         server: str | None = None,
         pty: bool = False,
-        transport: str = "tcp",
+        transport: str | None = "tcp",
         options: Sequence[str] = (),
     ):
-        arguments = ["sim", "--json", "--data", str(folder), "--transport", transport]
+        arguments = ["sim", "--json", "--data", str(folder)]
         arguments += ["--cloud", cloud.url, "--user", cloud.user]
+        if transport:
+            arguments += ["--transport", transport]
         if script:
             arguments += ["--script", str(script)]
         if server:
