@@ -77,14 +77,6 @@ VARIABLES = {
     "year": ("int32", time.gmtime()[0]),
 }
 
-# connects and does nothing but listen
-QUIET_PROGRAM = """
-import particle
-
-particle.subscribe("tick/", lambda name, data: print("heard", name))
-particle.run()
-"""
-
 
 class Switched:
     """A board with power; `cut` and `start` switch it. lines: its console since the last start."""

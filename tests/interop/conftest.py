@@ -6,7 +6,7 @@ import pytest
 
 from interop import node, spark_server
 from interop.boards import PROGRAM, Switched
-from interop.quiet import Quiet
+from interop.left_alone import LeftAlone
 from interop.spark_server import SparkServer
 
 _SPARK = "@brewskey/spark-server (npm)"
@@ -19,15 +19,13 @@ def pytest_collection_modifyitems(items):
 
 @pytest.fixture(scope="session", autouse=True)
 def left_alone(request, tmp_path_factory):
-    """Leave two boards alone with a spark-server of their own, if a test will ask about them."""
-    packages = spark_server.PACKAGES.find()
-    wanted = any(item.get_closest_marker("left_alone") for item in request.session.items)
-    if not (wanted and packages):
+    """Leave boards alone with clouds of their own, if a test will ask about them."""
+    if not any(item.get_closest_marker("left_alone") for item in request.session.items):
         yield None
         return
-    quiet = Quiet(SparkServer(packages, tmp_path_factory.mktemp("quiet")))
-    yield quiet
-    quiet.close()
+    found = LeftAlone(spark_server.PACKAGES.find(), tmp_path_factory.mktemp("alone"))
+    yield found
+    found.close()
 
 
 @pytest.fixture(scope="session")

@@ -16,9 +16,9 @@ def _stream(_sparks):
 
 
 @pytest.fixture
-def stream(board, _stream):
+def stream(board, request):
     """Give the stream of all events of the user's devices."""
-    return _stream
+    return request.getfixturevalue("_stream")
 
 
 _PACE_S = 0.3  # a board publishes at most four events in a second (cloud-protocol 8)
