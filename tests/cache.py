@@ -1,31 +1,5 @@
-"""Third-party tools the tests install: outside the tree, shared by all checkouts of a user."""
+"""The cache of third-party tools, under the name the tests know."""
 
-import os
-import shutil
-import tempfile
-from collections.abc import Callable
-from pathlib import Path
+from particle_tools.cache import folder, install
 
-
-def folder() -> Path:
-    """Return the cache folder, `$XDG_CACHE_HOME/particle-mp` or the like below the home folder."""
-    base = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
-    return Path(base) / "particle-mp"
-
-
-def install(name: str, fill: Callable[[Path], None]) -> Path:
-    """Return the folder `name` of the cache, made by `fill(empty folder)` if it is not there.
-
-    It appears whole or not at all: an interrupted or failed download leaves nothing behind.
-    """
-    target = folder() / name
-    if target.exists():
-        return target
-    folder().mkdir(parents=True, exist_ok=True)
-    work = Path(tempfile.mkdtemp(prefix=name + ".", dir=folder()))
-    try:
-        fill(work)
-        work.rename(target)
-    finally:
-        shutil.rmtree(work, ignore_errors=True)
-    return target
+__all__ = ["folder", "install"]
