@@ -1,0 +1,16 @@
+"""Profile of the emulated Cortex-M3 (DESIGN 5, board)."""
+
+NAME = "QEMU_M3"
+PLATFORM_ID = 3
+NET = "host"
+TRANSPORT = "tcp"
+STORE = "littlefs"
+STORE_ROOT = "/flash/pt"
+BACKUP = None
+LED = None
+BUTTON = None
+UART = None
+MODEM = None
+OTA = "none"
+WDT_MS = 8000
+TIER = "A"

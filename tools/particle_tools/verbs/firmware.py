@@ -1,0 +1,58 @@
+"""`particle-mp firmware`: MicroPython with the library frozen in, built for a board."""
+
+import argparse
+import json
+import sys
+import time
+from dataclasses import asdict
+from pathlib import Path
+
+HELP = "build MicroPython with the library frozen in"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the arguments of the verb."""
+    actions = parser.add_subparsers(dest="action", metavar="ACTION", required=True)
+    build = actions.add_parser("build", help="build the firmware of a board")
+    build.add_argument("board", metavar="BOARD", help="a folder of boards/")
+    build.add_argument(
+        "--micropython", type=Path, metavar="DIR", help="source tree; default: Debian's package"
+    )
+    build.add_argument("--fresh", action="store_true", help="use nothing of an earlier build")
+    build.add_argument("--json", action="store_true", help="print one JSON object")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Build, and say where the image is and what it takes."""
+    from particle_tools.firmware import build
+
+    begin = time.monotonic()
+    progress = _Progress()
+    try:
+        image = build.build(args.board, args.micropython, fresh=args.fresh, progress=progress.show)
+    finally:
+        progress.clear()
+    if args.json:
+        print(json.dumps(asdict(image)))
+        return 0
+    frozen = sum(image.modules.values())
+    print(
+        f"{args.board}: {image.elf}, {image.text} bytes of flash, {frozen} of them frozen code,"
+        f" {time.monotonic() - begin:.0f} s"
+    )
+    return 0
+
+
+class _Progress:
+    """One line on a terminal that says what is being done; nothing elsewhere."""
+
+    def __init__(self):
+        self._on = sys.stderr.isatty()
+
+    def show(self, text: str) -> None:
+        if self._on:
+            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
+
+    def clear(self) -> None:
+        if self._on:
+            print("\r\033[K", end="", file=sys.stderr, flush=True)
