@@ -2,9 +2,9 @@
 #   make demo            the story in numbers (JSON=1: one JSON object as last line)
 #   make test            unit suites on CPython and MicroPython, two-process tests
 #   make test-peers      programs nobody here wrote
-#   make test-silicon    32-bit interpreter
+#   make test-silicon    32-bit interpreter, emulated Cortex-M3
 #   make soak            what takes an hour: boards left alone
-#   make fetch           fetches into the user's cache what the peers and 32-bit tests need
+#   make fetch           fetches into the user's cache what peers and silicon tests need
 #   make bench           measurements: a table and build/bench.json
 #   STRICT=1             a missing peer or toolchain fails instead of being listed
 PYTHON ?= python3

@@ -7,10 +7,12 @@ import sys
 import time
 
 from interop import api_js, spark_server
+from particle_tools.firmware import sources
 from silicon import debian32
 
 FETCHERS = {
     "32-bit MicroPython (Debian i386)": debian32.fetch,
+    "MicroPython and mbedTLS sources (Debian)": sources.fetch,
     "particle-api-js (npm)": api_js.PACKAGES.fetch,
     "spark-server (npm)": spark_server.PACKAGES.fetch,
 }

@@ -1,0 +1,81 @@
+"""Device code on the emulated Cortex-M3: its image, and the files of the tests in its ROM."""
+
+import functools
+import re
+from pathlib import Path
+
+import device_suite
+from particle_tools import packing
+from particle_tools.firmware import build, qemu, sources, toolchain
+from rules.source_tree import imports
+
+NAME = "MicroPython for QEMU's Cortex-M3"
+COMMAND = f"apt-get install {' '.join(toolchain.PACKAGES)} && make fetch"
+
+_TESTS = device_suite.ROOT / "tests"
+_MAIN = b"""
+import machine, os, sys, vfs
+import uctypes
+from _flash import Flash
+vfs.umount("/flash")
+vfs.mount(vfs.VfsRom(uctypes.bytearray_at(0x21100000, 0x700000)), "/tests")
+vfs.VfsLfs2.mkfs(Flash(), progsize=256)
+vfs.mount(vfs.VfsLfs2(Flash(), progsize=256), "/build")
+os.chdir("/")
+sys.path.append("/tests")
+try:
+    %s
+except BaseException as error:
+    sys.print_exception(error)
+machine.reset()
+"""
+
+
+def available() -> bool:
+    """Tell whether everything is there; what can be fetched has been fetched."""
+    return not toolchain.missing() and sources.fetched()
+
+
+@functools.cache
+def image() -> build.Image:
+    """Return the firmware of this checkout, built if need be."""
+    return build.build("QEMU_M3")
+
+
+def run(statement: str, files: dict[str, bytes], **options) -> str:
+    """Run one statement of Python with files in /tests, which is on sys.path; return the console.
+
+    The current folder is the root; /build is an empty littlefs. Options as of `qemu.run`.
+    """
+    main = {"main.py": _MAIN % statement.encode()}
+    return qemu.run(image().elf, files | main, **options)
+
+
+def run_unit_tests(file: str, seconds: float = 100) -> str:
+    """Run one file of `device_suite.FILES`; AssertionError with the console unless all passed."""
+    said = run(f"import mp_runner; mp_runner.main(['{file}'])", rom(file), seconds=seconds)
+    last = said.rstrip().rpartition("\n")[2]
+    assert re.fullmatch(r"[1-9][0-9]* passed, 0 failed", last), f"{file}:\n{said}"
+    return said
+
+
+def rom(file: str) -> dict[str, bytes]:
+    """Return what a unit test needs below /tests: helpers it imports, and the vectors."""
+    files = {}
+    names = {file.removeprefix("tests/"), "mp_runner.py"}
+    while names:
+        name = names.pop()
+        path = _TESTS / name
+        files[name.removesuffix(".py") + ".mpy"] = _compiled(path)
+        for module in imports(path):
+            helper = module.replace(".", "/") + ".py"
+            if (_TESTS / helper).exists() and helper.removesuffix(".py") + ".mpy" not in files:
+                names.add(helper)
+    for path in sorted((_TESTS / "vectors").iterdir()):
+        files["vectors/" + path.name] = path.read_bytes()
+    return files
+
+
+@functools.cache
+def _compiled(path: Path) -> bytes:
+    return packing.compile_module(path)
