@@ -71,19 +71,35 @@ class Dtls:
 
     def start(self, now):
         """Begin a handshake."""
-        self._pos = self._n = 0  # what has still to be read of the adapter's buffer
-        self._got = 0  # length of the message that `message` gives next
-        self._work = self._finished = None
-        self._now = now
-        self._records, self._shake = self.dialect(self._rng(32))
+        self._shake = self.dialect(self._rng(32))
+        self._begin(now, self.records())
         self._events.append(("STAGE", "transport", None))
         self._say_hello(b"")
 
+    def resumed(self, now, records):
+        """Go on with the records of an earlier handshake; OPEN(True) follows."""
+        self._begin(now, records)
+        self._state = _OPEN
+        self._place(0)
+        self._events.append(("OPEN", True, None))
+
+    def records(self):
+        """Return what reads and writes the records of this profile; keys come later."""
+        return Records(15 if self.profile else 0)
+
     def dialect(self, random):
-        """Return what reads and writes the records, and the messages, of this handshake."""
+        """Return what reads and writes the messages of a handshake."""
         from ..wire.dtls_handshake import Handshake
 
-        return Records(15 if self.profile else 0), Handshake(random, self.profile)
+        return Handshake(random, self.profile)
+
+    def _begin(self, now, records):
+        self._records = records
+        self._pos = self._n = 0  # what has still to be read of the adapter's buffer
+        self._got = 0  # length of the message that `message` gives next
+        self._pending = 0  # bytes of `out` that are to be sent
+        self._work = self._finished = None
+        self._now = now
 
     def _say_hello(self, cookie):
         self._state = _HELLO

@@ -22,7 +22,7 @@ class Records:
 
     pad: 15 to fill the plaintext of records with connection ID up to blocks of 16, as Device OS
     does; 0 for none. After open(): type (0 when the record is to be ignored), epoch, at, n.
-    What a saved session needs: hi, lo (number of the next record sent), top_hi, top_lo, window.
+    What a saved session needs: block, cid, hi, lo (number of the next record sent), top_hi, top_lo, window.
     """
 
     moved = False  # True: records of a resumed session are sent with first byte 253
@@ -36,13 +36,14 @@ class Records:
         self.window = bytearray(_WINDOW >> 3)  # bit (number & 63) of the last 64 numbers: received
         self.type = self.epoch = self.at = self.n = 0
 
-    def keys(self, block, cid=b"", own=b""):
+    def keys(self, block, cid=b"", own=b"", fast=None):
         """Protect from now on: the 40-byte key block of the client and both connection IDs.
 
         cid: what the peer wants to see in our records; own: what we gave it for its records.
+        fast: whether the ciphers may make garbage, see `Ccm`.
         """
-        self._seal = Ccm(block[:16])
-        self._open = Ccm(block[16:32])
+        self._seal = Ccm(block[:16], fast)
+        self._open = Ccm(block[16:32], fast)
         self._out = bytearray(block[32:36] + bytes(8))  # nonces
         self._in = bytearray(block[36:] + bytes(8))
         self._aad = bytearray(32 + len(cid) + len(own))
