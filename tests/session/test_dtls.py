@@ -281,7 +281,25 @@ def test_what_a_session_needs_is_in_the_records():
     r = n.client._records
     assert (r.hi, r.lo) == (0, 3) and r.cid == CID
     assert (r.top_hi, r.top_lo, r.window[0]) == (0, 2, 7)
-    assert n.client.seed == 0
+    assert n.client.seed == 0 and len(r.block) == 40
+
+
+def test_resumed():
+    n = opened(joined(0, [HELLO]))
+    old = n.client._records
+    c = client()
+    r = c.records(old.block, old.cid)
+    r.lo = old.lo + 1000
+    r.top_lo = old.top_lo
+    r.window[:] = b"\xff" * 8
+    r.moved = True
+    c.resumed(n.now, r)
+    assert c.event() == ("OPEN", True, None) and c.deadline() is None
+    n.client = c
+    n.say = [MORE]
+    n.go_on()
+    assert n.sent[-2][2][0] == 253 and len(n.sent[-2][2]) == 38 + len(MORE)
+    assert n.peer.heard == [HELLO, MORE] and n.got[-1] == b"\x60\x00\x00\x02"
 
 
 def test_misuse():

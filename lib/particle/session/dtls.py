@@ -83,9 +83,12 @@ class Dtls:
         self._place(0)
         self._events.append(("OPEN", True, None))
 
-    def records(self):
-        """Return what reads and writes the records of this profile; keys come later."""
-        return Records(15 if self.profile else 0)
+    def records(self, block=None, cid=b""):
+        """Return what reads and writes the records of this profile; keys may come later."""
+        r = Records(15 if self.profile else 0)
+        if block:
+            r.keys(block, cid)
+        return r
 
     def dialect(self, random):
         """Return what reads and writes the messages of a handshake."""

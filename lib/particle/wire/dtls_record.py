@@ -22,7 +22,8 @@ class Records:
 
     pad: 15 to fill the plaintext of records with connection ID up to blocks of 16, as Device OS
     does; 0 for none. After open(): type (0 when the record is to be ignored), epoch, at, n.
-    What a saved session needs: block, cid, hi, lo (number of the next record sent), top_hi, top_lo, window.
+    What a saved session needs: block, cid, hi, lo (number of the next record sent), top_hi,
+    top_lo, window.
     """
 
     moved = False  # True: records of a resumed session are sent with first byte 253
@@ -42,6 +43,7 @@ class Records:
         cid: what the peer wants to see in our records; own: what we gave it for its records.
         fast: whether the ciphers may make garbage, see `Ccm`.
         """
+        self.block = block
         self._seal = Ccm(block[:16], fast)
         self._open = Ccm(block[16:32], fast)
         self._out = bytearray(block[32:36] + bytes(8))  # nonces

@@ -1,5 +1,6 @@
 class Records:
     moved: bool
+    block: bytes
     cid: bytes
     own: bytes
     hi: int
