@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from Crypto.PublicKey import RSA
 
-from cloud.running import OTHER, USER, Api, Running, provision
+from cloud.running import OTHER, USER, Api, Running, new_ec_key, provision, provision_ec
 from particle_tools.cloud.settings import Limits, Settings
 
 
@@ -54,3 +54,15 @@ def device_id(api, keys):
 def anonymous(cloud):
     """REST without a token."""
     return Api(cloud.url)
+
+
+@pytest.fixture(scope="session")
+def ec_key():
+    """A P-256 device key."""
+    return new_ec_key()
+
+
+@pytest.fixture
+def udp_id(api, ec_key):
+    """A device of ANN, provisioned with the P-256 key."""
+    return provision_ec(api, ec_key)

@@ -11,7 +11,11 @@ import urllib.parse
 import urllib.request
 from concurrent.futures import Future
 
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+
 from cloud.device import TestDevice, random_id
+from cloud.udp_device import UdpDevice
 from particle_tools.cloud.server import Cloud
 
 USER = ("ann@example.com", "secret-one")
@@ -75,7 +79,9 @@ class Running:
         self.url = self.cloud.http_url
         self.services = self.cloud.services
         self.tcp_port = self.services.addresses.tcp_port
+        self.udp_port = self.services.addresses.udp_port
         self.server_key = Api(self.url)("GET", "/local/v1/server-key?format=der")[1]
+        self.server_spki = Api(self.url)("GET", "/local/v1/server-key?alg=ec&format=der")[1]
 
     def run(self, coroutine):
         """Run a coroutine in the cloud's loop and return its value."""
@@ -97,6 +103,10 @@ class Running:
     def device(self, key, device_id, **options):
         """Connect a test device's socket."""
         return TestDevice(self.tcp_port, self.server_key, key, device_id, **options)
+
+    def udp_device(self, key, device_id, **options):
+        """Make a test device on UDP."""
+        return UdpDevice(self.udp_port, self.server_spki, key, device_id, **options)
 
     def last_refusal(self, address):
         """Wait for the refusal of a connection from this local address."""
@@ -128,4 +138,22 @@ def provision(api, key, device_id=None):
         {"deviceID": device_id, "publicKey": pem, "algorithm": "rsa", "filename": "test"},
     )
     assert (status, body["ok"]) == (200, True)
+    return device_id
+
+
+def new_ec_key():
+    """Make a P-256 device key."""
+    return ec.generate_private_key(ec.SECP256R1())
+
+
+def provision_ec(api, key, device_id=None):
+    """Register a device with a P-256 public key."""
+    device_id = device_id or random_id()
+    pem = key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
+    status, body = api(
+        "POST",
+        f"/v1/provisioning/{device_id}",
+        {"deviceID": device_id, "publicKey": pem.decode(), "algorithm": "ecc", "filename": "t"},
+    )
+    assert (status, body["ok"]) == (200, True), body
     return device_id

@@ -49,7 +49,7 @@ class Process:
 
 def start(data, *options):
     argv = [sys.executable, "-m", "particle_tools", "cloud", "--data", str(data)]
-    argv += ["--tcp-port", "0", "--http-port", "0", *options]
+    argv += ["--tcp-port", "0", "--udp-port", "0", "--http-port", "0", *options]
     return subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
 
 
@@ -66,7 +66,7 @@ def failure(data, *options):
 def test_ready_line_and_graceful_end(tmp_path, number):
     with Process(tmp_path / "d", "--user", LOGIN) as cloud:
         ready = cloud.ready
-        assert ready["http"].startswith("http://127.0.0.1:") and ready["udp_port"] is None
+        assert ready["http"].startswith("http://127.0.0.1:") and ready["udp_port"] > 0
         assert ready["tcp_port"] > 0 and ready["user"] == USER[0]
         assert ready["data"] == str(tmp_path / "d")
         assert cloud.api("GET", "/local/v1/info")[1]["tcp_port"] == ready["tcp_port"]
@@ -247,4 +247,4 @@ def test_lan_option(tmp_path):
         assert cloud.ready["http"].startswith("http://127.0.0.1:")
         host = cloud.ready["host"]
         _, _, err = cloud.end()
-        assert f"Devices dial {host} port {cloud.ready['tcp_port']}" in err
+        assert f"Devices dial {host} port {cloud.ready['udp_port']} (UDP)" in err

@@ -64,7 +64,8 @@ def test_commands_as_written(tmp_path):
     replaced["http://127.0.0.1:8080"] = f"http://127.0.0.1:{port}"
     outputs, running = [], []
     try:
-        for command in (serve + ["--http-port", str(port), "--tcp-port", "0"], run_board):
+        ports = ["--http-port", str(port), "--tcp-port", "0", "--udp-port", "0"]
+        for command in (serve + ports, run_board):
             arguments = [replaced.get(word, word) for word in command]
             outputs.append(tmp_path / (arguments[0] + ".log"))
             with outputs[-1].open("wb") as log:

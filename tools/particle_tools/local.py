@@ -184,7 +184,7 @@ class LocalCloud(_Child):
 
     def __init__(self, folder: Path, *, user: str | None = None, options: Sequence[str] = ()):
         self.user = user or f"demo@local.test:{secrets.token_hex(8)}"
-        ports = ["--tcp-port", "0", "--http-port", "0"]
+        ports = ["--tcp-port", "0", "--udp-port", "0", "--http-port", "0"]
         data = ["--data", str(folder / "cloud")]
         arguments = ["cloud", *ports, *data, "--user", self.user, *options]
         super().__init__(arguments, folder / "cloud.log")

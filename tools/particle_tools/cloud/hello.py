@@ -12,6 +12,9 @@ _TAIL = struct.Struct(">HHIH")
 _FRAME_MARGIN = 18  # of a device's buffer on TCP (1.4)
 _SHORT_HELLO_MESSAGE = 600
 _LONGEST_MESSAGE = 1104
+_LONGEST_RECORD = 1152  # content of a DTLS record (2.1)
+_CELLULAR = (10, 13, 15, 23, 25, 26, 28, 35)  # platform ids (4.1)
+_KEEP_ALIVE_S, _CELLULAR_KEEP_ALIVE_S = 25.0, 1380.0
 
 
 @dataclass(frozen=True)
@@ -50,3 +53,13 @@ class Hello:
             return _SHORT_HELLO_MESSAGE
         fits = 16 * ((self.max_message - _FRAME_MARGIN) // 16) - 1
         return max(0, min(fits, _LONGEST_MESSAGE))
+
+    def message_limit_udp(self) -> int:
+        """Return the largest CoAP message the device takes on UDP, in bytes (2.1, 4.1)."""
+        if self.max_message is None:
+            return _SHORT_HELLO_MESSAGE
+        return min(self.max_message, _LONGEST_RECORD)
+
+    def keep_alive_s(self) -> float:
+        """Return the usual silence between two pings of such a device on UDP (3.7)."""
+        return _CELLULAR_KEEP_ALIVE_S if self.platform_id in _CELLULAR else _KEEP_ALIVE_S

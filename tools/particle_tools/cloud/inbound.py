@@ -23,6 +23,8 @@ _PROTOBUF = 42
 _ID_CHARACTERS = 24
 _RANDOM_CHARACTERS = 40
 _SUBSCRIPTIONS = 100
+_PERSISTED = 65000  # option: number of a persisted event (DESIGN decision 7)
+_PERSISTED_BYTES = 4
 _CLAIM_CODE = "spark/device/claim/code"
 
 
@@ -65,9 +67,7 @@ async def handle(session: Session, message: Message) -> Answer:
 
 @handles((coap.POST, "h"))
 async def _hello_again(session: Session, message: Message) -> Answer:
-    # A device that repeats its Hello waits for ours.
-    session.greet()
-    return _OK
+    return _OK if await session.channel.greeted(message.payload) else _BAD
 
 
 @handles((coap.GET, "t"))
@@ -92,6 +92,7 @@ async def _subscribe(session: Session, message: Message) -> Answer:
         if len(session.subscriptions) >= _SUBSCRIPTIONS:
             return _BAD
         session.subscriptions.append(subscription)
+        await session.channel.subscribed(session.subscriptions)
     return _OK
 
 
@@ -108,17 +109,22 @@ async def _event(session: Session, message: Message) -> Answer:
     if name in _ASKED:
         session.send_event(name, _ASKED[name](session).encode())
         return _OK
-    services.bus.publish(
-        Event(
-            name,
-            message.payload,
-            session.device_id,
-            session.owner,
-            services.clock.time(),
-            TTL if message.max_age is None else message.max_age,
-            message.content_format,
-        )
+    event = Event(
+        name,
+        message.payload,
+        session.device_id,
+        session.owner,
+        services.clock.time(),
+        TTL if message.max_age is None else message.max_age,
+        message.content_format,
     )
+    number = message.option(_PERSISTED)
+    if number is not None:
+        if len(number) > _PERSISTED_BYTES:
+            return _BAD
+        if not await session.channel.persist(int.from_bytes(number, "big"), event):
+            return _OK  # it was here before, under another message ID
+    services.bus.publish(event)
     return _OK
 
 

@@ -63,4 +63,33 @@ MIGRATIONS = [
         PRIMARY KEY (device_id, period)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE udp_sessions (
+        device_id TEXT PRIMARY KEY REFERENCES devices (id) ON DELETE CASCADE,
+        cid BLOB UNIQUE,
+        peer_cid BLOB NOT NULL,
+        standard INTEGER NOT NULL,
+        key_block BLOB NOT NULL,
+        hello BLOB NOT NULL,
+        subscriptions TEXT NOT NULL,
+        address TEXT NOT NULL,
+        read_top INTEGER NOT NULL,
+        read_bits BLOB NOT NULL,
+        write_limit INTEGER NOT NULL,
+        mid_limit INTEGER NOT NULL,
+        heard_at REAL NOT NULL,
+        keep_alive REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE persisted_events (
+        id INTEGER PRIMARY KEY,
+        device_id TEXT NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+        number INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        data BLOB NOT NULL,
+        content_format INTEGER NOT NULL,
+        published_at REAL NOT NULL,
+        UNIQUE (device_id, number)
+    );
+    CREATE INDEX persisted_events_device ON persisted_events (device_id, id);
+    """,
 ]

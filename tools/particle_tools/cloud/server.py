@@ -25,6 +25,7 @@ from particle_tools.cloud.rest import make_app
 from particle_tools.cloud.services import Services
 from particle_tools.cloud.settings import Settings
 from particle_tools.cloud.tcp_gateway import TcpGateway
+from particle_tools.cloud.udp_gateway import UdpGateway
 from particle_tools.cloud.usage import Usage
 from particle_tools.errors import UserError
 
@@ -49,6 +50,7 @@ class Cloud:
         self._lock: int | None = None
         self._runner: web.AppRunner | None = None
         self._gateway: TcpGateway | None = None
+        self._udp: UdpGateway | None = None
         self._flusher: asyncio.Task | None = None
         self._services: Services | None = None
 
@@ -75,6 +77,8 @@ class Cloud:
             self._flusher.cancel()
         if self._gateway is not None:
             await self._gateway.stop()
+        if self._udp is not None:
+            await self._udp.stop()
         if self._runner is not None:
             await self._runner.cleanup()
         if self._services is not None:
@@ -143,6 +147,13 @@ class Cloud:
         except OSError as error:
             raise UserError(
                 f"cannot listen on {device_host} TCP port {settings.tcp_port}: {error.strerror}"
+            ) from error
+        self._udp = UdpGateway(self.services)
+        try:
+            addresses.udp_port = await self._udp.start(device_host, settings.udp_port)
+        except OSError as error:
+            raise UserError(
+                f"cannot listen on {device_host} UDP port {settings.udp_port}: {error.strerror}"
             ) from error
         addresses.host = _lan_address() if settings.lan else settings.host
         self._runner = web.AppRunner(

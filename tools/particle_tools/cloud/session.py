@@ -35,7 +35,19 @@ class Channel(Protocol):
         """Send one CoAP message; never waits, never raises."""
 
     def close(self) -> None:
-        """Drop the connection."""
+        """Take note that the session has ended."""
+
+    def crowded(self) -> bool:
+        """Tell whether too much waits for the device to take one more event."""
+
+    async def greeted(self, payload: bytes) -> bool:
+        """Take another Hello within the session; False if it is not acceptable."""
+
+    async def subscribed(self, subscriptions: list[Subscription]) -> None:
+        """Keep the subscriptions as long as the device's side of the session lasts."""
+
+    async def persist(self, number: int, event: Event) -> bool:
+        """Commit an event under its number; False if the number is known (DESIGN decision 7)."""
 
 
 class Rejected(DeviceError):
@@ -54,7 +66,15 @@ class Session:
     """A connected device."""
 
     def __init__(
-        self, services: Services, device_id: str, owner: int | None, channel: Channel, hello: Hello
+        self,
+        services: Services,
+        device_id: str,
+        owner: int | None,
+        channel: Channel,
+        hello: Hello,
+        *,
+        mid: int | None = None,
+        subscriptions: Sequence[Subscription] = (),
     ) -> None:
         self.services = services
         self.device_id = device_id
@@ -62,20 +82,20 @@ class Session:
         self.channel = channel
         self.hello = hello
         self.exchanges = Exchanges()
-        self.subscriptions: list[Subscription] = []
+        self.subscriptions = list(subscriptions)
         self.started = self.last_heard = services.clock.time()
         self.closed = False
         self.leaving: str | None = None  # set by a goodbye: why to close after its answer
-        self.dropped_events = 0  # too large for the device
+        self.dropped_events = 0  # too large for the device, or too many
         self.own_id_acks = 0  # acknowledgements that spent an id of the device's counter (11)
         self._describe_token: bytes | None = None
-        self._mid = secrets.randbelow(1 << 16)
+        self.mid = secrets.randbelow(1 << 16) if mid is None else mid  # the last one used
         self._tasks: set[asyncio.Task] = set()
 
     def next_mid(self) -> int:
         """Count up and return the message ID for a message of ours."""
-        self._mid = (self._mid + 1) & 0xFFFF
-        return self._mid
+        self.mid = (self.mid + 1) & 0xFFFF
+        return self.mid
 
     def spawn(self, work: Coroutine) -> None:
         """Run something beside the message loop until it is done or the session ends."""
@@ -83,12 +103,12 @@ class Session:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def start(self) -> None:
+    def start(self, *, resumed: bool = False) -> None:
         """Go online: replace an older session, ask for a Describe if the device will not."""
         self.services.sessions.opened(self)
         if self.owner is not None:
             self.services.bus.listen(self.owner, self.deliver)
-        if not self.hello.flags & DEVICE_DESCRIBES:
+        if not resumed and not self.hello.flags & DEVICE_DESCRIBES:
             self.spawn(self._ask_describe())
 
     def owned_by(self, owner: int | None) -> None:
@@ -168,7 +188,7 @@ class Session:
             content_format=content_format,
             extra=[(_MAX_AGE, ttl.to_bytes(4, "big"))],
         )
-        if len(message) > self.channel.message_limit:
+        if len(message) > self.channel.message_limit or self.channel.crowded():
             self.dropped_events += 1
             return
         self.services.usage.of(self.device_id).events_down += 1

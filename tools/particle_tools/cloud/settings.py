@@ -12,10 +12,14 @@ class Limits:
 
     handshake_s: float = 10.0  # TCP accept to decrypted Hello (cloud-protocol 1.3)
     idle_s: float = 31.0  # without a device byte (cloud-protocol 1.5)
+    udp_greeting_s: float = 60.0  # UDP: good cookie to Hello; a device repeats for 45 s (2.1)
+    session_days: float = 90.0  # a DTLS session nobody used is forgotten then
     answer_s: float = 20.0  # any wait for a device (rest-api 1.1)
     ping_s: float = 5.0
     keepalive_s: float = 9.0  # of an event stream; clients give up after 13 s (rest-api 7.1)
     greeting: int = 512  # connections in the handshake at one time
+    handshakes: int = 4096  # on UDP at one time; the oldest gives way
+    unacknowledged: int = 64  # confirmable messages to one device before events are dropped
     unsent: int = 64 * 1024  # waiting for a device that does not read
     stream_events: int = 256  # waiting for a stream reader that does not read
     body: int = 1024 * 1024  # of one REST request
@@ -30,8 +34,10 @@ class Settings:
     data: Path
     host: str = "127.0.0.1"
     tcp_port: int = 0
+    udp_port: int = 0
     http_port: int = 0
     user: tuple[str, str] | None = None
     lan: bool = False
     time_scale: float = 1.0
+    standard_dtls: bool = False  # test switch: the dialect of stacks nobody here wrote (2.9)
     limits: Limits = field(default_factory=Limits)

@@ -11,6 +11,7 @@ from concurrent.futures import Executor
 
 from particle_tools.cloud import coap, tcp_handshake
 from particle_tools.cloud.coap import Message, NotCoap
+from particle_tools.cloud.events import Event, Subscription
 from particle_tools.cloud.hello import Hello
 from particle_tools.cloud.keys import ServerKeys
 from particle_tools.cloud.refusals import DEVICE_KEY, LINK, TRANSPORT, Refused
@@ -74,6 +75,7 @@ class Link:
         self._expected = 0  # next message id of the device
         self._dropped: str | None = None  # why we dropped it while a read was waiting
         self._stopped = False
+        self._session: Session | None = None
 
     # The handshake.
 
@@ -174,6 +176,7 @@ class Link:
     async def serve(self, session: Session) -> None:
         """Carry messages until the connection ends."""
         end = "the connection was lost"
+        self._session = session
         try:
             session.greet()
             session.start()
@@ -220,6 +223,23 @@ class Link:
         if self._writer.transport.get_write_buffer_size() > self._limits.unsent:
             self._dropped = "the device does not read"
             self._writer.transport.abort()
+
+    def crowded(self) -> bool:
+        """Tell nothing: a device that does not read is dropped by `send`."""
+        return False
+
+    async def greeted(self, payload: bytes) -> bool:
+        """Take another Hello: a device that repeats it waits for ours."""
+        if self._session is not None:
+            self._session.greet()
+        return True
+
+    async def subscribed(self, subscriptions: list[Subscription]) -> None:
+        """Keep nothing: subscriptions end with the connection."""
+
+    async def persist(self, number: int, event: Event) -> bool:
+        """Take every number: exactly once is a promise of UDP only (DESIGN decision 7)."""
+        return True
 
     def close(self) -> None:
         """Drop the connection; what is already written has a moment to go out."""

@@ -1,4 +1,4 @@
-"""Counters per device and month: bytes at CoAP and at segment level, handshakes, pings.
+"""Counters per device and month: bytes at CoAP, segment and datagram level, handshakes, pings.
 
 The base of the metering of rest-api 15.2. Kept in memory, flushed to SQLite now and then.
 """
@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from particle_tools.cloud.clock import Clock, iso
 from particle_tools.cloud.database import Database
 
+_DATAGRAM_OVERHEAD = 28  # IPv4 + UDP headers
 _TCP_SEGMENT_OVERHEAD = 40  # IPv4 + TCP headers; TCP's own acknowledgements are not counted
 
 
@@ -25,6 +26,10 @@ class Counters:
     segment_down: int = 0
     segments_up: int = 0  # reads and writes; the kernel may join or split them on the way
     segments_down: int = 0
+    datagram_up: int = 0  # bytes of UDP payload
+    datagram_down: int = 0
+    datagrams_up: int = 0
+    datagrams_down: int = 0
     messages_up: int = 0
     messages_down: int = 0
     handshakes: int = 0
@@ -35,12 +40,25 @@ class Counters:
     calls: int = 0
     reads: int = 0
 
+    def count_datagrams(self, up: int, ups: int, down: int, downs: int) -> None:
+        """Count UDP payload bytes and datagrams from and to the device."""
+        self.datagram_up += up
+        self.datagrams_up += ups
+        self.datagram_down += down
+        self.datagrams_down += downs
+
     def to_json(self) -> dict:
         """Return the REST form, with the estimated bytes on the network."""
         fields = asdict(self)
         segments = self.segments_up + self.segments_down
+        datagrams = self.datagrams_up + self.datagrams_down
         fields["network_estimate"] = (
-            self.segment_up + self.segment_down + segments * _TCP_SEGMENT_OVERHEAD
+            self.segment_up
+            + self.segment_down
+            + segments * _TCP_SEGMENT_OVERHEAD
+            + self.datagram_up
+            + self.datagram_down
+            + datagrams * _DATAGRAM_OVERHEAD
         )
         return fields
 

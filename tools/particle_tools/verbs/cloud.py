@@ -11,9 +11,10 @@ from pathlib import Path
 
 from particle_tools.errors import UserError
 
-HELP = "serve the local cloud: devices over TCP, REST and event streams over HTTP"
+HELP = "serve the local cloud: devices over UDP and TCP, REST and event streams over HTTP"
 
 _DEVICE_TCP_PORT = 5683
+_DEVICE_UDP_PORT = 5684
 _HTTP_PORT = 8080
 _PORTS = 65536
 
@@ -22,13 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of DESIGN 4."""
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (loopback)")
     parser.add_argument("--tcp-port", type=_port, default=_DEVICE_TCP_PORT, metavar="PORT")
-    parser.add_argument(
-        "--udp-port",
-        type=_port,
-        default=None,
-        metavar="PORT",
-        help="accepted for later; this cloud has no UDP gateway yet",
-    )
+    parser.add_argument("--udp-port", type=_port, default=_DEVICE_UDP_PORT, metavar="PORT")
     parser.add_argument("--http-port", type=_port, default=_HTTP_PORT, metavar="PORT")
     parser.add_argument(
         "--data",
@@ -90,6 +85,7 @@ async def _serve(args: argparse.Namespace) -> int:
             data=args.data,
             host=args.host,
             tcp_port=args.tcp_port,
+            udp_port=args.udp_port,
             http_port=args.http_port,
             user=args.user,
             lan=args.lan,
@@ -116,7 +112,11 @@ def _greet(cloud) -> None:
             file=sys.stderr,
         )
     if cloud.settings.lan:
-        print(f"Devices dial {ready['host']} port {ready['tcp_port']}.", file=sys.stderr)
+        print(
+            f"Devices dial {ready['host']} port {ready['udp_port']} (UDP)"
+            f" or {ready['tcp_port']} (TCP).",
+            file=sys.stderr,
+        )
     try:
         print(f"ready {json.dumps(ready)}", flush=True)
     except BrokenPipeError as error:

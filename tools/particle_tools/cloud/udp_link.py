@@ -1,0 +1,440 @@
+"""One device on UDP: its messages in order, its sessions one after the other, its silence.
+
+A link outlives the session it carries: when the device falls silent the session ends and the keys
+stay; the next authentic record starts a new session (cloud-protocol 2.5). A record is stored as
+seen before its message has an effect, so nothing is accepted twice, not even after a kill.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sqlite3
+from collections import deque
+from typing import TYPE_CHECKING
+
+from particle_tools.cloud import coap
+from particle_tools.cloud.coap import Message, NotCoap
+from particle_tools.cloud.dtls_connection import STEP, Connection, NoNumber
+from particle_tools.cloud.dtls_handshake import ACCESS_DENIED
+from particle_tools.cloud.dtls_records import Window
+from particle_tools.cloud.events import Event, Subscription
+from particle_tools.cloud.hello import Hello
+from particle_tools.cloud.refusals import Refused
+from particle_tools.cloud.session import Session
+from particle_tools.cloud.udp_association import Address, Association
+from particle_tools.cloud.udp_greeting import identify, read_hello
+from particle_tools.cloud.udp_reliability import Reliability
+from particle_tools.cloud.udp_store import Checkpointed, State, Stored
+
+if TYPE_CHECKING:
+    from particle_tools.cloud.udp_gateway import UdpGateway
+
+_LOG = logging.getLogger("particle.cloud")
+_HELD = 256  # messages waiting for record numbers
+_SILENCES = 8
+_HALF = 0x8000
+
+
+class Link(Checkpointed):
+    """The Channel of a device's sessions and the owner of its DTLS association."""
+
+    transport = "udp"
+    events = coap.CON
+
+    def __init__(self, gateway: UdpGateway, address: Address) -> None:
+        self.services = gateway.services
+        self.dtls = Association(self, address)
+        self.origin = address  # where the handshake came from
+        self.bound: Address | None = None  # where an association without connection ID is
+        self.cid = b""
+        self.message_limit = 0
+        self.session: Session | None = None
+        self.device_id = ""
+        self.kept = False  # on storage
+        self.ended = False
+        self.since = self.heard = self.services.clock.monotonic()
+        self.reliability = Reliability()
+        self.meter = [0, 0, 0, 0]  # bytes and datagrams up, the same down, before the id is known
+        self._gateway = gateway
+        self._keep_alive = 0.0
+        self._silences: deque[float] = deque(maxlen=_SILENCES)
+        self._hello = b""
+        self._subscriptions: list[Subscription] = []
+        self._mid: int | None = None  # the last message ID used when there is no session
+        self._mid_limit = 0  # the last one reserved
+        self._arrived: deque[tuple[bytes, bool]] = deque()  # not stored yet
+        self._inbox: deque[tuple[bytes, bool]] = deque()
+        self._held: deque[bytes] = deque()
+        self._worker: asyncio.Task | None = None
+        self._flusher: asyncio.Handle | None = None
+        self._timer: asyncio.TimerHandle | None = None
+
+    @property
+    def address(self) -> str:
+        """The device's address as text."""
+        return f"{self.dtls.where[0]}:{self.dtls.where[1]}"
+
+    def restore(self, stored: Stored) -> None:
+        """Take up a session from storage; nothing can be sent before numbers are reserved."""
+        state = stored.state
+        connection = Connection(
+            stored.key_block,
+            stored.cid,
+            stored.peer_cid,
+            standard=stored.standard,
+            window=Window(state.read_top, state.read_bits),
+            number=state.write_limit,
+        )
+        connection.limit = state.write_limit
+        self.dtls.restore(connection)
+        self.dtls.where = state.address
+        self.device_id = stored.device_id
+        self._keep_alive = state.keep_alive
+        self._hello = stored.hello
+        self._subscriptions = list(stored.subscriptions)
+        self._mid = self._mid_limit = state.mid_limit
+        self.kept = True
+
+    # What the association tells.
+
+    def message(self, content: bytes, *, resumed: bool) -> None:
+        """Queue a message of the device."""
+        now = self.services.clock.monotonic()
+        if not resumed and self.session is not None:
+            self._silences.append(now - self.heard)
+        self.heard = now
+        self._arrived.append((content, resumed))
+
+    def moved(self, address: Address) -> None:
+        """Follow the device to another address."""
+        self._gateway.moved(self, address)
+
+    def refuse(self, refused: Refused, alert: int | None = None) -> None:
+        """Record why there is no session and drop everything."""
+        if self.ended:
+            return
+        self.services.refusals.record(self.transport, self.address, refused)
+        if alert is not None:
+            self.dtls.fatal(alert)
+        self.end(refused.reason)
+
+    def end(self, reason: str, *, answer: bool = False) -> None:
+        """Forget the DTLS session; `answer` tells the device with a close_notify."""
+        if self.ended:
+            return
+        if answer:
+            self.dtls.close_notify()
+        self.offline(reason)
+        self.flush()
+        self.ended = True
+        self._gateway.drop(self)
+
+    def offline(self, reason: str) -> None:
+        """End the session; the device may go on with its keys later."""
+        if self.session is not None:
+            self.session.close(reason)
+
+    # Messages in order: stored, then acted upon.
+
+    def ready(self) -> None:
+        """Go on after a datagram was taken."""
+        if self._arrived and self.kept:
+            self._gateway.checkpoints.ask(self)
+        elif self._worker is None:
+            self._inbox.extend(self._arrived)
+            self._arrived.clear()
+            if self._inbox:
+                self._work()
+            else:
+                self.flush()
+
+    def checkpoint(self) -> tuple[tuple[str, bytes, State], object]:
+        """Take the state to store."""
+        assert self.dtls.connection is not None
+        state = self._state(self.dtls.connection)
+        mark = (len(self._arrived), state.write_limit, state.mid_limit)
+        return (self.device_id, self.dtls.connection.key_block, state), mark
+
+    def stored(self, mark: object) -> None:
+        """Act on what is stored; use the numbers that are reserved now."""
+        assert isinstance(mark, tuple) and self.dtls.connection is not None
+        count, self.dtls.connection.limit, self._mid_limit = mark
+        for _ in range(min(count, len(self._arrived))):
+            self._inbox.append(self._arrived.popleft())
+        held, self._held = self._held, deque()
+        for data in held:
+            self._write(data)
+        if self._inbox:
+            self._work()
+
+    def not_stored(self) -> None:
+        """Treat what could not be stored as lost on the way."""
+        self._arrived.clear()
+
+    def _state(self, connection: Connection) -> State:
+        clock = self.services.clock
+        mid = self.session.mid if self.session is not None else self._mid or 0
+        return State(
+            self.dtls.where,
+            connection.window.top,
+            connection.window.bits,
+            connection.number + STEP,
+            (mid + STEP) & 0xFFFF,
+            clock.time() - clock.monotonic() + self.heard,
+            self._keep_alive,
+        )
+
+    def _work(self) -> None:
+        if self._worker is None and not self.ended:
+            self._worker = asyncio.get_running_loop().create_task(self._drain())
+
+    async def _drain(self) -> None:
+        try:
+            while self._inbox and not self.ended:
+                await self._take(*self._inbox.popleft())
+        except sqlite3.Error as error:
+            _LOG.error("a message from %s is lost: %s", self.address, error)
+        except Exception:
+            _LOG.exception("a message from %s failed", self.address)
+        finally:
+            self._worker = None
+            if not self.ended:
+                self.flush()
+                if self._inbox:
+                    self._work()
+                elif self._arrived:
+                    self.ready()
+
+    async def _take(self, content: bytes, resumed: bool) -> None:
+        try:
+            message = coap.decode(content)
+        except NotCoap:
+            return
+        if not self.kept:
+            await self._greet(message)
+            return
+        if resumed:
+            self.offline("the device reconnected")
+        session = self.session or self._resume()
+        counters = self.services.usage.of(self.device_id)
+        counters.coap_up += len(content)
+        counters.messages_up += 1
+        if message.type == coap.CON:
+            if not self.reliability.new(message.mid, self.services.clock.monotonic()):
+                answer = self.reliability.answer(message.mid)
+                if answer:
+                    self._write(answer)
+                return
+        elif message.type in (coap.ACK, coap.RST):
+            self.reliability.acknowledged(message.mid)
+        await session.receive(message)
+
+    # Sessions.
+
+    async def _greet(self, message: Message) -> None:
+        connection, handshake = self.dtls.connection, self.dtls.handshake
+        assert connection is not None and handshake is not None
+        try:
+            hello = read_hello(message)
+            device = identify(self.services.devices, hello, handshake.spki)
+        except Refused as refused:
+            self.refuse(refused, ACCESS_DENIED)
+            return
+        self.device_id = device.id
+        self._keep_alive = hello.keep_alive_s()
+        self._hello = message.payload
+        session = self._session(hello)
+        self._mid = session.mid
+        self._inbox.extend(self._arrived)  # the state that is stored now covers these too
+        self._arrived.clear()
+        state = self._state(connection)
+        await self._gateway.store.replace(
+            Stored(
+                device.id,
+                connection.cid,
+                connection.peer_cid,
+                connection.standard,
+                connection.key_block,
+                self._hello,
+                state,
+            )
+        )
+        await self.services.devices.greeted(device.id, self.dtls.where[0], hello)
+        if self.ended:
+            return
+        connection.limit, self._mid_limit = state.write_limit, state.mid_limit
+        self.kept = True
+        self._gateway.established(self)
+        counters = self.services.usage.of(self.device_id)
+        counters.handshakes += 1
+        counters.messages_up += 1
+        counters.count_datagrams(*self.meter)
+        self.reliability.new(message.mid, self.services.clock.monotonic())
+        self.session = session
+        if message.type == coap.CON:
+            session.acknowledge(message)
+        session.start()
+
+    def _resume(self) -> Session:
+        self.session = self._session(Hello.parse(self._hello))
+        self.services.usage.of(self.device_id).resumes += 1
+        self.session.start(resumed=True)
+        return self.session
+
+    def _session(self, hello: Hello) -> Session:
+        device = self.services.devices.get(self.device_id)
+        self.message_limit = hello.message_limit_udp()
+        return Session(
+            self.services,
+            self.device_id,
+            device.owner if device else None,
+            self,
+            hello,
+            mid=self._mid,
+            subscriptions=self._subscriptions,
+        )
+
+    # What the session asks of its channel.
+
+    def send(self, data: bytes) -> None:
+        """Send one message; a CON is sent again until it is acknowledged."""
+        kind, mid = data[0] >> 4 & 3, data[2] << 8 | data[3]
+        if kind == coap.CON:
+            self.reliability.sending(mid, data, self.services.clock.monotonic())
+            self._arm()
+        elif kind in (coap.ACK, coap.RST):
+            self.reliability.answered(mid, data)
+        self._write(data)
+
+    def close(self) -> None:
+        """The session has ended: repeat nothing. The keys stay."""
+        session, self.session = self.session, None
+        if session is None:
+            return
+        self._mid = session.mid
+        self.reliability.forget()
+        self._arm()
+        self._silences.clear()
+        self._gateway.spawn(self.services.devices.heard(self.device_id, session.last_heard))
+
+    def crowded(self) -> bool:
+        """Tell whether the device acknowledges too slowly for more events."""
+        return self.reliability.waiting >= self.services.settings.limits.unacknowledged
+
+    async def greeted(self, payload: bytes) -> bool:
+        """Take a Hello on a resumed session: the application's state has changed (2.6)."""
+        try:
+            hello = Hello.parse(payload)
+        except ValueError:
+            return False
+        if hello.device_id.hex() != self.device_id or self.session is None:
+            return False
+        self._hello = payload
+        self._subscriptions = []
+        self.session.hello = hello
+        self.session.subscriptions.clear()
+        self.message_limit = hello.message_limit_udp()
+        await self._gateway.store.greeted_again(self.device_id, payload)
+        await self.services.devices.greeted(self.device_id, self.dtls.where[0], hello)
+        return True
+
+    async def subscribed(self, subscriptions: list[Subscription]) -> None:
+        """Store the subscriptions: after a resume they are still valid (4.4)."""
+        self._subscriptions = list(subscriptions)
+        await self._gateway.store.subscribe(self.device_id, self._subscriptions)
+
+    async def persist(self, number: int, event: Event) -> bool:
+        """Commit an event under its number."""
+        fields = (event.name, event.data, event.content_format, event.published_at)
+        return await self._gateway.store.persist(self.device_id, number, fields)
+
+    # Writing.
+
+    def _write(self, data: bytes) -> None:
+        connection = self.dtls.connection
+        if connection is None or self.ended:
+            return
+        if not self._held and self._reserved(data):
+            try:
+                self.dtls.write(data)
+            except NoNumber:
+                pass
+            else:
+                if self.kept and connection.limit - connection.number < STEP // 2:
+                    self._gateway.checkpoints.ask(self)
+                if self._worker is None and self._flusher is None:
+                    # What is sent in one turn of the loop shares datagrams.
+                    self._flusher = asyncio.get_running_loop().call_soon(self.flush)
+                return
+        if len(self._held) < _HELD:
+            self._held.append(data)
+            self._gateway.checkpoints.ask(self)
+
+    def _reserved(self, data: bytes) -> bool:
+        # An acknowledgement carries the device's id, all else one of ours.
+        kind, mid = data[0] >> 4 & 3, data[2] << 8 | data[3]
+        beyond = (mid - self._mid_limit) & 0xFFFF
+        return kind in (coap.ACK, coap.RST) or not 0 < beyond < _HALF
+
+    def flush(self) -> None:
+        """Send the records that wait."""
+        if self._flusher is not None:
+            self._flusher.cancel()
+            self._flusher = None
+        datagrams = self.dtls.datagrams()
+        if not datagrams:
+            return
+        sizes = sum(map(len, datagrams)), len(datagrams)
+        if self.kept:
+            self.services.usage.of(self.device_id).count_datagrams(0, 0, *sizes)
+        else:
+            self.meter[2] += sizes[0]
+            self.meter[3] += sizes[1]
+        for datagram in datagrams:
+            self._gateway.transmit(datagram, self.dtls.where)
+
+    def count(self, n: int) -> None:
+        """Count a datagram of the device."""
+        if self.kept:
+            self.services.usage.of(self.device_id).count_datagrams(n, 1, 0, 0)
+        else:
+            self.meter[0] += n
+            self.meter[1] += 1
+
+    # Time.
+
+    def _arm(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+        deadline = self.reliability.deadline()
+        if deadline is not None:
+            clock = self.services.clock
+            wait = max(0.0, deadline - clock.monotonic()) / clock.scale
+            self._timer = asyncio.get_running_loop().call_later(wait, self._due)
+
+    def _due(self) -> None:
+        self._timer = None
+        due = self.reliability.due(self.services.clock.monotonic())
+        for data in due.again:
+            self._write(data)
+        if any(self.heard <= since for since in due.given_up):
+            self.offline("the device acknowledges nothing")
+        self._arm()
+
+    def sweep(self, now: float) -> None:
+        """Give up what has taken too long. Called about once a second."""
+        limit = self.services.settings.limits.udp_greeting_s
+        if now - self.since > limit:
+            if not self.kept:
+                stuck = self.dtls.progress
+                self.refuse(Refused(stuck.stage, f"{stuck.reason} within {limit:g} s"))
+                return
+            if self.dtls.handshake is not None:
+                self._gateway.handshake_over(self)
+                self.dtls.handshake = None
+        if self.session is not None:
+            longest = max(self._keep_alive, *self._silences, 0.0)
+            if now - self.heard > 2 * longest:
+                self.offline(f"nothing came from the device for {2 * longest:g} s")

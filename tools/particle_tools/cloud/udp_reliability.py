@@ -1,0 +1,118 @@
+"""CON and ACK on a lossy path, without I/O: repetition and duplicates (cloud-protocol 3.3, 3.4).
+
+Times are seconds of the cloud's clock.
+"""
+
+from __future__ import annotations
+
+import random
+from collections import OrderedDict
+from typing import NamedTuple
+
+ACK_TIMEOUT_S = 4.0
+TRANSMISSIONS = 4
+# A device repeats a message for at most 45 s (3.3); the rest is delay on the way.
+REMEMBERED_S = 145.0
+_REMEMBERED = 512  # messages; a device sends a few per second
+_JITTER = 512
+
+
+class _Waiting:
+    """A CON that is not acknowledged."""
+
+    __slots__ = ("data", "due", "sent", "since")
+
+    def __init__(self, data: bytes, now: float) -> None:
+        self.data = data
+        self.since = now
+        self.sent = 0
+        self.due = now
+        self.again(now)
+
+    def again(self, now: float) -> None:
+        timeout = ACK_TIMEOUT_S * (1 << self.sent)
+        self.due = now + timeout + timeout * random.randrange(256) / _JITTER
+        self.sent += 1
+
+
+class Due(NamedTuple):
+    """What became due: messages to send again, and start times of those given up."""
+
+    again: list[bytes]
+    given_up: list[float]
+
+
+class Reliability:
+    """The confirmable messages of one session in both directions."""
+
+    __slots__ = ("_seen", "_waiting", "repeats", "retransmissions")
+
+    def __init__(self) -> None:
+        self._waiting: dict[int, _Waiting] = {}
+        self._seen: OrderedDict[int, tuple[float, bytes]] = OrderedDict()
+        self.retransmissions = 0
+        self.repeats = 0  # messages of the device that came again
+
+    # Ours.
+
+    @property
+    def waiting(self) -> int:
+        """How many CONs of ours are not acknowledged."""
+        return len(self._waiting)
+
+    def sending(self, mid: int, data: bytes, now: float) -> None:
+        """Take note of a CON that is sent now."""
+        self._waiting[mid] = _Waiting(data, now)
+
+    def acknowledged(self, mid: int) -> bool:
+        """Take an ACK or RST; return False if it matches nothing that waits."""
+        return self._waiting.pop(mid, None) is not None
+
+    def deadline(self) -> float | None:
+        """Return when `due` has something next."""
+        return min((w.due for w in self._waiting.values()), default=None)
+
+    def due(self, now: float) -> Due:
+        """Return what is to be sent again; forget what was sent often enough."""
+        result = Due([], [])
+        for mid, waiting in list(self._waiting.items()):
+            if waiting.due > now:
+                continue
+            if waiting.sent >= TRANSMISSIONS:
+                del self._waiting[mid]
+                result.given_up.append(waiting.since)
+            else:
+                waiting.again(now)
+                self.retransmissions += 1
+                result.again.append(waiting.data)
+        return result
+
+    def forget(self) -> None:
+        """Repeat nothing any more: the device is gone."""
+        self._waiting.clear()
+
+    # The device's.
+
+    def new(self, mid: int, now: float) -> bool:
+        """Take a CON of the device; return False if it was here before."""
+        while self._seen:
+            oldest, (since, _) = next(iter(self._seen.items()))
+            if now - since < REMEMBERED_S and len(self._seen) < _REMEMBERED:
+                break
+            del self._seen[oldest]
+        if mid in self._seen:
+            self.repeats += 1
+            return False
+        self._seen[mid] = (now, b"")
+        return True
+
+    def answered(self, mid: int, data: bytes) -> None:
+        """Keep the acknowledgement of a CON of the device."""
+        entry = self._seen.get(mid)
+        if entry is not None:
+            self._seen[mid] = (entry[0], data)
+
+    def answer(self, mid: int) -> bytes:
+        """Return the acknowledgement of a repeated CON, empty if it is still being worked on."""
+        entry = self._seen.get(mid)
+        return entry[1] if entry else b""

@@ -1,0 +1,267 @@
+"""DTLS sessions in SQLite: what lets a session go on after the cloud was killed.
+
+The stored write number and message ID are always ahead of anything sent (DESIGN decision 3); the
+read window of a message is stored before the message has any effect, so nothing old is accepted.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sqlite3
+from dataclasses import dataclass, field
+
+from particle_tools.cloud.database import Database
+from particle_tools.cloud.events import Subscription
+
+_LOG = logging.getLogger("particle.cloud")
+_PERSISTED = 512  # event numbers kept per device (DESIGN decision 7)
+_WINDOW_BYTES = 8
+_DAY_S = 86400.0
+
+
+@dataclass(frozen=True)
+class State:
+    """The part of a session that changes with its traffic. Times are Unix seconds."""
+
+    address: tuple[str, int]
+    read_top: int
+    read_bits: int
+    write_limit: int  # the first record number that a restart uses
+    mid_limit: int  # the last message ID that may have been used
+    heard_at: float
+    keep_alive: float
+
+
+@dataclass(frozen=True)
+class Stored:
+    """A session as it is stored."""
+
+    device_id: str
+    cid: bytes
+    peer_cid: bytes
+    standard: bool
+    key_block: bytes
+    hello: bytes  # its payload
+    state: State
+    subscriptions: tuple[Subscription, ...] = field(default=())
+
+
+class UdpStore:
+    """The table of sessions, and the numbers of persisted events."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+
+    def index(self) -> list[tuple[str, bytes, tuple[str, int]]]:
+        """Return (device id, CID, last address) of every session."""
+        return [
+            (row["device_id"], row["cid"] or b"", _address(row["address"]))
+            for row in self._db.all("SELECT device_id, cid, address FROM udp_sessions")
+        ]
+
+    def get(self, device_id: str) -> Stored | None:
+        """Return the session of a device."""
+        row = self._db.one("SELECT * FROM udp_sessions WHERE device_id = ?", device_id)
+        if row is None:
+            return None
+        return Stored(
+            device_id,
+            row["cid"] or b"",
+            row["peer_cid"],
+            bool(row["standard"]),
+            row["key_block"],
+            row["hello"],
+            State(
+                _address(row["address"]),
+                row["read_top"],
+                int.from_bytes(row["read_bits"], "big"),
+                row["write_limit"],
+                row["mid_limit"],
+                row["heard_at"],
+                row["keep_alive"],
+            ),
+            tuple(Subscription(*pair) for pair in json.loads(row["subscriptions"])),
+        )
+
+    async def replace(self, stored: Stored) -> None:
+        """Store the new session of a device; an older one of it is gone then."""
+        values = (
+            stored.device_id,
+            stored.cid or None,
+            stored.peer_cid,
+            stored.standard,
+            stored.key_block,
+            stored.hello,
+            pack_subscriptions(stored.subscriptions),
+            *_columns(stored.state),
+        )
+
+        def job(db: sqlite3.Connection) -> None:
+            db.execute(
+                "INSERT OR REPLACE INTO udp_sessions (device_id, cid, peer_cid, standard,"
+                " key_block, hello, subscriptions, address, read_top, read_bits, write_limit,"
+                " mid_limit, heard_at, keep_alive) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                values,
+            )
+
+        await self._db.write(job)
+
+    async def greeted_again(self, device_id: str, hello: bytes) -> None:
+        """Store a Hello that came in a resumed session: what was subscribed is void (2.6)."""
+        await self._db.execute(
+            "UPDATE udp_sessions SET hello = ?, subscriptions = '[]' WHERE device_id = ?",
+            hello,
+            device_id,
+        )
+
+    async def subscribe(self, device_id: str, subscriptions: list[Subscription]) -> None:
+        """Store the subscriptions of a session."""
+        await self._db.execute(
+            "UPDATE udp_sessions SET subscriptions = ? WHERE device_id = ?",
+            pack_subscriptions(subscriptions),
+            device_id,
+        )
+
+    async def update(self, states: list[tuple[str, bytes, State]]) -> None:
+        """Store the states of many sessions, given as (device id, key block, state)."""
+        rows = [(*_columns(state), device_id, block) for device_id, block, state in states]
+
+        def job(db: sqlite3.Connection) -> None:
+            # The keys are compared: a session that was replaced meanwhile is not touched.
+            db.executemany(
+                "UPDATE udp_sessions SET address = ?, read_top = ?, read_bits = ?,"
+                " write_limit = ?, mid_limit = ?, heard_at = ?, keep_alive = ?"
+                " WHERE device_id = ? AND key_block = ?",
+                rows,
+            )
+
+        await self._db.write(job)
+
+    async def delete(self, device_id: str, key_block: bytes) -> None:
+        """Forget a session; a newer one of the same device stays."""
+        await self._db.execute(
+            "DELETE FROM udp_sessions WHERE device_id = ? AND key_block = ?", device_id, key_block
+        )
+
+    async def expire(self, before: float) -> list[str]:
+        """Forget the sessions that were not heard since a time; return their devices."""
+
+        def job(db: sqlite3.Connection) -> list[str]:
+            rows = db.execute(
+                "DELETE FROM udp_sessions WHERE heard_at < ? RETURNING device_id", (before,)
+            )
+            return [row["device_id"] for row in rows.fetchall()]
+
+        return await self._db.write(job)
+
+    async def persist(
+        self, device_id: str, number: int, event: tuple[str, bytes, int, float]
+    ) -> bool:
+        """Commit a persisted event under its number; return False if the number is known.
+
+        `event` is (name, data, content format, time).
+        """
+
+        def job(db: sqlite3.Connection) -> bool:
+            if db.execute(
+                "SELECT 1 FROM persisted_events WHERE device_id = ? AND number = ?",
+                (device_id, number),
+            ).fetchone():
+                return False
+            db.execute(
+                "INSERT INTO persisted_events (device_id, number, name, data, content_format,"
+                " published_at) VALUES (?, ?, ?, ?, ?, ?)",
+                (device_id, number, *event),
+            )
+            db.execute(
+                "DELETE FROM persisted_events WHERE device_id = ?1 AND id <= (SELECT id FROM"
+                " persisted_events WHERE device_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+                (device_id, _PERSISTED),
+            )
+            return True
+
+        return await self._db.write(job)
+
+
+def pack_subscriptions(subscriptions: list[Subscription] | tuple[Subscription, ...]) -> str:
+    """Return subscriptions as they are stored."""
+    return json.dumps([(s.prefix, s.device_id) for s in subscriptions])
+
+
+def _columns(state: State) -> tuple:
+    host, port = state.address
+    return (
+        f"{host} {port}",
+        state.read_top,
+        state.read_bits.to_bytes(_WINDOW_BYTES, "big"),
+        state.write_limit,
+        state.mid_limit,
+        state.heard_at,
+        state.keep_alive,
+    )
+
+
+def _address(text: str) -> tuple[str, int]:
+    host, _, port = text.rpartition(" ")
+    return host, int(port)
+
+
+class Checkpoints:
+    """Stores the states of many sessions with one commit at a time.
+
+    Whoever asks while a commit is under way is in the next one.
+    """
+
+    def __init__(self, store: UdpStore) -> None:
+        self._store = store
+        self._asked: dict[Checkpointed, None] = {}
+        self._task: asyncio.Task | None = None
+
+    def ask(self, session: Checkpointed) -> None:
+        """Have a session's state stored soon; its `stored()` is called then."""
+        self._asked[session] = None
+        if self._task is None or self._task.done():
+            self._task = asyncio.get_running_loop().create_task(self._run())
+
+    async def stop(self) -> None:
+        """Finish what was asked for."""
+        if self._task is not None:
+            await self._task
+
+    async def _run(self) -> None:
+        while self._asked:
+            asked, self._asked = list(self._asked), {}
+            taken = [(session, session.checkpoint()) for session in asked]
+            try:
+                await self._store.update([state for _, (state, _) in taken])
+            except sqlite3.Error as error:
+                # As if the datagrams had been lost: devices send again.
+                _LOG.error("sessions cannot be stored: %s", error)
+                for session, _ in taken:
+                    session.not_stored()
+                continue
+            for session, (_, mark) in taken:
+                session.stored(mark)
+
+
+class Checkpointed:
+    """What Checkpoints works on."""
+
+    def checkpoint(self) -> tuple[tuple[str, bytes, State], object]:
+        """Return what to store now, and a mark that `stored` gets."""
+        raise NotImplementedError
+
+    def stored(self, mark: object) -> None:
+        """The state that was taken with this mark is on storage."""
+        raise NotImplementedError
+
+    def not_stored(self) -> None:
+        """The database failed."""
+        raise NotImplementedError
+
+
+def persisted_events(db: Database, device_id: str) -> list[sqlite3.Row]:
+    """Return the persisted events kept for a device, oldest first."""
+    return db.all("SELECT * FROM persisted_events WHERE device_id = ? ORDER BY id", device_id)
