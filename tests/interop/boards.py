@@ -1,6 +1,9 @@
 """Programs of the boards that meet other people's clouds and clients; how to switch them on."""
 
+import os
+import signal
 import time
+from pathlib import Path
 
 from sim.boards import Sim
 
@@ -83,6 +86,7 @@ class Switched:
 
     def __init__(self, board, program):
         self.device_id = board.unique_id()
+        self.path = board.path
         self._board = board
         self._script = board.path / "program.py"
         self._script.write_text(program)
@@ -96,6 +100,20 @@ class Switched:
         """Take its power."""
         self._sim.process.kill()
         self._sim.process.wait()
+
+    def freeze(self):
+        """Stop it in the middle of whatever it does: its connections stay half open."""
+        self._signal(signal.SIGSTOP)
+
+    def thaw(self):
+        """Let it go on."""
+        self._signal(signal.SIGCONT)
+
+    def _signal(self, number):
+        pid = self._sim.process.pid
+        children = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
+        for each in (pid, *map(int, children)):
+            os.kill(each, number)
 
     def close(self):
         """End it politely."""

@@ -116,6 +116,14 @@ class SparkServer:
             self._process.send_signal(signal.SIGKILL)
             self._process.wait()
 
+    def freeze(self) -> None:
+        """Stop it in the middle of whatever it does; the kernel still takes its connections."""
+        self._process.send_signal(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        """Let it go on."""
+        self._process.send_signal(signal.SIGCONT)
+
     def running(self) -> bool:
         """Tell whether the process is there."""
         return self._process.poll() is None

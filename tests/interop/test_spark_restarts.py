@@ -1,6 +1,13 @@
 """Connections to spark-server that end: power, server, goodbye, refusal."""
 
-from interop.boards import eventually
+import shutil
+import time
+
+from interop.boards import PROGRAM, Switched, eventually
+from particle_tools.errors import UserError
+from particle_tools.sim.board_dir import BoardDir
+
+_LOST_S = 40  # the server drops a silent board after 31 s, the board a silent server after 25 s
 
 
 def test_power_cut_of_the_board(spark, board):
@@ -56,3 +63,53 @@ def test_wrong_device_key(spark, new_board):
     stranger = new_board(registered=False)
     assert "key" in stranger.says("device key")
     assert spark.connections(stranger.device_id) == (0, 0)
+
+
+def test_half_open_connection_of_a_lost_board(spark, new_board):
+    lost = new_board()
+    spark.wait_online(lost.device_id)
+    lost.freeze()
+    copy = spark.folder / "copy"
+    shutil.copytree(lost.path, copy)
+    # the same device after a cut that the server did not see
+    again = Switched(BoardDir(copy), PROGRAM)
+    try:
+        eventually(lambda: spark.connections(lost.device_id)[0] == 2)
+        assert eventually(lambda: _answers(spark, again))
+    finally:
+        again.close()
+        lost.thaw()
+
+
+def test_board_that_was_frozen(spark, new_board):
+    frozen = new_board()
+    spark.wait_online(frozen.device_id)
+    frozen.freeze()
+    try:
+        eventually(lambda: spark.connections(frozen.device_id) == (1, 1), _LOST_S)
+    finally:
+        frozen.thaw()
+    spark.wait_online(frozen.device_id)
+    assert spark.connections(frozen.device_id) == (2, 1)
+    assert _answers(spark, frozen)
+
+
+def test_server_that_was_frozen(spark, new_board):
+    kept = new_board()
+    spark.wait_online(kept.device_id)
+    spark.freeze()
+    try:
+        time.sleep(_LOST_S)
+    finally:
+        spark.thaw()
+    eventually(lambda: spark.connections(kept.device_id)[0] >= 2)
+    assert eventually(lambda: _answers(spark, kept))
+    spark.api().publish("down/after/frost", "x")
+    assert kept.says("heard down/after/frost")
+
+
+def _answers(spark, board):
+    try:
+        return spark.api().call(board.device_id, "number", "7") == 7
+    except UserError:  # its connection is just being replaced
+        return False
