@@ -26,7 +26,7 @@ _HELLO_MS = const(4000)  # wait for the server's Hello on TCP
 _DIAL_MS = const(20000)
 _NAME_MS = const(15000)
 _PONG_MS = const(10000)
-_GOODBYE_MS = const(1000)  # for the socket to take it
+_GOODBYE_MS = const(1000)  # for the cloud to close; closing first may destroy the goodbye on TCP
 _STEADY_MS = const(30000)  # a connection that held this long starts the back-off again
 
 # states
@@ -166,9 +166,7 @@ class Conn(Messaging):
             self._messages(now)  # the end of the handshake may have come with messages behind it
             self.expire(now)
         t = self._timer()
-        if self._state == _CLOSING and not self._queue:
-            self._off()
-        elif t is not None and diff(now, t) >= 0:
+        if t is not None and diff(now, t) >= 0:
             self._timeout(now)
 
     # verbs
