@@ -48,6 +48,7 @@ def before_the_keys():
 
     def reset(peer):
         peer.send(bytes(20))
+        time.sleep(0.1)  # not before the board has seen that it is connected
         peer.reset()
 
     yield Case("reset", reset, "transport", END_OF_STREAM)
