@@ -39,7 +39,7 @@ _TEXT = (0, 40, 41, 50)  # content formats that a plain handler understands
 def _name(name):
     good = isinstance(name, str) and 0 < len(name.encode()) <= _MAX_NAME
     if not good or any(c < " " or c in '"\\' for c in name):
-        raise ValueError("name must be 1 to 64 bytes without quotes: %r" % (name,))
+        raise ValueError("name: 1 to 64 bytes without quotes, not %r" % (name,))
 
 
 Publish = Operation
@@ -210,10 +210,10 @@ class Cloud(Servicing):
             self._system(0, "SETTINGS", v)
             if not v.get("server"):
                 raise ConfigError(
-                    _INVALID_ARGUMENT, "no server: call particle.server(host)", "DNS"
+                    _INVALID_ARGUMENT, "no server: particle.server(host)", "DNS"
                 )
             if v["transport"] == "udp":
-                from .session.reliable import Reliable as Conn
+                from .session.resume import Resuming as Conn
                 from .store.keys_ec import EcKeys as Keys
             else:
                 from .session.aes_tcp import TcpConn as Conn
@@ -225,7 +225,7 @@ class Cloud(Servicing):
             port, alive, size = Conn.DEFAULTS
             self._conn = Conn(
                 keys,
-                None,
+                self._store.get,
                 os.urandom,
                 v["server"],
                 v.get("port", port),
@@ -275,9 +275,11 @@ class Cloud(Servicing):
                     job[1](t)
             conn.tick(t)
             count = self._events(t)
-            if self._sock and not self._dialing:
+            more = 1  # what is stored lets more go out
+            while more and self._sock and not self._dialing:
                 self._transmit(t)
-                count += self._events(t)
+                more = self._events(t)
+                count += more
             return count
         finally:
             self._busy = False
@@ -335,7 +337,7 @@ class Cloud(Servicing):
             if kind == "ACKED":
                 op = self._operations.pop(a, None)
                 if op is not None:
-                    op._end(Error(b, "not acknowledged", "cloud") if b else None)
+                    op._end(Error(b, "no ACK", "cloud") if b else None)
             elif kind == "CALL":
                 self._call(t, a, b[0], b[1])
             elif kind == "READ":
@@ -368,6 +370,12 @@ class Cloud(Servicing):
                 self._connecting._end()
         elif kind == "SYSTEM":
             self._deliver(t, a, b[0], b[1])
+        elif kind == "SAVE":
+            try:
+                self._store.put(1, a)
+            except Error:
+                a = None
+            self._conn.saved(a)
         self._system(t, kind, a, b)
 
     def _system(self, t, kind, a, b=None):

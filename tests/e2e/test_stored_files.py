@@ -55,7 +55,7 @@ def edited(**values):
 
 REFUSED = [
     # file, what happened to it, stage, a word of the text
-    (CONFIG, lambda data: None, "DNS", "no server: call particle.server(host)"),
+    (CONFIG, lambda data: None, "DNS", "no server: particle.server(host)"),
     (CONFIG, lambda data: b"", "store", "damaged"),
     (CONFIG, lambda data: data[:40], "store", "damaged"),
     (CONFIG, lambda data: b"\xff" * 200, "store", "damaged"),

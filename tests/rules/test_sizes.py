@@ -29,6 +29,7 @@ CEILINGS = {
     "session/conn": 3100,
     "session/messaging": 3700,
     "session/reliable": 2000,
+    "session/resume": 3400,
     "session/dtls": 3600,
     "session/aes_tcp": 2600,
     "net/host": 500,

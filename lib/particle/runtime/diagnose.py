@@ -21,7 +21,7 @@ def diagnose(client, load_keys):
     except Error as e:
         broken = e
     if not values.get("server"):
-        out.append(("address", False, "no server: call particle.server(host)"))
+        out.append(("address", False, "no server: particle.server(host)"))
     failed = client.error
     up = client.connected()
     stage = None if up or failed is None else failed.stage

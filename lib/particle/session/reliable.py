@@ -35,14 +35,15 @@ class Reliable(Conn):
     CHANNEL = Dtls
     DEFAULTS = 5684, 25, 1280
 
-    def __init__(self, keys, saved, rng, host, port, hello, keep_alive, size=1152):
-        super().__init__(keys, saved, rng, host, port, hello, keep_alive, size)
+    def __init__(self, keys, *more):
+        super().__init__(keys, *more)
         self._type = _CON
         self._device_id = keys.device_id
         self._seen = []  # [ID, ticks until which it is remembered, reply or None]
         self._now = 0
         self._hello_id = None
-        self.repeats = self.lost = 0  # retransmissions; messages given up
+        self._tries = _TRANSMISSIONS
+        self.repeats = 0  # retransmissions
 
     @staticmethod
     def system(platform_id):
@@ -90,8 +91,7 @@ class Reliable(Conn):
         super().expire(now)
         for entry in list(self._open.values()):
             if entry[1] is not None and diff(now, entry[1]) >= 0:
-                if entry[2] >= _TRANSMISSIONS:
-                    self.lost += 1
+                if entry[2] >= self._tries:
                     self._fail(now, "cloud", _TIMEOUT)
                     return
                 entry[1] = None

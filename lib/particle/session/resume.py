@@ -1,0 +1,280 @@
+"""A session that outlives its connection: it goes on without a handshake after a lost connection,
+a reset or a power cut (cloud-protocol 2.4-2.6, DESIGN decisions 2 and 3).
+
+Nothing is ever sent with a number that a restored session might use again: record numbers and
+message IDs are reserved in steps, and the stored numbers are ahead of everything sent.
+"""
+
+import struct
+from binascii import crc32
+
+from micropython import const
+
+from .dtls import Dtls
+from .messaging import add
+from .reliable import Reliable
+
+# What is stored, at most 150 bytes: checksums of keys and of the configured address, key block,
+# connection ID, next record number to be sent and highest number received (24-bit halves), next
+# message ID, resumes
+# since the last answer, wire profile, checksums of the descriptions and of the subscriptions,
+# length of the address that follows
+_FORMAT = "<II40s8sIIIIHBBIIIB"
+_LENGTH = const(89)
+_STEP = const(256)  # numbers reserved with one write
+_TRIES = const(2)  # resumes without an answer before a handshake
+_TRANSMISSIONS = const(3)  # of a message on a session that was just resumed
+_PROBE_MS = const(200)  # after which a resumed session with nothing to say sends a ping
+_KIND = const(1)  # of the container
+_UNSAVED = const(0x3FFFFFF)
+
+# Error numbers of Device OS (errors.py)
+_ABORTED = const(-150)
+_END_OF_STREAM = const(-201)
+_PROTOCOL = const(-240)
+_ACK = const(2)
+
+# states of conn.Conn
+_DIAL = const(4)
+_SHAKE = const(5)
+_ON = const(7)
+
+
+class Resumable(Dtls):
+    """The DTLS channel with what is needed to go on with a stored session."""
+
+    left = _UNSAVED  # records that may be sent before more numbers are reserved
+
+    def start(self, now):
+        """Begin a handshake."""
+        self.left = _UNSAVED
+        super().start(now)
+
+    def state(self, ahead):
+        """Return key block, connection ID, the number `ahead` of the next record, the top."""
+        r = self._records
+        lo = r.lo + ahead
+        return r.block, r.cid, r.hi + (lo >> 24), lo & 0xFFFFFF, r.top_hi, r.top_lo
+
+    def restore(self, now, block, cid, *numbers):
+        """Go on with a stored session; OPEN(True) follows at once."""
+        r = self.records()
+        r.keys(block, cid)
+        r.hi, r.lo, r.top_hi, r.top_lo = numbers
+        r.window[:] = bytes([255]) * 8
+        r.moved = True
+        self.resumed(now, r)
+
+    def heard(self):
+        """Take all numbers below the highest received for used, and the new address for known."""
+        self._records.moved = False
+        self._records.window[:] = bytes([255]) * 8
+
+    def fits(self, n):
+        """Return True when one more message of `n` bytes fits and has a number reserved."""
+        return self.left > 0 and super().fits(n)
+
+    def seal(self, n):
+        """Turn the CoAP message of `n` bytes at out[head:] into a record for `transmit`."""
+        self.left -= 1
+        super().seal(n)
+
+
+class Resuming(Reliable):
+    """The whole connection over UDP with a session that is stored (see `Conn`).
+
+    saved(kind): gives what the last SAVE event gave, None, or raises OSError. The adapter answers
+    every SAVE with the method `saved(ok)`, ok true or false.
+    """
+
+    CHANNEL = Resumable
+    _keep = []  # events not acknowledged when the connection went; replaced, never changed
+    _session = None  # what `Resumable.restore` takes
+
+    def __init__(self, keys, saved, rng, host, port, *more):
+        super().__init__(keys, None, rng, host, port, *more)
+        self._marks = crc32(keys.server + keys.public), crc32(("%s:%d" % (host, port)).encode())
+        self._crcs = 0, 0, 0  # of what the cloud knows: system, application, subscriptions
+        self._news = []  # IDs of descriptions and subscriptions not acknowledged yet
+        self._closed = self._blocked = False
+        self._stored = False  # the stored session is the one in use
+        self._resumes = 0  # without an answer
+        self._reserved = 0  # message IDs left
+        self.resumes = 0
+        try:
+            saved = saved(_KIND)
+        except OSError:
+            saved = None  # damaged: a handshake makes a new one
+        if saved and len(saved) >= _LENGTH:
+            s = struct.unpack_from(_FORMAT, saved)
+            if s[:2] == self._marks and len(saved) == _LENGTH + s[14]:
+                self._session = s[2:8]
+                self._mid = s[8]
+                self._resumes = s[9]
+                self._channel.profile = s[10]
+                self._crcs = s[11:14]
+                self._addresses = [saved[_LENGTH:].decode()] if s[14] else []
+                self._stored = True
+
+    # resume instead of handshake
+
+    def opened(self, now, ok):
+        """Take the answer to DIAL: go on with the session if there is one, else shake hands."""
+        if ok and self._state == _DIAL and self._session:
+            if self._resumes < _TRIES:
+                self._resumes += 1
+                self._state = _SHAKE
+                self._due = None
+                self._channel.restore(now, *self._session)
+                self._drain(now)
+                return
+            self._forget()
+        super().opened(now, ok)
+
+    def _forget(self):
+        self._session = None
+        self._stored = False
+        self._resumes = 0
+        self._crcs = 0, 0, 0
+
+    def _opened(self, now):
+        self._news = []
+        if not self._session:
+            super()._opened(now)
+            return
+        self.resumes += 1
+        self._sent = self._since = now
+        # a ping is due soon, unless there is something to say
+        self._heard = add(now, _PROBE_MS - self.keep_alive * 1000)
+        self.reset(0, 0)
+        self._closed = True
+        self._tries = _TRANSMISSIONS
+        self._state = _ON
+        self.ready = True
+        self._save()
+        self._again()
+        self._announce()
+        self._emit("READY")
+
+    def _again(self):
+        # what was not acknowledged goes first, under its old ID: the cloud may know it
+        for message in self._keep:
+            self._send(message)
+        self._keep = []
+
+    def announce(self, now):
+        """Queue what follows the Hello of a new session, and store the session."""
+        self._crcs = 0, 0, 0
+        self.time(now)
+        self._announce()
+        self._again()
+        self._session = self._channel.state(0)
+        self._resumes = 0
+        self._save()
+
+    def _sums(self):
+        bodies = self._bodies
+        one, two = [crc32(bodies.get(k, (b"",))[0]) for k in (1, 2)]
+        return one, two, crc32(repr(self._filters).encode())
+
+    def _announce(self):
+        # what the cloud does not know yet; it keeps the rest with the session
+        sums = self._sums()
+        for k in (1, 2):
+            if k in self._bodies and sums[k - 1] != self._crcs[k - 1]:
+                self._post(k, *self._bodies[k])
+        if sums[2] != self._crcs[2]:
+            for prefix, flags in self._filters:
+                self._subscribe(prefix, flags)
+
+    def _post(self, flags, body, ctype):
+        super()._post(flags, body, ctype)
+        self._news.append(self._mid)
+
+    def _subscribe(self, prefix, flags):
+        super()._subscribe(prefix, flags)
+        self._news.append(self._mid)
+
+    # storing
+
+    def _save(self):
+        # reserve another step of numbers; nothing leaves before they are stored
+        self._reserved = _STEP
+        state = self._channel.state(_STEP)
+        address = self._addresses[0].encode() if self._addresses else b""
+        fields = self._marks + state + ((self._mid + _STEP) & 0xFFFF, self._resumes)
+        fields += (self._channel.profile,) + self._crcs + (len(address),)
+        self._blocked = True
+        self._emit("SAVE", struct.pack(_FORMAT, *fields) + address)
+
+    def saved(self, ok):
+        """Take note that the last SAVE was stored, or could not be."""
+        self._blocked = False
+        if ok:
+            self._channel.left = _STEP
+            self._stored = True
+        elif self._stored:
+            # what is stored would use the numbers of this session again: it must not go on
+            self._forget()
+            self._fail(self._now, "store", _ABORTED)
+        else:
+            self._channel.left = _UNSAVED  # a session that is not stored needs no reserve
+
+    def _next(self):
+        self._reserved -= 1
+        return super()._next()
+
+    def transmit(self, now):
+        """Return how many bytes of `out` are one datagram, 0 = none; repeat until 0."""
+        self._now = now
+        short = self._channel.left <= 0 or self._reserved <= 0
+        if short and not self._blocked and self._stored and self._session and self.ready:
+            self._save()
+        if self._blocked:
+            return 0
+        if self._closed and self._queue:
+            self._heard = now
+        return super().transmit(now)
+
+    # the first answer
+
+    def dispatch(self, now, m):
+        """Act on a received message; on a resumed session first on nothing but a fresh ACK."""
+        if self._closed:
+            entry = self._open.get(m.mid)
+            if m.type < _ACK or not entry or not entry[2]:
+                return  # it may be a record of an earlier boot
+            self._closed = False
+            self._tries = _TRANSMISSIONS + 1
+            self._resumes = 0
+            self._channel.heard()
+            self._save()
+        super().dispatch(now, m)
+        if m.mid in self._news and m.type == _ACK:
+            self._news.remove(m.mid)
+            if m.code < 0x80 and not self._news:
+                self._crcs = self._sums()
+                self._save()
+
+    def abandon(self):
+        """Forget what waits, except events that were not acknowledged."""
+        start = self._mid + 1
+        ids = sorted(self._open, key=lambda mid: (mid - start) & 0xFFFF)
+        events = [mid for mid in ids if self._open[mid][0][4:6] == b"\xb1E"]
+        self._keep = self._keep + [self._open[mid][0] for mid in events]
+        waiting = {mid: self._waiting.pop(mid) for mid in events if mid in self._waiting}
+        super().abandon()
+        self._waiting = waiting
+        if self._session and self._state >= _ON:
+            self._session = self._channel.state(0)
+
+    def reset(self, mid, token):
+        """Forget what waits but the operations of events that are sent again."""
+        waiting = self._waiting if self._keep else {}
+        super().reset(mid, token)
+        self._waiting = waiting
+
+    def _fail(self, now, stage, code):
+        if code in (_END_OF_STREAM, _PROTOCOL):
+            self._forget()  # the cloud ended the session, or nobody can go on with it
+        super()._fail(now, stage, code)

@@ -1,0 +1,360 @@
+"""Going on with a stored session, over a channel without encryption on a fake clock (2.4-2.6)."""
+
+import struct
+
+from particle.errors import Error
+from particle.session.messaging import diff
+from particle.session.resume import Resuming
+from plain_channel import Plain
+from tcp_peer import Parsed
+
+HELLO = (6, 1, 0x36, 6)
+APP = b'{"f":["led"],"v":{}}'
+
+
+class Keys:
+    device_id = b"\xe0\x0f\xce\x68\x12\x34\x56\x78\x90\xab\xcd\xef"
+    server = b"server"
+    public = b"device"
+
+
+class Numbered(Plain):
+    """Counts records as DTLS does; what is sent is remembered with its number, over all boots."""
+
+    profile = 0
+    left = 0x3FFFFFF
+    block = b"k" * 40
+
+    def start(self, now):
+        self.number = 0
+        self.top = 0
+        self.left = 0x3FFFFFF
+        self.fresh = True
+        super().start(now)
+
+    def state(self, ahead):
+        n = self.number + ahead
+        return self.block, b"c" * 8, n >> 24, n & 0xFFFFFF, 0, self.top
+
+    def restore(self, now, block, cid, hi, lo, top_hi, top):
+        assert block == self.block and cid == b"c" * 8
+        self.number = hi << 24 | lo
+        self.top = top
+        self.fresh = False
+        self._events.append(("OPEN", True, None))
+
+    def heard(self):
+        self.top += 1
+
+    def fits(self, n):
+        return self.left > 0 and super().fits(n)
+
+    def seal(self, n):
+        self.left -= 1
+        self.number += 1
+        self.log.append(self.number)
+        super().seal(n)
+
+
+class Flash:
+    """What is stored, and whether it can be."""
+
+    def __init__(self):
+        self.data = None
+        self.writes = 0
+        self.full = False
+
+    def get(self, kind):
+        assert kind == 1
+        if self.data == b"damaged":
+            raise Error(-280, "damaged", "store")
+        return self.data
+
+
+class Board:
+    """One boot of a device; the flash and the list of numbers outlive it."""
+
+    def __init__(self, flash, numbers, app=APP, filters=("door",), host="10.0.0.9"):
+        channel = type("Channel", (Numbered,), {"log": numbers})
+        kind = type("Conn", (Resuming,), {"CHANNEL": channel})
+        self.flash = flash
+        self.now = 1000
+        self.conn = kind(Keys, flash.get, lambda n: bytes(n), host, 5684, HELLO, 25)
+        self.conn.describe(0, 1, b"system", 42)
+        self.conn.describe(0, 2, app)
+        for f in filters:
+            self.conn.subscribe(0, f, None)
+        self.events = []
+        self.said = []
+        self.dials = 0
+        self.conn.start(self.now)
+        self.conn.link(self.now, True)
+        self.step()
+
+    def step(self):
+        c = self.conn
+        for _ in range(40):
+            c.tick(self.now)
+            while True:
+                n = c.transmit(self.now)
+                if n == 0:
+                    break
+                self.said.append(Parsed(bytes(c.out[:n])))
+            e = c.event()
+            if e is None:
+                return
+            while e is not None:
+                self.act(e)
+                e = c.event()
+
+    def act(self, e):
+        c = self.conn
+        if e[0] == "SAVE":
+            assert len(e[1]) <= 246  # with its container 256
+            if not self.flash.full:
+                self.flash.data = e[1]
+                self.flash.writes += 1
+            c.saved(not self.flash.full)
+        elif e[0] == "RESOLVE":
+            c.addresses(self.now, ["10.0.0.9"])
+        elif e[0] == "DIAL":
+            self.dials += 1
+            c.opened(self.now, True)
+        else:
+            self.events.append(e)
+
+    def run(self, ms):
+        end = self.now + ms
+        while True:
+            d = self.conn.deadline()
+            if d is None or diff(d, end) > 0:
+                break
+            self.now = max(self.now, d)
+            self.step()
+        self.now = end
+        self.step()
+
+    def ack(self, m, code=0):
+        self.feed(bytes([0x60, code]) + m.raw[2:4])
+
+    def feed(self, data):
+        self.conn.receive(bytearray(data), len(data), self.now)
+        self.step()
+
+    def take(self):
+        got = self.said
+        self.said = []
+        return got
+
+    def ack_all(self):
+        """Acknowledge until nothing more is said."""
+        got = []
+        while self.said:
+            for m in self.take():
+                got.append(m)
+                if m.type == 0:
+                    self.ack(m)
+        return got
+
+
+def joined(**more):
+    flash = Flash()
+    numbers = []
+    b = Board(flash, numbers, **more)
+    got = b.ack_all()
+    assert [m.path for m in got] == ["h", "t", "d", "d", "e", "e", "e"]
+    assert b.conn.ready and flash.data
+    return b, flash, numbers
+
+
+def unique(numbers):
+    assert len(set(numbers)) == len(numbers)
+    return numbers
+
+
+def test_resume_says_what_there_is_to_say_and_nothing_else():
+    b, flash, numbers = joined()
+    b = Board(flash, numbers)
+    assert b.conn.ready and b.take() == []
+    mid = b.conn.publish(b.now, "temp", b"1", 0, None)
+    b.step()
+    got = b.take()
+    assert [(m.path, m.mid) for m in got] == [("E", mid)]
+    b.ack(got[0])
+    assert ("ACKED", mid, 0) in b.events
+    b.run(20000)
+    assert b.take() == []
+    assert b.conn.resumes == 1 and b.conn.handshakes == 0
+    unique(numbers)
+
+
+def test_ping_when_there_is_nothing_to_say():
+    b, flash, numbers = joined()
+    b = Board(flash, numbers)
+    b.run(199)
+    assert b.take() == []
+    b.run(1)
+    assert [m.raw[:2] for m in b.take()] == [b"\x40\x00"]
+
+
+def test_what_changed_is_announced():
+    b, flash, numbers = joined()
+    b = Board(flash, numbers, app=b'{"f":[],"v":{}}', filters=("door", "bell"))
+    got = b.ack_all()
+    assert [m.path for m in got] == ["d", "e", "e", "e", "e"]
+    b = Board(flash, numbers, app=b'{"f":[],"v":{}}', filters=("door", "bell"))
+    assert b.take() == []
+
+
+def test_a_refused_announcement_is_made_again():
+    flash = Flash()
+    b = Board(flash, [])
+    b.ack(b.take()[0])
+    for m in b.take():
+        b.ack(m, 0x80 if m.path == "e" else 0)
+    assert b.conn.ready
+    b = Board(flash, [])
+    assert "e" in [m.path for m in b.take()]
+
+
+def test_closed_receive_side():
+    b, flash, numbers = joined()
+    old = b.conn.publish(b.now, "a", b"", 0, None)
+    b.step()
+    b = Board(flash, numbers)
+    mid = b.conn.publish(b.now, "b", b"", 0, None)
+    b.step()
+    # records of earlier boots: a function call, an event, ACKs of IDs not sent since
+    b.feed(b"\x41\x02\x20\x05\x11\xb1f\x03led\x40")
+    b.feed(b"\x50\x02\x20\x06\xb1E\x01x")
+    b.feed(b"\x60\x00" + old.to_bytes(2, "big"))
+    b.feed(b"\x60\x00" + ((mid + 1) & 0xFFFF).to_bytes(2, "big"))
+    assert [e for e in b.events if e[0] in ("CALL", "EVENT", "ACKED")] == []
+    b.feed(b"\x60\x00" + mid.to_bytes(2, "big"))
+    assert ("ACKED", mid, 0) in b.events
+    b.feed(b"\x50\x02\x20\x06\xb1E\x01x")
+    assert ("EVENT", "x", (b"", 0)) in b.events
+
+
+def test_numbers_never_repeat_over_power_cuts():
+    b, flash, numbers = joined()
+    mids = []
+    for boot in range(30):
+        b = Board(flash, numbers)
+        for _ in range(boot * 17 % 60):
+            mids.append(b.conn.publish(b.now, "a", b"", 0, None))
+            b.step()
+            if boot % 3:
+                b.ack_all()
+            if b.conn.room() < 4:
+                break
+    unique(numbers)
+    unique(mids)
+    assert len(numbers) > 300
+
+
+def test_numbers_are_reserved_in_steps():
+    b, flash, numbers = joined()
+    b = Board(flash, numbers)
+    b.conn.publish(b.now, "a", b"", 0, None)
+    b.step()
+    b.ack_all()
+    before = flash.writes
+    for _ in range(1024):
+        b.conn.publish(b.now, "a", b"", 0, None)
+        b.step()
+        b.ack_all()
+        b.events = []
+        del numbers[:]
+    assert flash.writes - before <= 5
+
+
+def test_unanswered_resume_takes_a_new_socket_then_a_handshake():
+    b, flash, numbers = joined()
+    b = Board(flash, numbers)
+    b.conn.publish(b.now, "a", b"1", 0, None)
+    b.step()
+    start = b.now
+    while not [m for m in b.said if m.path == "h"]:
+        b.run(100)
+        assert b.now - start < 60000
+    got = b.take()
+    assert b.dials == 3
+    assert len([m for m in got if m.path == "E"]) == 6  # three times on each of two sockets
+    assert len({m.raw for m in got if m.path == "E"}) == 1
+    b.ack(got[-1])
+    # the event is sent again behind what the new session wants to know
+    assert [m.path for m in b.ack_all()][-1] == "E"
+    # whoever waited was told after 20 s that nothing is known; the event went on all the same
+    assert [e[2] for e in b.events if e[0] == "ACKED"] == [-160]
+
+
+def test_a_lost_connection_goes_on():
+    b, flash, numbers = joined()
+    writes = flash.writes
+    mids = [b.conn.publish(b.now, name, b"", 0, None) for name in ("a", "b", "c")]
+    b.step()
+    b.ack(b.take()[1])
+    b.conn._fail(b.now, "link", -230)
+    b.run(3000)
+    got = [m for m in b.take() if m.path == "E"]
+    assert [m.name for m in got][:2] == ["a", "c"] and [m.mid for m in got][:2] == [
+        mids[0],
+        mids[2],
+    ]
+    for m in got:
+        b.ack(m)
+    acked = [e[1] for e in b.events if e[0] == "ACKED"]
+    assert sorted(acked) == mids and b.conn.resumes == 1
+    assert flash.writes - writes == 2
+    unique(numbers)
+
+
+def test_end_of_the_session_by_the_cloud():
+    b, flash, numbers = joined()
+    b.conn._channel._events.append(("DOWN", "cloud", -201))
+    b.step()
+    b.run(5000)
+    assert "h" in [m.path for m in b.take()]
+
+
+def test_damaged_truncated_foreign_and_old_files():
+    b, flash, numbers = joined()
+    good = flash.data
+    Keys.public = b"another"
+    try:
+        assert [m.path for m in Board(flash, []).take()] == ["h"]
+    finally:
+        Keys.public = b"device"
+    flash.data = good
+    assert [m.path for m in Board(flash, [], host="10.0.0.8").take()] == ["h"]
+    for data in [b"damaged", b""] + [good[:n] for n in range(0, len(good), 7)] + [good + b"x"]:
+        flash.data = data
+        assert [m.path for m in Board(flash, []).take()] == ["h"], data
+
+
+def test_full_flash():
+    # a session that cannot be stored works, and is not gone on with after a reset
+    flash = Flash()
+    flash.full = True
+    b = Board(flash, [])
+    b.ack_all()
+    for _ in range(600):
+        b.conn.publish(b.now, "a", b"", 0, None)
+        b.step()
+        b.ack_all()
+        b.events = []
+    assert b.conn.ready and flash.data is None
+    # one that is stored but cannot reserve numbers any more ends: they would be used twice
+    b, flash, numbers = joined()
+    flash.full = True
+    for _ in range(300):
+        if not b.conn.ready:
+            break
+        b.conn.publish(b.now, "a", b"", 0, None)
+        b.step()
+        b.ack_all()
+    b.run(5000)
+    assert "h" in [m.path for m in b.take()]
+    stored = struct.unpack_from("<II40s8sII", flash.data)
+    assert stored[5] >= max(numbers[: len(numbers)]) or stored[5] >= 256
