@@ -193,9 +193,11 @@ class Peer:
             (DONE, b""),
         )
         for kind, body in bodies:
-            seq += 1
-            out.append(self.message(kind, body, seq))
-        return [m for m in out if m]
+            m = self.message(kind, body, seq + 1)
+            if m:
+                seq += 1
+                out.append(m)
+        return out
 
     # what we read
 

@@ -144,6 +144,8 @@ class Handshake:
             self._key_exchange(m)
         elif m[0] == _REQUEST and b"\x40" not in m[13 : 13 + m[12]]:  # ecdsa_sign
             raise ValueError("certificate types")
+        if m[0] == _DONE:
+            self._parts = {}  # what came in clear must not wait for the place of Finished
         return m[0] == _DONE
 
     def cookie(self, m):
