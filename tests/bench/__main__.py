@@ -4,20 +4,24 @@ import json
 import sys
 import time
 
-from bench import heap, latency, sizes, wire
+from bench import frozen, heap, instructions, latency, sizes, wire
 from bench.figures import record, table
 from particle_tools import ROOT
+from silicon import cortex_m3
 
 
 def main() -> int:
     """Measure, print and write; 1 if STRICT=1 and something could not be measured."""
     begin = time.monotonic()
     figures = sizes.measure() + wire.measure() + latency.measure()
+    on_m3 = frozen.measure() + instructions.measure()
     smallest = heap.measure()
-    figures += smallest
+    figures += on_m3 + smallest
     print(table(figures))
     if not smallest:
         print("NOT RUN: heap32_mpy_steady needs the 32-bit MicroPython; make fetch")
+    if not on_m3:
+        print(f"NOT RUN: m3_* and frozen_* need {cortex_m3.NAME}; {cortex_m3.COMMAND}")
     target = ROOT / "build" / "bench.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(record(figures), indent=2) + "\n")

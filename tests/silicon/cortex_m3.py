@@ -12,7 +12,7 @@ from rules.source_tree import imports
 NAME = "MicroPython for QEMU's Cortex-M3"
 COMMAND = f"apt-get install {' '.join(toolchain.PACKAGES)} && make fetch"
 
-_TESTS = device_suite.ROOT / "tests"
+TESTS = device_suite.ROOT / "tests"
 _MAIN = b"""
 import machine, os, sys, vfs
 import uctypes
@@ -61,21 +61,30 @@ def run_unit_tests(file: str, seconds: float = 100) -> str:
 
 def rom(file: str) -> dict[str, bytes]:
     """Return what a unit test needs below /tests: helpers it imports, and the vectors."""
-    files = {}
-    names = {file.removeprefix("tests/"), "mp_runner.py"}
-    while names:
-        name = names.pop()
-        path = _TESTS / name
-        files[name.removesuffix(".py") + ".mpy"] = _compiled(path)
-        for module in imports(path):
-            helper = module.replace(".", "/") + ".py"
-            if (_TESTS / helper).exists() and helper.removesuffix(".py") + ".mpy" not in files:
-                names.add(helper)
-    for path in sorted((_TESTS / "vectors").iterdir()):
+    files = helpers(device_suite.ROOT / file) | helpers(TESTS / "mp_runner.py")
+    files["mp_runner.mpy"] = compiled(TESTS / "mp_runner.py")
+    files[file.removeprefix("tests/").removesuffix(".py") + ".mpy"] = compiled(
+        device_suite.ROOT / file
+    )
+    for path in sorted((TESTS / "vectors").iterdir()):
         files["vectors/" + path.name] = path.read_bytes()
     return files
 
 
+def helpers(path: Path) -> dict[str, bytes]:
+    """Return the modules directly below tests/ that a file imports, and what these import."""
+    files = {}
+    todo = {path}
+    while todo:
+        for module in imports(todo.pop()):
+            helper = TESTS / (module + ".py")
+            if helper.exists() and module + ".mpy" not in files:
+                files[module + ".mpy"] = compiled(helper)
+                todo.add(helper)
+    return files
+
+
 @functools.cache
-def _compiled(path: Path) -> bytes:
+def compiled(path: Path) -> bytes:
+    """Return a file as `.mpy`."""
     return packing.compile_module(path)

@@ -1,0 +1,37 @@
+"""What a connection over TCP calculates: the handshake's RSA, frames, CoAP messages."""
+
+import hashlib
+
+from particle.crypto import aes, der, rsa
+from particle.wire import messages
+from particle.wire.coap import Message, Writer
+from tcp_peer import V, field, vector_rng
+
+VECTORS = {"coap-messages.json": ("tcp_handshake",)}
+
+
+def cases():
+    """Yield (key, function); what the function returns is counted too if it is a generator."""
+    key = der.rsa_private(field("device_private_key_der"))
+    n, e = der.rsa_public(field("server_public_key_der"))
+    plain = field("client_plaintext")
+    reply = field("server_reply")
+    digest = field("hmac_sha1")
+    yield "rsa_decrypt", lambda: rsa.decrypt(key, reply[:128])
+    yield "rsa_encrypt", lambda: rsa.encrypt(n, e, plain, vector_rng)
+    yield "rsa_verify", lambda: rsa.verify(n, e, reply[128:], digest)
+    yield "rsa_private_parse", lambda: der.rsa_private(field("device_private_key_der"))
+    secret = field("credentials")
+    yield "hmac_sha1", lambda: aes.hmac(hashlib.sha1, secret, reply[:128])
+    aes_key, iv = field("aes_key"), field("iv")
+    buf = bytearray(1024)
+    yield "aes_cbc_64", lambda: aes.cbc_encrypt(aes_key, iv, buf, 2, 64)
+    yield "aes_cbc_1024", lambda: aes.cbc_decrypt(aes_key, iv, buf, 0, 1024)
+    writer = Writer(bytearray(256))
+    message = Message()
+    event = messages.event(writer, 1, 7, "kitchen/temperature", b"21.5")
+    size = len(event)
+    yield "coap_parse", lambda: message.parse(event, 0, size)
+    yield "coap_name", message.name
+    yield "coap_event", lambda: messages.event(writer, 1, 7, "kitchen/temperature", b"21.5")
+    assert V["frames"]
