@@ -202,7 +202,7 @@ def usage(client):
         "bytes_tx": conn.tx if conn else 0,
         "bytes_rx": conn.rx if conn else 0,
         "handshakes": conn.handshakes if conn else 0,
-        "resumes": 0,
+        "resumes": getattr(conn, "resumes", 0),
         "pings": conn.pings if conn else 0,
         "limited": client.limited,
         "drops": client.drops,

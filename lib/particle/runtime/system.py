@@ -126,7 +126,9 @@ def _announce(client, now):
     if not _told:
         _told = True
         text = reset_text()
-        if text:
+        # a board that only slept or was switched on goes on with its session: that costs one
+        # message less; the cloud still learns of what should not have happened
+        if text and (client._conn.handshakes or text == "watchdog"):
             _say(client, now, "spark/device/last_reset", text)
     # the cloud takes for granted what is the default (DESIGN decision 2)
     every = client._values.get("connect_events")
