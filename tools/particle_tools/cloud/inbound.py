@@ -8,10 +8,11 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from particle_tools.cloud import coap
+from particle_tools.cloud import coap, vitals
+from particle_tools.cloud.blockwise import BLOCK1, BadBlock, Block
 from particle_tools.cloud.coap import Message
 from particle_tools.cloud.events import TTL, Event, Subscription
 
@@ -25,6 +26,8 @@ _RANDOM_CHARACTERS = 40
 _SUBSCRIPTIONS = 100
 _PERSISTED = 65000  # option: number of a persisted event (DESIGN decision 7)
 _PERSISTED_BYTES = 4
+_LEDGER_GET_INFO, _NO_LEDGERS, _LEDGER_NOT_FOUND = b"\x08\x01", b"\x1a\x00", b"\x08\x04"
+_VITALS = "spark/device/diagnostics/update"
 _CLAIM_CODE = "spark/device/claim/code"
 
 
@@ -34,6 +37,7 @@ class Answer:
 
     code: int = coap.EMPTY
     payload: bytes = b""
+    options: tuple[tuple[int, bytes], ...] = ()
 
 
 _OK = Answer()
@@ -161,10 +165,21 @@ async def _claim(session: Session, code: str) -> Answer:
 
 @handles((coap.POST, "d"))
 async def _describe(session: Session, message: Message) -> Answer:
-    # Old firmware sends no token; then an empty ACK is all it can match.
+    options: tuple[tuple[int, bytes], ...] = ()
+    value = message.option(BLOCK1)
+    if value is not None:
+        options = ((BLOCK1, value),)
+        try:
+            body = session.bodies.add(message.query, Block.parse(value), message.payload)
+        except BadBlock:
+            return Answer(coap.REQUEST_INCOMPLETE, options=options)
+        if body is None:
+            return Answer(coap.CONTINUE, options=options)
+        message = replace(message, payload=body)
     if not await store_describe(session, message):
         return _BAD
-    return Answer(coap.CHANGED) if message.token else _OK
+    # Old firmware sends no token; then an empty ACK is all it can match.
+    return Answer(coap.CHANGED, options=options) if message.token else _OK
 
 
 @handles((coap.POST, "x"))
@@ -173,12 +188,31 @@ async def _goodbye(session: Session, message: Message) -> Answer:
     return _OK
 
 
+@handles((coap.POST, "L"))
+async def _ledger(session: Session, message: Message) -> Answer:
+    # A device stays quiet about ledgers when it is told that there are none (7.2).
+    asks_what_there_is = message.payload[:2] == _LEDGER_GET_INFO
+    return Answer(coap.CHANGED, _NO_LEDGERS if asks_what_there_is else _LEDGER_NOT_FOUND)
+
+
+def publish_vitals(session: Session, payload: bytes) -> None:
+    """Publish vitals to the account; nothing if they cannot be read (rest-api 7.3)."""
+    try:
+        body = vitals.to_json(vitals.parse(payload))
+    except ValueError:
+        return
+    data = json.dumps(body, separators=(",", ":")).encode()
+    now = session.services.clock.time()
+    session.services.bus.publish(Event(_VITALS, data, session.device_id, session.owner, now))
+
+
 async def store_describe(session: Session, message: Message) -> bool:
     """Store what a Describe says, posted or asked for; return False if it cannot be read."""
     devices = session.services.devices
     flags = message.query[0] if message.query else _SYSTEM | _APPLICATION
     if flags == _METRICS:
-        return True  # vitals are acknowledged and not kept
+        publish_vitals(session, message.payload)
+        return True
     if message.content_format == _PROTOBUF:
         await devices.describe_system(session.device_id, message.payload, _PROTOBUF)
         return True

@@ -20,8 +20,10 @@ _KEEP = 500
 
 _REMEDY = {
     LINK: "Something connected and said nothing. Is the port meant for a device?",
-    TRANSPORT: "Is this a device of the TCP (RSA/AES) kind, and is the network sound?",
-    SERVER_KEY: "Store this cloud's key on the device: GET /local/v1/server-key?alg=rsa.",
+    TRANSPORT: "Is this a device of the kind of the port (TCP: RSA and AES, UDP: DTLS), and is"
+    " the network sound?",
+    SERVER_KEY: "Store this cloud's key on the device: GET /local/v1/server-key with alg=rsa"
+    " (TCP) or alg=ec (UDP).",
     DEVICE_KEY: "Register the device's public key: POST /v1/provisioning/ID, or"
     " `particle keys send ID FILE`.",
     ID: "Register the device: POST /v1/provisioning/ID with its public key.",

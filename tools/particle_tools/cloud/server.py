@@ -148,7 +148,7 @@ class Cloud:
             raise UserError(
                 f"cannot listen on {device_host} TCP port {settings.tcp_port}: {error.strerror}"
             ) from error
-        self._udp = UdpGateway(self.services)
+        self.services.doors.udp = self._udp = UdpGateway(self.services)
         try:
             addresses.udp_port = await self._udp.start(device_host, settings.udp_port)
         except OSError as error:

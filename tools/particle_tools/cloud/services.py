@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from typing import Protocol
 
 from particle_tools.cloud.accounts import Accounts
 from particle_tools.cloud.clock import Clock
@@ -24,6 +25,20 @@ class Addresses:
     host: str = ""
     tcp_port: int | None = None
     udp_port: int | None = None
+
+
+class Door(Protocol):
+    """What REST may ask of the UDP gateway."""
+
+    def forget(self, device_id: str, reason: str, *, tell: bool) -> bool:
+        """End the DTLS session of a device; False if it has none."""
+
+
+@dataclass
+class Doors:
+    """The gateways that can be asked for something."""
+
+    udp: Door | None = None
 
 
 @dataclass
@@ -49,4 +64,5 @@ class Services:
     usage: Usage
     refusals: Refusals
     addresses: Addresses = field(default_factory=Addresses)
+    doors: Doors = field(default_factory=Doors)
     packages: Packages = field(default_factory=Packages)

@@ -10,9 +10,11 @@ import asyncio
 import secrets
 import struct
 from collections.abc import Coroutine, Sequence
-from typing import Protocol
+from dataclasses import replace
+from typing import Any, Protocol
 
 from particle_tools.cloud import coap, inbound
+from particle_tools.cloud.blockwise import BLOCK2, BadBlock, Block, Bodies
 from particle_tools.cloud.coap import Message
 from particle_tools.cloud.events import Event, Subscription
 from particle_tools.cloud.exchanges import DeviceError, Exchange, Exchanges, NoAnswer, TooLong
@@ -20,7 +22,9 @@ from particle_tools.cloud.hello import DEVICE_DESCRIBES, Hello
 from particle_tools.cloud.services import Services
 
 BOOL, INT, STRING, DOUBLE = 1, 2, 4, 9  # variable types of a Describe (cloud-protocol 4.2)
-_MAX_AGE = 14
+METRICS = 4  # flag of a Describe request
+_LARGEST_BODY = 64 * 1024
+_TYPED, _CBOR = 65001, 60  # content formats: what a device publishes, what one is given (4.5)
 
 
 class Channel(Protocol):
@@ -36,6 +40,12 @@ class Channel(Protocol):
 
     def close(self) -> None:
         """Take note that the session has ended."""
+
+    def facts(self) -> dict[str, Any]:
+        """Return what /local/v1/sessions shows of the channel."""
+
+    def max_age(self, ttl: int) -> list[tuple[int, bytes]]:
+        """Return the Max-Age option of an event, if it is worth its bytes."""
 
     def crowded(self) -> bool:
         """Tell whether too much waits for the device to take one more event."""
@@ -82,6 +92,7 @@ class Session:
         self.channel = channel
         self.hello = hello
         self.exchanges = Exchanges()
+        self.bodies = Bodies()
         self.subscriptions = list(subscriptions)
         self.started = self.last_heard = services.clock.time()
         self.closed = False
@@ -157,14 +168,20 @@ class Session:
             return
         answer = await inbound.handle(self, message)
         if message.type == coap.CON and not self.closed:
-            self.acknowledge(message, answer.code, answer.payload)
+            self.acknowledge(message, answer.code, answer.payload, answer.options)
         if self.leaving:
             self.close(self.leaving)
 
-    def acknowledge(self, message: Message, code: int = coap.EMPTY, payload: bytes = b"") -> None:
+    def acknowledge(
+        self,
+        message: Message,
+        code: int = coap.EMPTY,
+        payload: bytes = b"",
+        options: Sequence[tuple[int, bytes]] = (),
+    ) -> None:
         """Send the ACK of a CON, under its id; a code other than empty repeats the token."""
         token = message.token if code != coap.EMPTY else b""
-        self._send(coap.encode(coap.ACK, code, message.mid, token, payload=payload))
+        self._send(coap.encode(coap.ACK, code, message.mid, token, payload=payload, extra=options))
 
     # What goes out.
 
@@ -185,8 +202,8 @@ class Session:
             self.next_mid(),
             path=("E", *name.split("/")),
             payload=data,
-            content_format=content_format,
-            extra=[(_MAX_AGE, ttl.to_bytes(4, "big"))],
+            content_format=_CBOR if content_format == _TYPED else content_format,
+            extra=self.channel.max_age(ttl),
         )
         if len(message) > self.channel.message_limit or self.channel.crowded():
             self.dropped_events += 1
@@ -232,23 +249,60 @@ class Session:
         self._describe_token = bytes([exchange.token])
         try:
             answer = await self._finish(exchange, coap.GET, ("d",))
+            answer = await self._rest(answer, ("d",))
         except DeviceError:
             return  # the last Describe stays in use
         await inbound.store_describe(self, answer)
 
+    async def describe(self, flags: int) -> bytes:
+        """Ask for one part of the Describe (4.2: 1, 2 or 4); return it. Raises DeviceError."""
+        query = [bytes([flags])]
+        answer = await self._request(coap.GET, ("d",), query)
+        return (await self._rest(answer, ("d",), query)).payload
+
+    async def _rest(
+        self, answer: Message, path: Sequence[str], query: Sequence[bytes] = ()
+    ) -> Message:
+        # The blocks after the first, each with a request of its own (3.8).
+        body, first = bytearray(answer.payload), answer
+        try:
+            while (value := answer.option(BLOCK2)) is not None:
+                block = Block.parse(value)
+                if not block.more:
+                    break
+                if len(body) != (block.number + 1) * block.size or len(body) > _LARGEST_BODY:
+                    raise BadBlock(f"block {block.number} ends at {len(body)}")
+                following = Block(block.number + 1, False, block.exponent).encode()
+                answer = await self._request(coap.GET, path, query, [(BLOCK2, following)])
+                body += answer.payload
+        except BadBlock as error:
+            raise BadValue(str(error)) from error
+        return replace(first, payload=bytes(body))
+
     async def _request(
-        self, code: int, path: Sequence[str], query: Sequence[bytes] = ()
+        self,
+        code: int,
+        path: Sequence[str],
+        query: Sequence[bytes] = (),
+        extra: Sequence[tuple[int, bytes]] = (),
     ) -> Message:
         if self.closed:
             raise NoAnswer("the device went away")
-        return await self._finish(self.exchanges.open(self.next_mid()), code, path, query)
+        exchange = self.exchanges.open(self.next_mid())
+        return await self._finish(exchange, code, path, query, extra)
 
     async def _finish(
-        self, exchange: Exchange, code: int, path: Sequence[str], query: Sequence[bytes] = ()
+        self,
+        exchange: Exchange,
+        code: int,
+        path: Sequence[str],
+        query: Sequence[bytes] = (),
+        extra: Sequence[tuple[int, bytes]] = (),
     ) -> Message:
+        token = bytes([exchange.token])
         try:
             message = coap.encode(
-                coap.CON, code, exchange.mid, bytes([exchange.token]), path=path, query=query
+                coap.CON, code, exchange.mid, token, path=path, query=query, extra=extra
             )
             if len(message) > self.channel.message_limit:
                 raise TooLong("the request is larger than the device can take")

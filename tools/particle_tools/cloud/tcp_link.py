@@ -8,6 +8,7 @@ import socket
 import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import Executor
+from typing import Any
 
 from particle_tools.cloud import coap, tcp_handshake
 from particle_tools.cloud.coap import Message, NotCoap
@@ -223,6 +224,14 @@ class Link:
         if self._writer.transport.get_write_buffer_size() > self._limits.unsent:
             self._dropped = "the device does not read"
             self._writer.transport.abort()
+
+    def facts(self) -> dict[str, Any]:
+        """Return nothing beyond what every channel has."""
+        return {}
+
+    def max_age(self, ttl: int) -> list[tuple[int, bytes]]:
+        """Return the Max-Age in the form of the public servers, four bytes (3.1)."""
+        return [(coap.MAX_AGE, ttl.to_bytes(4, "big"))]
 
     def crowded(self) -> bool:
         """Tell nothing: a device that does not read is dropped by `send`."""

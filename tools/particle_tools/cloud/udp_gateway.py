@@ -52,6 +52,7 @@ class UdpGateway:
         self._stored_cids: dict[bytes, str] = {}
         self._stored_addresses: dict[Address, str] = {}
         self._stored_devices: dict[str, tuple[bytes, Address]] = {}
+        self._clocks: list[asyncio.Task] = []
         self._tasks: set[asyncio.Task] = set()
 
     async def start(self, host: str, port: int) -> int:
@@ -66,19 +67,19 @@ class UdpGateway:
         for device_id, cid, where in self.store.index():
             self._remember(device_id, cid, where)
         loop.add_reader(self._socket, self._readable)
-        self.spawn(self._sweep())
-        self.spawn(self._expire())
+        self._clocks = [loop.create_task(self._sweep()), loop.create_task(self._expire())]
         return self._socket.getsockname()[1]
 
     async def stop(self) -> None:
         """Stop listening; sessions stay on storage."""
         if self._socket is not None:
             asyncio.get_running_loop().remove_reader(self._socket)
+        for task in self._clocks:
+            task.cancel()
+        await self.checkpoints.stop()
         for link in list(self._by_device.values()):
             link.offline("the cloud stopped")
-        await self.checkpoints.stop()
-        for task in self._tasks:
-            task.cancel()
+            link.ended = True
         if self._tasks:
             await asyncio.wait(self._tasks)
         if self._socket is not None:
@@ -90,6 +91,16 @@ class UdpGateway:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def forget(self, device_id: str, reason: str, *, tell: bool) -> bool:
+        """End the DTLS session of a device, with or without telling it; False if it has none."""
+        link = self._by_device.get(device_id)
+        if link is None and device_id in self._stored_devices:
+            link = self._load(device_id)
+        if link is None:
+            return False
+        link.end(reason, answer=tell)
+        return True
 
     # Datagrams.
 
@@ -188,7 +199,7 @@ class UdpGateway:
     def _greet(
         self, record: Record, message: Message, offer: ClientHello, address: Address
     ) -> Link | None:
-        if not self._cookies.good(address, offer):
+        if not offer.cookie or not self._cookies.good(address, offer):
             # Stateless: numbers are the client's own (RFC 6347 4.2.1).
             body = messages.hello_verify(self._cookies.make(address, offer))
             answer = Message(messages.HELLO_VERIFY, message.number, body).encode()

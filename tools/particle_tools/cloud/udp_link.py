@@ -11,19 +11,20 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from particle_tools.cloud import coap
 from particle_tools.cloud.coap import Message, NotCoap
-from particle_tools.cloud.dtls_connection import STEP, Connection, NoNumber
+from particle_tools.cloud.dtls_connection import STEP, Connection
 from particle_tools.cloud.dtls_handshake import ACCESS_DENIED
 from particle_tools.cloud.dtls_records import Window
-from particle_tools.cloud.events import Event, Subscription
+from particle_tools.cloud.events import TTL, Event, Subscription
 from particle_tools.cloud.hello import Hello
 from particle_tools.cloud.refusals import Refused
 from particle_tools.cloud.session import Session
 from particle_tools.cloud.udp_association import Address, Association
 from particle_tools.cloud.udp_greeting import identify, read_hello
+from particle_tools.cloud.udp_outbox import Outbox
 from particle_tools.cloud.udp_reliability import Reliability
 from particle_tools.cloud.udp_store import Checkpointed, State, Stored
 
@@ -31,9 +32,9 @@ if TYPE_CHECKING:
     from particle_tools.cloud.udp_gateway import UdpGateway
 
 _LOG = logging.getLogger("particle.cloud")
-_HELD = 256  # messages waiting for record numbers
+_OVERTAKING = 8
+_WAITING = 256  # messages of one device; what comes beyond is lost, as on a full wire
 _SILENCES = 8
-_HALF = 0x8000
 
 
 class Link(Checkpointed):
@@ -45,6 +46,7 @@ class Link(Checkpointed):
     def __init__(self, gateway: UdpGateway, address: Address) -> None:
         self.services = gateway.services
         self.dtls = Association(self, address)
+        self.outbox = Outbox(self.dtls, self._reserve, self._transmit)
         self.origin = address  # where the handshake came from
         self.bound: Address | None = None  # where an association without connection ID is
         self.cid = b""
@@ -62,12 +64,10 @@ class Link(Checkpointed):
         self._hello = b""
         self._subscriptions: list[Subscription] = []
         self._mid: int | None = None  # the last message ID used when there is no session
-        self._mid_limit = 0  # the last one reserved
         self._arrived: deque[tuple[bytes, bool]] = deque()  # not stored yet
         self._inbox: deque[tuple[bytes, bool]] = deque()
-        self._held: deque[bytes] = deque()
+        self._overtook: list[tuple[bytes, bool]] = []  # what came before the Hello
         self._worker: asyncio.Task | None = None
-        self._flusher: asyncio.Handle | None = None
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -93,7 +93,7 @@ class Link(Checkpointed):
         self._keep_alive = state.keep_alive
         self._hello = stored.hello
         self._subscriptions = list(stored.subscriptions)
-        self._mid = self._mid_limit = state.mid_limit
+        self._mid = self.outbox.mid_limit = state.mid_limit
         self.kept = True
 
     # What the association tells.
@@ -104,7 +104,8 @@ class Link(Checkpointed):
         if not resumed and self.session is not None:
             self._silences.append(now - self.heard)
         self.heard = now
-        self._arrived.append((content, resumed))
+        if len(self._arrived) + len(self._inbox) < _WAITING:
+            self._arrived.append((content, resumed))
 
     def moved(self, address: Address) -> None:
         """Follow the device to another address."""
@@ -159,12 +160,10 @@ class Link(Checkpointed):
     def stored(self, mark: object) -> None:
         """Act on what is stored; use the numbers that are reserved now."""
         assert isinstance(mark, tuple) and self.dtls.connection is not None
-        count, self.dtls.connection.limit, self._mid_limit = mark
+        count, limit, mid_limit = mark
+        self.outbox.release(limit, mid_limit)
         for _ in range(min(count, len(self._arrived))):
             self._inbox.append(self._arrived.popleft())
-        held, self._held = self._held, deque()
-        for data in held:
-            self._write(data)
         if self._inbox:
             self._work()
 
@@ -187,6 +186,7 @@ class Link(Checkpointed):
 
     def _work(self) -> None:
         if self._worker is None and not self.ended:
+            self.outbox.corked = True
             self._worker = asyncio.get_running_loop().create_task(self._drain())
 
     async def _drain(self) -> None:
@@ -199,6 +199,7 @@ class Link(Checkpointed):
             _LOG.exception("a message from %s failed", self.address)
         finally:
             self._worker = None
+            self.outbox.corked = False
             if not self.ended:
                 self.flush()
                 if self._inbox:
@@ -212,7 +213,10 @@ class Link(Checkpointed):
         except NotCoap:
             return
         if not self.kept:
-            await self._greet(message)
+            if message.path != ("h",) and len(self._overtook) < _OVERTAKING:
+                self._overtook.append((content, False))
+            else:
+                await self._greet(message)
             return
         if resumed:
             self.offline("the device reconnected")
@@ -224,7 +228,7 @@ class Link(Checkpointed):
             if not self.reliability.new(message.mid, self.services.clock.monotonic()):
                 answer = self.reliability.answer(message.mid)
                 if answer:
-                    self._write(answer)
+                    self.outbox.write(answer)
                 return
         elif message.type in (coap.ACK, coap.RST):
             self.reliability.acknowledged(message.mid)
@@ -262,8 +266,9 @@ class Link(Checkpointed):
         )
         await self.services.devices.greeted(device.id, self.dtls.where[0], hello)
         if self.ended:
+            self._gateway.spawn(self._gateway.store.delete(device.id, connection.key_block))
             return
-        connection.limit, self._mid_limit = state.write_limit, state.mid_limit
+        self.outbox.release(state.write_limit, state.mid_limit)
         self.kept = True
         self._gateway.established(self)
         counters = self.services.usage.of(self.device_id)
@@ -275,6 +280,8 @@ class Link(Checkpointed):
         if message.type == coap.CON:
             session.acknowledge(message)
         session.start()
+        self._inbox.extendleft(reversed(self._overtook))
+        self._overtook.clear()
 
     def _resume(self) -> Session:
         self.session = self._session(Hello.parse(self._hello))
@@ -305,7 +312,7 @@ class Link(Checkpointed):
             self._arm()
         elif kind in (coap.ACK, coap.RST):
             self.reliability.answered(mid, data)
-        self._write(data)
+        self.outbox.write(data)
 
     def close(self) -> None:
         """The session has ended: repeat nothing. The keys stay."""
@@ -317,6 +324,23 @@ class Link(Checkpointed):
         self._arm()
         self._silences.clear()
         self._gateway.spawn(self.services.devices.heard(self.device_id, session.last_heard))
+
+    def facts(self) -> dict[str, Any]:
+        """Return the state of the DTLS session."""
+        connection = self.dtls.connection
+        assert connection is not None
+        return {
+            "connection_id": self.cid.hex() or None,
+            "records_down": connection.number,
+            "unacknowledged": self.reliability.waiting,
+            "retransmissions": self.reliability.retransmissions,
+            "repeats": self.reliability.repeats,
+            "keep_alive_s": self._longest_silence(),
+        }
+
+    def max_age(self, ttl: int) -> list[tuple[int, bytes]]:
+        """Return the Max-Age unless it is the default: every byte may cost money."""
+        return [] if ttl == TTL else [(coap.MAX_AGE, ttl.to_bytes(4, "big"))]
 
     def crowded(self) -> bool:
         """Tell whether the device acknowledges too slowly for more events."""
@@ -351,40 +375,15 @@ class Link(Checkpointed):
 
     # Writing.
 
-    def _write(self, data: bytes) -> None:
-        connection = self.dtls.connection
-        if connection is None or self.ended:
-            return
-        if not self._held and self._reserved(data):
-            try:
-                self.dtls.write(data)
-            except NoNumber:
-                pass
-            else:
-                if self.kept and connection.limit - connection.number < STEP // 2:
-                    self._gateway.checkpoints.ask(self)
-                if self._worker is None and self._flusher is None:
-                    # What is sent in one turn of the loop shares datagrams.
-                    self._flusher = asyncio.get_running_loop().call_soon(self.flush)
-                return
-        if len(self._held) < _HELD:
-            self._held.append(data)
+    def flush(self) -> None:
+        """Send what waits to be sent."""
+        self.outbox.flush()
+
+    def _reserve(self) -> None:
+        if self.kept and not self.ended:
             self._gateway.checkpoints.ask(self)
 
-    def _reserved(self, data: bytes) -> bool:
-        # An acknowledgement carries the device's id, all else one of ours.
-        kind, mid = data[0] >> 4 & 3, data[2] << 8 | data[3]
-        beyond = (mid - self._mid_limit) & 0xFFFF
-        return kind in (coap.ACK, coap.RST) or not 0 < beyond < _HALF
-
-    def flush(self) -> None:
-        """Send the records that wait."""
-        if self._flusher is not None:
-            self._flusher.cancel()
-            self._flusher = None
-        datagrams = self.dtls.datagrams()
-        if not datagrams:
-            return
+    def _transmit(self, datagrams: list[bytes]) -> None:
         sizes = sum(map(len, datagrams)), len(datagrams)
         if self.kept:
             self.services.usage.of(self.device_id).count_datagrams(0, 0, *sizes)
@@ -418,7 +417,7 @@ class Link(Checkpointed):
         self._timer = None
         due = self.reliability.due(self.services.clock.monotonic())
         for data in due.again:
-            self._write(data)
+            self.outbox.write(data)
         if any(self.heard <= since for since in due.given_up):
             self.offline("the device acknowledges nothing")
         self._arm()
@@ -435,6 +434,10 @@ class Link(Checkpointed):
                 self._gateway.handshake_over(self)
                 self.dtls.handshake = None
         if self.session is not None:
-            longest = max(self._keep_alive, *self._silences, 0.0)
+            longest = self._longest_silence()
             if now - self.heard > 2 * longest:
                 self.offline(f"nothing came from the device for {2 * longest:g} s")
+
+    def _longest_silence(self) -> float:
+        # What the device's kind is known for, or what it has shown to be usual (3.7).
+        return max(self._keep_alive, *self._silences, 0.0)

@@ -236,7 +236,7 @@ class Checkpoints:
             taken = [(session, session.checkpoint()) for session in asked]
             try:
                 await self._store.update([state for _, (state, _) in taken])
-            except sqlite3.Error as error:
+            except Exception as error:  # noqa: BLE001 - the sessions of all devices hang on this
                 # As if the datagrams had been lost: devices send again.
                 _LOG.error("sessions cannot be stored: %s", error)
                 for session, _ in taken:

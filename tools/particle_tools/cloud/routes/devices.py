@@ -168,8 +168,12 @@ async def _provision(ask: Ask) -> dict[str, Any]:
         raise catalogue.bad_request(str(error)) from error
     if algorithm is not None and _ALGORITHMS[algorithm] != kind:
         raise catalogue.bad_request(f"The public key is not of the algorithm {algorithm}")
+    known = ask.services.devices.key(device_id, kind)
     if not await ask.services.devices.register(ask.who, device_id, kind, spki):
         raise catalogue.foreign_device()
+    udp = ask.services.doors.udp
+    if kind == "ec" and known not in (None, spki) and udp is not None:
+        udp.forget(device_id, "another key was registered for the device", tell=True)
     _follow_owner(ask, device_id)
     return {"ok": True}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 from typing import Any
 
 from aiohttp import web
@@ -11,6 +12,7 @@ from particle_tools.cloud import catalogue
 from particle_tools.cloud.clock import iso
 from particle_tools.cloud.keys import spki_der, spki_pem
 from particle_tools.cloud.rest import OPEN, Ask, Route
+from particle_tools.cloud.udp_store import persisted_events
 
 
 async def _info(ask: Ask) -> dict[str, Any]:
@@ -65,7 +67,7 @@ def _session(services: Any, device_id: str) -> dict[str, Any]:
             "subscriptions": [s.prefix for s in session.subscriptions],
             "dropped_events": session.dropped_events,
             "own_id_acks": session.own_id_acks,
-        }
+        } | session.channel.facts()
     return state
 
 
@@ -101,10 +103,43 @@ async def _reset_usage(ask: Ask) -> dict[str, Any]:
 
 
 async def _drop(ask: Ask) -> dict[str, Any]:
+    return {"ok": True, "dropped": _forget(ask, "dropped on request", tell=True)}
+
+
+async def _forget_session(ask: Ask) -> dict[str, Any]:
+    # As if the cloud had lost its table: the device is told nothing.
+    return {"ok": True, "forgotten": _forget(ask, "forgotten on request", tell=False)}
+
+
+def _forget(ask: Ask, reason: str, *, tell: bool) -> bool:
+    device_id, udp = ask.device().id, ask.services.doors.udp
+    if udp is not None and udp.forget(device_id, reason, tell=tell):
+        return True
+    return _close(ask, reason)
+
+
+def _close(ask: Ask, reason: str) -> bool:
     session = ask.services.sessions.get(ask.device().id)
     if session is not None:
-        session.close("dropped on request")
-    return {"ok": True, "dropped": session is not None}
+        session.close(reason)
+    return session is not None
+
+
+async def _offline(ask: Ask) -> dict[str, Any]:
+    return {"ok": True, "was_online": _close(ask, "set offline on request")}
+
+
+async def _persisted(ask: Ask) -> list[dict[str, Any]]:
+    return [
+        {
+            "number": row["number"],
+            "name": row["name"],
+            "data": base64.b64encode(row["data"]).decode(),
+            "content_format": row["content_format"],
+            "published_at": iso(row["published_at"]),
+        }
+        for row in persisted_events(ask.services.db, ask.device().id)
+    ]
 
 
 ROUTES = [
@@ -115,5 +150,8 @@ ROUTES = [
     Route("GET", "/local/v1/usage", _usage),
     Route("GET", "/local/v1/usage/{device}", _usage_of),
     Route("POST", "/local/v1/usage/reset", _reset_usage),
+    Route("GET", "/local/v1/devices/{device}/persisted-events", _persisted),
     Route("POST", "/local/v1/devices/{device}/drop-session", _drop),
+    Route("POST", "/local/v1/devices/{device}/forget-session", _forget_session),
+    Route("POST", "/local/v1/devices/{device}/offline", _offline),
 ]
