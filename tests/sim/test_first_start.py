@@ -41,9 +41,9 @@ def test_everything_is_on_the_flash(bench, rest, board):
         "v": 1,
         "device_id": device_id,
         "platform_id": 3,
-        "transport": "tcp",
+        "transport": "udp",
         "server": "127.0.0.1",
-        "port": 5683,
+        "port": 5684,
     }
     rsa = image.read(board.flash, "/pt/device.rsa.der")
     key = RSA.import_key(rsa)
@@ -91,7 +91,8 @@ def test_a_cloud_without_ec_key(bench, rest, board):
     status, lines = bench.run(board, "pass", *arguments, "--transport", "udp")
     assert (status, len(lines)) == (1, 1)
     assert "transport udp" in lines[0]
-    status, lines = bench.run(board, "import os; print(sorted(os.listdir('pt')))", *arguments)
+    program = "import os; print(sorted(os.listdir('pt')))"
+    status, lines = bench.run(board, program, *arguments, "--transport", "tcp")
     assert lines == ["['config.json', 'device.ec.der', 'device.rsa.der', 'server.rsa.der']"]
     assert list(rest.keys) == [(_config(board)["device_id"], "rsa")]
 

@@ -8,7 +8,7 @@ import _sim
 NAME = "UNIX_SIM"
 PLATFORM_ID = 3
 NET = "host"
-TRANSPORT = "tcp"
+TRANSPORT = "udp"
 STORE = "littlefs"
 STORE_ROOT = "/flash/pt"
 BACKUP = ("rtc", 2048)

@@ -13,7 +13,7 @@ _BAD_DATA = const(-280)
 
 PLATFORM_ID = const(60000)
 NET = "host"
-TRANSPORT = "tcp"
+TRANSPORT = "udp"
 STORE_ROOT = "/pt"
 
 

@@ -15,7 +15,7 @@ HELP = "run a simulated board; a second start with the same --data is its next b
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
     parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the board")
-    parser.add_argument("--transport", choices=("udp", "tcp"), help="default: tcp")
+    parser.add_argument("--transport", choices=("udp", "tcp"), help="default: udp")
     first = parser.add_argument_group("the first start with a DIR needs")
     first.add_argument("--cloud", metavar="URL", help="REST address of the cloud")
     first.add_argument("--user", metavar="NAME:PASSWORD", help="who will own the device")
@@ -68,7 +68,7 @@ def run(args: argparse.Namespace) -> int:
         first_start.make(
             board,
             device_id,
-            args.transport or "tcp",
+            args.transport or "udp",
             cloud=args.cloud,
             user=args.user,
             server=args.server,
