@@ -114,7 +114,7 @@ class WithOurs:
         self._cloud = LocalCloud(folder)
         script = folder / "program.py"
         script.write_text(_COUNTER)
-        self._board = SimulatedBoard(folder / "board", self._cloud, script=script)
+        self._board = SimulatedBoard(folder / "board", self._cloud, script=script, transport="tcp")
         self._api = self._cloud.api()
         eventually(lambda: self._api.device(self._board.device_id)["functions"])
         self._ticker = _Ticker(self._api)

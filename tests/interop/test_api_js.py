@@ -32,7 +32,7 @@ def board(cloud, tmp_path_factory):
     folder = tmp_path_factory.mktemp("boards")
     script = folder / "program.py"
     script.write_text(PROGRAM)
-    found = SimulatedBoard(folder / "board", cloud, script=script)
+    found = SimulatedBoard(folder / "board", cloud, script=script, transport="tcp")
     api = cloud.api()
     eventually(lambda: api.device(found.device_id)["functions"] == FUNCTIONS)
     yield found
