@@ -1,11 +1,9 @@
 """P-256 keys and ECDSA signatures in DER (cloud-protocol 2.2; RFC 5480, RFC 5915).
 
-DER has one form for each value, so the fixed parts are compared as a whole.
+DER has one form for each value: what is read must be what would be written.
 """
 
 _CURVE = b"\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07"  # prime256v1
-# id-ecPublicKey, the curve, a point without compression
-_SPKI = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01" + _CURVE + b"\x03\x42\x00\x04"
 
 
 def signature(r, s):
@@ -20,10 +18,7 @@ def signature(r, s):
 
 
 def parse_signature(der):
-    """Give (r, s) of an Ecdsa-Sig-Value. Raises ValueError unless `der` (bytes) is exact.
-
-    p256.verify() tells whether the numbers are in range.
-    """
+    """Give (r, s) of an Ecdsa-Sig-Value, two numbers below 2**256. Raises ValueError."""
     if 8 <= len(der) <= 72:
         at = der[3] + 4
         r = int.from_bytes(der[4:at], "big")
@@ -39,9 +34,9 @@ def ec_private(der):
     Padding of 00 or ff behind it is accepted. Raises ValueError. Neither d nor the point is
     checked: p256.public(d) must give the point.
     """
-    _fixed(der, 0, b"\x30\x77\x02\x01\x01\x04\x20")
-    _fixed(der, 39, b"\xa0\x0a" + _CURVE + b"\xa1\x44\x03\x42\x00\x04")
-    return int.from_bytes(der[7:39], "big"), _end(der, 121)
+    d = der[7:39]
+    head = b"\x30\x77\x02\x01\x01\x04\x20" + d + b"\xa0\x0a" + _CURVE + b"\xa1\x44\x03\x42\x00\x04"
+    return int.from_bytes(d, "big"), _point(der, 121, head)
 
 
 def ec_public(spki):
@@ -49,22 +44,17 @@ def ec_public(spki):
 
     Padding of 00 or ff behind it is accepted. Raises ValueError. p256 checks the point.
     """
-    _fixed(spki, 0, _SPKI)
-    return _end(spki, 91)
+    return _point(spki, 91, ec_spki(b"\x04"))
 
 
 def ec_spki(point):
     """Give the SubjectPublicKeyInfo (91 bytes) of a point of 65 bytes."""
-    return _SPKI + point[1:]
+    head = b"\x30\x59\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01"  # id-ecPublicKey
+    return head + _CURVE + b"\x03\x42\x00" + point
 
 
-def _fixed(der, at, part):
-    if der[at : at + len(part)] != part:
-        raise ValueError("not a P-256 key")
-
-
-# The point before n, when nothing but the padding of a flash slot follows.
-def _end(der, n):
-    if len(der) < n or der[n:].strip(b"\x00\xff"):
-        raise ValueError("length")
+# The point that a key of n bytes ends with.
+def _point(der, n, head):
+    if der[: n - 64] != head or len(der) < n or der[n:].strip(b"\x00\xff"):
+        raise ValueError("key")
     return der[n - 65 : n]

@@ -10,7 +10,6 @@ key should be used once. How long Python's long integers take varies anyhow.
 
 from .prf import hmac
 
-_P = (1 << 256) - (1 << 224) + (1 << 192) + (1 << 96) - 1
 # Point i is the base point times 2**192 + e2 * 2**128 + e1 * 2**64 + e0, where e is 1 for a set
 # bit of i and -1 otherwise.
 _COMB = (
@@ -45,15 +44,15 @@ def scalar(rng):
     """Give a random number from 1 to n - 1; rng(count) gives random bytes. Raises ValueError."""
     for _ in range(9):
         d = _int(rng(32))
-        if 0 < d < _N:
+        if _in_range(d):
             return d
     raise ValueError("rng")
 
 
 def public(d):
     """Give the public key, 65 bytes, of the private key d."""
-    x, y = _affine((yield from _multiply(d)))
-    return b"\x04" + _octets(x) + _octets(y)
+    x, y, _ = _affine((yield from _mul(d)))
+    return b"\x04" + _bytes(x) + _bytes(y)
 
 
 def ecdh(d, point):
@@ -63,15 +62,15 @@ def ecdh(d, point):
     """
     q = _point(point)
     if not q:
-        raise ValueError("not a point of P-256")
-    return _octets(_affine((yield from _multiply(0, d, q)))[0])
+        raise ValueError("point")
+    return _bytes(_affine((yield from _mul(0, d, q)))[0])
 
 
 def sign(d, digest):
     """Give the signature (r, s) of a 32-byte digest with the private key d."""
     z = _int(digest)
     # RFC 6979, section 3.2
-    seed = _octets(d) + _octets(z % _N)
+    seed = _bytes(d) + _bytes(z % _N)
     k = bytes(32)
     v = b"\x01" * 32
     for octet in (b"\x00", b"\x01"):
@@ -80,14 +79,13 @@ def sign(d, digest):
     while True:
         v = hmac(k, v)
         t = _int(v)
-        if 0 < t < _N:
-            r = _affine((yield from _multiply(t)))[0] % _N
-            yield
-            s = _inverse(t, _N) * (z + r * d) % _N
-            if r and s:
-                return r, s
+        if _in_range(t):
+            break
         k = hmac(k, v + b"\x00")
         v = hmac(k, v)
+    r = _affine((yield from _mul(t)))[0] % _N
+    yield
+    return r, _inverse(t, _N) * (z + r * d) % _N
 
 
 def verify(point, digest, r, s):
@@ -96,31 +94,39 @@ def verify(point, digest, r, s):
     False also when that is not a point of the curve.
     """
     q = _point(point)
-    if not q or not (0 < r < _N and 0 < s < _N):
+    if not (q and _in_range(r) and _in_range(s)):
         return False
     s = _inverse(s, _N)
     yield
-    x, _, z = yield from _multiply(_int(digest) * s % _N, r * s % _N, q)
-    # r is X/Z**2 modulo p, then modulo n; n is less than p
-    z = z * z % _P
-    return not (r * z - x) % _P or r + _N < _P and not ((r + _N) * z - x) % _P
+    p = yield from _mul(_int(digest) * s % _N, r * s % _N, q)
+    return p[2] > 0 and _affine(p)[0] % _N == r
 
 
-def _int(octets):
-    return int.from_bytes(octets, "big")
+def _int(b):
+    return int.from_bytes(b, "big")
 
 
-def _octets(x):
+def _bytes(x):
     return x.to_bytes(32, "big")
 
 
+# The prime of the field and the order of the base point. As expressions of powers of two they
+# would be folded into decimal text, twice the size.
+_P = _int(
+    b"\xff\xff\xff\xff\x00\x00\x00\x01\x00\x00\x00\x00\x00\x00\x00\x00"
+    b"\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff\xff"
+)
 _N = _int(
     b"\xff\xff\xff\xff\x00\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff"
     b"\xbc\xe6\xfa\xad\xa7\x17\x9e\x84\xf3\xb9\xca\xc2\xfc\x63\x25\x51"
 )
 
 
-# -> (x, y), or None when the bytes are not a point of the curve
+def _in_range(x):
+    return 0 < x < _N
+
+
+# -> (x, y, 1), or None when the bytes are not a point of the curve
 def _point(point):
     b = _int(
         b"\x5a\xc6\x35\xd8\xaa\x3a\x93\xe7\xb3\xeb\xbd\x55\x76\x98\x86\xbc"
@@ -130,7 +136,7 @@ def _point(point):
         x = _int(point[1:33])
         y = _int(point[33:])
         if x < _P and y < _P and not (y * y - (x * x - 3) * x - b) % _P:
-            return x, y
+            return x, y, 1
     return None
 
 
@@ -139,24 +145,22 @@ def _inverse(a, m):
     b = m
     x = 1
     y = 0
-    while a:
+    while a != 1:
         q, r = divmod(b, a)
         b = a
         a = r
         r = y - q * x
         y = x
         x = r
-    return y % m
+    return x % m
 
 
-# (X, Y, Z) means (X/Z**2, Y/Z**3); Z = 0 is infinity
+# (X, Y, Z) means (X/Z**2, Y/Z**3); Z = 0 is infinity. -> (x, y, 1), not for infinity
 def _affine(point):
     x, y, z = point
-    if not z:
-        raise ValueError("infinity")
     z = _inverse(z, _P)
     w = z * z % _P
-    return x * w % _P, w * z % _P * y % _P
+    return x * w % _P, w * z % _P * y % _P, 1
 
 
 def _double(point):
@@ -189,47 +193,39 @@ def _add(point, s, t):
 
 
 # -> k * G + u * q as (X, Y, Z)
-def _multiply(k, u=0, q=None):
+def _mul(k, u=0, q=None):
     # k is the sum of 2**i for the set bits of c and of -2**i for the others. Even numbers do not
     # have such a form, but k - n has.
-    comb = _octets((k if k & 1 else k - _N) + (1 << 256) - 1 >> 1)
-    i = 64
-    if u:
-        # odd multiples of q
-        s, t = _affine(_double((q[0], q[1], 1)))
-        table = [q]
-        while len(table) < 4:
-            yield
-            q = _affine(_add((q[0], q[1], 1), s, t))
-            table.append(q)
-        # u is the sum of d * 2**i with odd d from -7 to 7, which are at least 4 places apart
+    comb = _bytes((k if k & 1 else k - _N) + _int(b"\xff" * 32) >> 1)
+    i = 63
+    if q:
+        # u is the sum of d * 2**i, with d = 1, 3, -3 or -1 at least three places apart
+        triple = _affine(_add(_double(q), q[0], q[1]))
+        yield
         digits = bytearray(257)
-        i = 0
-        while u:
-            d = u & 15
+        for i in range(257):
+            d = u & 7
             if d & 1:
                 digits[i] = d
-                u += (d & 8) * 2 - d
+                u += (d & 4) * 2 - d
             u >>= 1
-            i += 1
-        i = 257
     p = (1, 1, 0)
-    while i:
+    while i >= 0:
         p = _double(p)
-        i -= 1
         if k and i < 64:
             # one bit from each quarter
-            b = 0
-            for at in (7, 15, 23, 31):
-                b = b << 1 | comb[at - (i >> 3)] >> (i & 7) & 1
-            at = ((b if b & 8 else ~b) & 7) << 6
+            d = 0
+            for at in range(7, 32, 8):
+                d = d << 1 | comb[at - (i >> 3)] >> (i & 7) & 1
+            at = ((d if d & 8 else ~d) & 7) << 6
             s = _int(_COMB[at : at + 32])
             t = _int(_COMB[at + 32 : at + 64])
-            p = _add(p, s, t if b & 8 else -t)
+            p = _add(p, s, t if d & 8 else -t)
         if q and digits[i]:
             d = digits[i]
-            s, t = table[(d if d < 8 else 16 - d) >> 1]
-            p = _add(p, s, t if d < 8 else -t)
+            s, t, _ = triple if d + 1 & 4 else q
+            p = _add(p, s, t if d < 4 else -t)
         if not i & 3:
             yield
+        i -= 1
     return p

@@ -5,11 +5,13 @@ from hashlib import sha256
 
 def hmac(key, data):
     """Give the HMAC of data; key is at most 64 bytes."""
-    inner = _keyed(key, b"\x36")
-    inner.update(data)
-    outer = _keyed(key, b"\x5c")
-    outer.update(inner.digest())
-    return outer.digest()
+    key = int.from_bytes(key + bytes(64 - len(key)), "big")
+    for octet in (b"\x36", b"\x5c"):
+        # XOR as long integers is quicker than byte by byte
+        h = sha256((key ^ int.from_bytes(octet * 64, "big")).to_bytes(64, "big"))
+        h.update(data)
+        data = h.digest()
+    return data
 
 
 def prf(secret, label, seed, n):
@@ -17,16 +19,9 @@ def prf(secret, label, seed, n):
 
     secret: at most 64 bytes.
     """
-    seed = label + seed
-    a = seed
+    a = seed = label + seed
     out = b""
     while len(out) < n:
         a = hmac(secret, a)
         out += hmac(secret, a + seed)
     return out[:n]
-
-
-# A hash that has read the block made of the key and a byte; XOR as long integers is quicker.
-def _keyed(key, octet):
-    key = int.from_bytes(key + bytes(64 - len(key)), "big")
-    return sha256((key ^ int.from_bytes(octet * 64, "big")).to_bytes(64, "big"))
