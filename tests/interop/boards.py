@@ -2,6 +2,7 @@
 
 import os
 import signal
+import textwrap
 import time
 from pathlib import Path
 
@@ -89,7 +90,7 @@ class Switched:
         self.path = board.path
         self._board = board
         self._script = board.path / "program.py"
-        self._script.write_text(program)
+        self._script.write_text(textwrap.dedent(program))
         self.start()
 
     def start(self):

@@ -84,6 +84,28 @@ def test_name_and_random_number(spark, board):
     assert board.says("heard particle/device/name 127.0.0.1")
 
 
+def test_verbs_that_ask(spark, new_board):
+    # this server also sends our empty question back, and answers that of the address as "name"
+    board = new_board("""
+    import particle
+    particle.connect()
+    print("name", particle.get_name())
+    print("random", len(particle.get_random()))
+    try:
+        print("ip", particle.get_ip(3))
+    except particle.Error as error:
+        print("ip", error.errno)
+    print("name", particle.get_name())
+    print("time", particle.sync_time() > 1_700_000_000)
+    print("stages", [stage for stage, ok, _ in particle.diagnose() if not ok])
+    """)
+    board.says("stages")
+    name = spark.api().device(board.device_id)["name"]
+    said = [line for line in board.lines if not line.startswith(("cloud: ", "connected "))]
+    assert said[:4] == [f"name {name}", "random 40", "ip -160", f"name {name}"]
+    assert said[4:] == ["time True", "stages []"]
+
+
 def _heard(board, name):
     start = f"heard {name} "
     found = [line[len(start) :] for line in list(board.lines) if line.startswith(start)]
