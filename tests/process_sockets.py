@@ -47,7 +47,7 @@ def sockets(pids):
     for pid in pids:
         inodes |= {h[8:-1] for h in _handles(pid) if h.startswith("socket:[")}
     found = []
-    for protocol in _PROTOCOLS:
+    for protocol in _PROTOCOLS if inodes else ():
         for line in Path(f"/proc/net/{protocol}").read_text().splitlines()[1:]:
             words = line.split()
             if words[9] in inodes:

@@ -14,7 +14,7 @@ from particle_tools.sim import image
 from process_sockets import family, sockets
 
 LIMIT = 40  # seconds; far more than anything here takes
-_LOOK = 0.1  # seconds between two looks at the sockets
+_LOOK = 0.2  # seconds between two looks at the sockets
 
 # Does what its function `do` is told, an expression at a time, outside the handler.
 REMOTE = """

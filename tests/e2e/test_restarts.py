@@ -328,11 +328,11 @@ def test_keep_alive(hasty, hasty_place):
     board = hasty_place.board("import particle\nparticle.run()", options=options)
     assert wait_for(lambda: session(api, board)["online"], 10)
     before = api.usage(board.device_id)
-    time.sleep(8)
+    time.sleep(5)
     after = api.usage(board.device_id)
     pings = after["pings"] - before["pings"]
-    # every 15 s; nothing else was said in 80 s
-    assert 4 <= pings <= 6
+    # every 15 s; nothing else was said in 50 s
+    assert 2 <= pings <= 4
     assert after["messages_up"] - before["messages_up"] <= pings + 9  # what follows the Hello
     assert session(api, board)["last_end"] is None
     assert after["handshakes"] == 1
@@ -350,10 +350,10 @@ def test_events_of_others_do_not_replace_pings(hasty, hasty_place):
         options=("--time-scale", "10"),
     )
     assert wait_for(lambda: "all/" in session(api, board).get("subscriptions", ()), 10)
-    end = time.monotonic() + 5
+    end = time.monotonic() + 4
     while time.monotonic() < end:
         api.publish("all/of", "you")
         time.sleep(0.2)
     usage = api.usage(board.device_id)
-    assert usage["events_down"] >= 15 and usage["pings"] >= 2
+    assert usage["events_down"] >= 10 and usage["pings"] >= 1
     assert usage["handshakes"] == 1 and session(api, board)["last_end"] is None
