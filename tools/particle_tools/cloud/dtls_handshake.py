@@ -156,10 +156,11 @@ class Handshake:
             for fragment in parse_fragments(content):
                 if fragment.number < self._reassembly.number:
                     self._old(fragment.kind, fragment.number, fragment.data, protected)
-                else:
+                elif protected == (fragment.kind == messages.FINISHED):
+                    # Only a Finished is protected, and only a protected one is believed.
                     self._reassembly.add(fragment)
             while (message := self._reassembly.take()) is not None:
-                self._take(message, protected)
+                self._take(message)
         except Malformed as error:
             raise Fatal(DECODE_ERROR, TRANSPORT, f"the client's flight: {error}") from error
 
@@ -171,15 +172,13 @@ class Handshake:
         elif kind == messages.FINISHED and protected:
             self.repeated = True
 
-    def _take(self, message: Message, protected: bool) -> None:
+    def _take(self, message: Message) -> None:
         if message.kind != self._expected:
             raise Fatal(
                 UNEXPECTED_MESSAGE,
                 TRANSPORT,
                 f"handshake message {message.kind} where {self._expected} was next",
             )
-        if protected != (message.kind == messages.FINISHED):
-            raise Fatal(UNEXPECTED_MESSAGE, TRANSPORT, "a Finished without protection")
         _STEPS[message.kind](self, message)
         self._transcript += message.encode()
         if self.finished is not None:

@@ -18,7 +18,7 @@ from particle_tools.cloud.refusals import SERVER_KEY, TRANSPORT, Refused
 
 DATAGRAM = 1200  # bytes of UDP payload at most; a real device takes 1205 (2.1)
 _EARLY = 8  # records that may come before the keys or the Finished they need
-_REPEATS = 8  # of our flights in one handshake
+_REPEATS = 24  # of our flights in one handshake
 _PLAIN = len(dtls_records.plain(0, 0, b""))
 _WARNING, _FATAL = 1, 2
 _CLOSE_NOTIFY = 0
@@ -46,7 +46,7 @@ class Owner(Protocol):
 class Association:
     """One client's DTLS state."""
 
-    __slots__ = ("_before", "_early", "_moving", "_number", "_owner", "_repeats", "connection",
+    __slots__ = ("_before", "_early", "_flying", "_moving", "_number", "_owner", "_repeats", "connection",
                  "handshake", "out", "progress", "verified", "where")  # fmt: skip
 
     def __init__(self, owner: Owner, address: Address) -> None:
@@ -61,6 +61,7 @@ class Association:
         self._owner = owner
         self._number = 0  # of our next record in epoch 0
         self._repeats = 0
+        self._flying = False  # a flight is in `out`
         self._moving = False
         self._early: list[Record] = []
         self._before: list[bytes] = []  # application data ahead of the Finished
@@ -124,7 +125,7 @@ class Association:
             self._keys(handshake, handshake.key_block)
         if handshake.finished is not None and not self.verified:
             self._finish(handshake.finished)
-        elif handshake.repeated and self._repeats < _REPEATS:
+        elif handshake.repeated and not self._flying and self._repeats < _REPEATS:
             self._repeats += 1
             if handshake.finished is not None:
                 self._send_final(handshake.finished)
@@ -193,6 +194,7 @@ class Association:
 
     def datagrams(self) -> list[bytes]:
         """Return what is to be sent, in as few datagrams as possible."""
+        self._flying = False
         records, self.out = self.out, []
         return dtls_records.pack(records, DATAGRAM)
 
@@ -202,6 +204,7 @@ class Association:
 
     def _send_opening(self) -> None:
         assert self.handshake is not None
+        self._flying = True
         for message in self.handshake.opening:
             for fragment in fragments(message, DATAGRAM - _PLAIN):
                 record = dtls_records.plain(dtls_records.HANDSHAKE, self._count(), fragment)
@@ -215,3 +218,4 @@ class Association:
             return  # the client asks again
         change = dtls_records.plain(dtls_records.CHANGE_CIPHER_SPEC, self._count(), b"\x01")
         self.out += [change, record]
+        self._flying = True
