@@ -197,6 +197,7 @@ class Peer:
             if m:
                 seq += 1
                 out.append(m)
+        self.last = seq
         return out
 
     # what we read
@@ -290,24 +291,22 @@ class Peer:
             self.messages = m
             self.flight = self.flight4(seq)
             self.expected = seq + 1
-            self.start = seq
         return self.datagrams(self.flight)
 
     def prove(self, m):
-        seq = number(m[4:6]) - self.start
         body = m[12:]
-        if seq == 1:
-            assert m[0] == 11 and body[:3] == b"\x00\x00\x5b"
+        if m[0] == 11:
+            assert body[:3] == len(body[3:]).to_bytes(3, "big")
             self.spki = body[3:]
-        elif seq == 2:
-            assert m[0] == 16 and body[0] == 65
+        elif m[0] == 16:
+            assert body[0] == 65
             secret = drive(p256.ecdh(self.ephemeral.d, body[1:]))
             randoms = self.client_random + self.random
             self.master = prf(secret, b"master secret", randoms, 48)
             self.protect(prf(self.master, b"key expansion", self.random + self.client_random, 40))
-        elif seq == 3:
+        elif m[0] == 15:
             digest = sha256(self.messages[: -len(m)]).digest()
-            assert m[0] == 15 and body[:2] == b"\x04\x03"
+            assert body[:2] == b"\x04\x03"
             assert number(body[2:4]) == len(body) - 4
             r, s = ec_der.parse_signature(body[4:])
             good = drive(p256.verify(ec_der.ec_public(self.spki), digest, r, s))
@@ -315,7 +314,7 @@ class Peer:
                 return False
             assert good, "CertificateVerify"
             self.client = self.spki
-        elif seq == 4:
+        else:
             assert m[0] == FINISHED
             digest = sha256(self.messages[: -len(m)]).digest()
             assert body == prf(self.master, b"client finished", digest, 12), "Finished"
@@ -331,7 +330,7 @@ class Peer:
         self.ivs = block[32:36], block[36:]
 
     def final(self):
-        m = bytes((FINISHED,)) + u24(12) + u16(self.start + 4) + bytes(3) + u24(12)
+        m = bytes((FINISHED,)) + u24(12) + u16(self.last + 1) + bytes(3) + u24(12)
         m += self.verify
         if FINISHED in self.change:
             m = self.change[FINISHED](m)

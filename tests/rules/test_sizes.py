@@ -31,6 +31,7 @@ CEILINGS = {
     "session/reliable": 2000,
     "session/resume": 3400,
     "session/dtls": 3600,
+    "session/dtls_std": 2000,
     "session/aes_tcp": 2600,
     "net/host": 500,
     "net/sockets": 1000,

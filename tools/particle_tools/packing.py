@@ -40,6 +40,8 @@ COMPONENTS = {
     "core-tcp": f"{_CORE} {_TCP}".split(),
     # The link of a board that is on a network already; others bring their own.
     "host": ["net/host"],
+    # DTLS as others speak it, for servers that know nothing of Particle.
+    "dtls-std": ["session/dtls_std"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
     # a board without a profile, what to do about an error.
     "repl": [
