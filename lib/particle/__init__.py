@@ -45,7 +45,7 @@ def _verb(name):
 for _name in (
     "config server connect connected disconnect disconnected process run run_forever wait_until"
     " subscribe unsubscribe function variable events flush diagnose can_publish keep_alive"
-    " set_disconnect_options sync_time sync_time_pending time_synced_last publish_vitals"
-    " get_name get_ip get_random usage"
+    " set_disconnect_options clear_session sync_time sync_time_pending time_synced_last"
+    " publish_vitals get_name get_ip get_random usage"
 ).split():
     globals()[_name] = _verb(_name)

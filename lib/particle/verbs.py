@@ -70,7 +70,14 @@ def disconnect(client, *, graceful=False, timeout=30, clear_session=False):
     if graceful and not (in_task() or client._busy):  # there it ends later
         client.wait_until(lambda: client._sock is None, min(timeout, client.more.options[1]))
     if clear_session or client.more.options[2]:
-        client._store.erase(_SESSION)
+        client.clear_session()
+
+
+def clear_session(client):
+    """Forget the session with the cloud: the next connection begins with a handshake."""
+    client._store.erase(_SESSION)
+    if hasattr(client._conn, "forget"):
+        client._conn.forget()
 
 
 def set_disconnect_options(client, *, graceful=False, timeout=30, clear_session=False):
@@ -250,6 +257,6 @@ _VALUES = {
 }
 _VERBS = (
     "config server disconnect set_disconnect_options unsubscribe events can_publish flush"
-    " keep_alive get_name get_ip get_random sync_time sync_time_pending time_synced_last"
-    " publish_vitals usage diagnose"
+    " clear_session keep_alive get_name get_ip get_random sync_time sync_time_pending"
+    " time_synced_last publish_vitals usage diagnose"
 ).split()

@@ -4,7 +4,7 @@ import json
 import sys
 import time
 
-from bench import frozen, heap, instructions, latency, sizes, wire
+from bench import frozen, heap, instructions, latency, sizes, wire, wire_udp
 from bench.figures import record, table
 from particle_tools import ROOT
 from silicon import cortex_m3
@@ -13,7 +13,7 @@ from silicon import cortex_m3
 def main() -> int:
     """Measure, print and write; 1 if STRICT=1 and something could not be measured."""
     begin = time.monotonic()
-    figures = sizes.measure() + wire.measure() + latency.measure()
+    figures = sizes.measure() + wire.measure() + wire_udp.measure() + latency.measure()
     on_m3 = frozen.measure() + instructions.measure()
     smallest = heap.measure()
     figures += on_m3 + smallest

@@ -128,10 +128,11 @@ class Resuming(Reliable):
                 self._channel.restore(now, *self._session)
                 self._drain(now)
                 return
-            self._forget()
+            self.forget()
         super().opened(now, ok)
 
-    def _forget(self):
+    def forget(self):
+        """Give up the session: the next connection begins with a handshake."""
         self._session = None
         self._stored = False
         self._resumes = 0
@@ -215,7 +216,7 @@ class Resuming(Reliable):
             self._stored = True
         elif self._stored:
             # what is stored would use the numbers of this session again: it must not go on
-            self._forget()
+            self.forget()
             self._fail(self._now, "store", _ABORTED)
         else:
             self._channel.left = _UNSAVED  # a session that is not stored needs no reserve
@@ -276,5 +277,5 @@ class Resuming(Reliable):
 
     def _fail(self, now, stage, code):
         if code in (_END_OF_STREAM, _PROTOCOL):
-            self._forget()  # the cloud ended the session, or nobody can go on with it
+            self.forget()  # the cloud ended the session, or nobody can go on with it
         super()._fail(now, stage, code)

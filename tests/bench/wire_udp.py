@@ -1,0 +1,84 @@
+"""Bytes and datagrams over UDP, counted by a relay between a board and the local cloud."""
+
+import tempfile
+import time
+from pathlib import Path
+
+from bench.figures import Figure
+from particle_tools.local import LocalCloud, SimulatedBoard, wait_for
+from particle_tools.sim import image
+from particle_tools.sim.board_dir import BoardDir
+from udp_relay import UdpRelay
+
+_APPLICATION = Path(__file__).with_name("wire_udp_app.py")
+_HEADERS = 28  # IPv4 + UDP
+_QUIET = 1.5  # seconds without a datagram; longer than any answer takes
+_SECONDS = 30
+
+
+def measure() -> list[Figure]:
+    """Count a first connection, a publish, and what a power cut costs."""
+    with tempfile.TemporaryDirectory(prefix="particle-bench-") as name:
+        folder = Path(name)
+        cloud = LocalCloud(folder)
+        relay = UdpRelay(cloud.ready["udp_port"])
+        boards = []
+
+        def boot() -> SimulatedBoard:
+            boards.append(
+                SimulatedBoard(
+                    folder / "board",
+                    cloud,
+                    script=_APPLICATION,
+                    server=f"127.0.0.1:{relay.port}",
+                    transport="udp",
+                )
+            )
+            return boards[-1]
+
+        try:
+            return _measure(relay, boot, BoardDir(folder / "board").flash)
+        finally:
+            for board in boards:
+                board.stop()
+            relay.close()
+            cloud.stop()
+
+
+def _measure(relay: UdpRelay, boot, flash: Path) -> list[Figure]:
+    board = boot()
+    first = _run(relay)
+    connect = _run(relay)
+    publish = _run(relay)
+    board.kill()
+    _forget(relay)
+    boot()
+    resume = _run(relay)
+    note = "1 function, 3 variables, 3 subscriptions, all ACKs"
+    session = len(image.read(flash, "/pt/session"))
+    return [
+        Figure("full_connect_network_bytes", sum(connect), "bytes", note, 2150),
+        Figure("first_connect_network_bytes", sum(first), "bytes", "with the last reset's reason"),
+        Figure("full_connect_datagrams", len(connect), "", "of it, both directions", 8),
+        Figure("publish_network_bytes", sum(publish), "bytes", "with its ACK", 145),
+        Figure("resume_publish_network_bytes", sum(resume), "bytes", "after a power cut", 145),
+        Figure("resume_publish_round_trips", len(resume) / 2, "", "until the ACK", 1),
+        Figure("session_bytes", session, "bytes", "on flash", 256),
+    ]
+
+
+def _run(relay: UdpRelay) -> list[int]:
+    """Return the sizes on the network of the datagrams until it has been quiet for a while."""
+    wait_for(lambda: relay.up, _SECONDS)
+    count = -1
+    while count != len(relay.up) + len(relay.down):
+        count = len(relay.up) + len(relay.down)
+        time.sleep(_QUIET)
+    sizes = [len(datagram) + _HEADERS for datagram in relay.up + relay.down]
+    _forget(relay)
+    return sizes
+
+
+def _forget(relay: UdpRelay) -> None:
+    relay.up.clear()
+    relay.down.clear()

@@ -1,0 +1,30 @@
+"""The board's application while bytes over UDP are counted, as the transcripts register it."""
+
+import os
+import time
+
+import particle
+
+
+def wait(ms):
+    """Serve the connection for `ms` milliseconds."""
+    end = time.ticks_add(time.ticks_ms(), ms)
+    particle.wait_until(lambda: time.ticks_diff(time.ticks_ms(), end) >= 0)
+
+
+particle.function("setCounter", lambda argument: 1)
+particle.variable("counter", 1)
+particle.variable("temp", 21.5)
+particle.variable("text", "hello")
+for prefix in ("vdev/in", "alarm", "config"):
+    particle.subscribe(prefix, print)
+particle.connect()
+if "booted" not in os.listdir():
+    open("booted", "w").close()
+    wait(4000)
+    # once more: the reason of the last reset is told only once
+    particle.disconnect(clear_session=True)
+    particle.connect()
+    wait(4000)
+particle.publish("vdev/tick", "1")
+particle.run()
