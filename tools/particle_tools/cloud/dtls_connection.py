@@ -30,8 +30,10 @@ class Received(NamedTuple):
 class Connection:
     """Both directions of one session."""
 
-    __slots__ = ("_reader", "_writer", "cid", "key_block", "limit", "number", "peer_cid",
-                 "standard", "window")  # fmt: skip
+    __slots__ = (
+        *("_reader", "_writer", "cid", "key_block", "limit", "number"),
+        *("peer_cid", "standard", "window"),
+    )
 
     def __init__(
         self,

@@ -46,8 +46,10 @@ class Owner(Protocol):
 class Association:
     """One client's DTLS state."""
 
-    __slots__ = ("_before", "_early", "_flying", "_moving", "_number", "_owner", "_repeats", "connection",
-                 "handshake", "out", "progress", "verified", "where")  # fmt: skip
+    __slots__ = (
+        *("_before", "_early", "_flying", "_moving", "_number", "_owner", "_repeats"),
+        *("connection", "handshake", "out", "progress", "verified", "where"),
+    )
 
     def __init__(self, owner: Owner, address: Address) -> None:
         self.where = address

@@ -30,6 +30,8 @@ _LOG = logging.getLogger("particle.cloud")
 _DATAGRAMS = 64  # read before others have their turn
 _LARGEST = 65536
 _BUFFER = 4 << 20  # of the kernel, for a fleet that comes back at once
+_HEADER = 13  # of a record of epoch 0
+_HELLO_VERIFY = _HEADER + messages.HEADER + 3 + COOKIE
 _SWEEP_S = 1.0
 _EXPIRE_S = 3600.0
 _DAY_S = 86400.0
@@ -217,8 +219,8 @@ class UdpGateway:
             else:
                 oldest.refuse(Refused(oldest.dtls.progress.stage, "too many handshakes at once"))
         link = Link(self, address)
-        before = len(record.body) - COOKIE  # the hello without the cookie, and its answer
-        link.meter = [before, 1, len(message.body), 1]
+        # The hello without the cookie and the answer to it were not counted.
+        link.meter = [len(record.body) + _HEADER - COOKIE, 1, _HELLO_VERIFY, 1]
         try:
             handshake = Handshake(self._identity, message, offer, self._new_cid())
         except Fatal as fatal:
