@@ -1,0 +1,54 @@
+"""The frozen client on the emulated Cortex-M3 against the real local cloud, boot after boot."""
+
+import threading
+
+import pytest
+
+from particle_tools import ROOT
+from particle_tools.local import LocalCloud
+from silicon import cortex_m3
+from silicon.m3_board import M3Board
+
+_APPLICATION = ROOT / "tests" / "silicon" / "m3_client_app.py"
+_ID = "3a" * 12
+
+
+@pytest.fixture
+def cloud(need, tmp_path):
+    """Give a running cloud."""
+    need(cortex_m3.NAME, cortex_m3.available(), cortex_m3.COMMAND)
+    cloud = LocalCloud(tmp_path)
+    yield cloud
+    cloud.stop()
+
+
+def boot(board, api):
+    """Boot once, use the device while it is there, and return (console, variable, result)."""
+    events = api.events()
+    seen = {}
+
+    def use():
+        events.wait("m3/here", 30)
+        seen["level"] = api.read(_ID, "level")
+        seen["result"] = api.call(_ID, "answer", "four")
+
+    user = threading.Thread(target=use, daemon=True)
+    user.start()
+    console = board.run(_APPLICATION, seconds=40)
+    user.join(10)
+    events.close()
+    return console, seen.get("level"), seen.get("result")
+
+
+@pytest.mark.parametrize("transport", ["tcp", "udp"])
+def test_two_boots(cloud, tmp_path, transport):
+    board = M3Board(tmp_path / "board", cloud, _ID, transport)
+    api = cloud.api()
+    for resumes in (0, 1):
+        console, level, result = boot(board, api)
+        assert (level, result) == (42, 4), console
+        assert console.endswith("called with four\n")
+        assert "Traceback" not in console
+        if transport == "udp":
+            usage = api.usage(_ID)
+            assert (usage["handshakes"], usage["resumes"]) == (1, resumes)
