@@ -13,7 +13,7 @@ from particle_tools.sim import first_start, image
 from particle_tools.sim.board_dir import BoardDir
 from silicon import debian32
 
-_APPLICATION = Path(__file__).with_name("heap_app.py")
+APPLICATION = Path(__file__).with_name("heap_app.py")
 _BOARD = 'NAME = "BENCH"\nPLATFORM_ID = 3\nNET = "host"\nTRANSPORT = "tcp"\nSTORE_ROOT = "pt"\n'
 _FILES = ("config.json", "device.rsa.der", "server.rsa.der")
 _LOWEST, _HIGHEST = 16, 256  # KiB
@@ -73,7 +73,7 @@ class Trial:
         provision(self._folder, cloud)
         packing.install(self._folder / "lib", components)
         (self._folder / "particle_board.py").write_text(_BOARD)
-        (self._folder / "app.mpy").write_bytes(packing.compile_module(_APPLICATION))
+        (self._folder / "app.mpy").write_bytes(packing.compile_module(APPLICATION))
 
     def passes(self, kib: int) -> bool:
         """Tell whether the application completes with a heap of `kib` KiB."""

@@ -1,0 +1,87 @@
+"""Smallest heap on the emulated Cortex-M3, by bisection, with the client frozen in."""
+
+import tempfile
+import threading
+from pathlib import Path
+
+from bench import heap
+from bench.figures import Figure
+from particle_tools.firmware import qemu
+from particle_tools.local import LocalCloud
+from silicon import cortex_m3
+from silicon.m3_board import M3Board
+
+_SECONDS = 6
+_PLENTY = 0  # the whole heap of the board
+# key, transport, whether a session is resumed, goal in KiB
+_TRIALS = (
+    ("heap32_frozen_tcp", "tcp", False, None),
+    ("heap32_frozen_handshake", "udp", False, 36),
+    ("heap32_frozen_steady", "udp", True, 22),
+)
+
+
+def measure() -> list[Figure]:
+    """Find the smallest heaps; an empty list when no firmware can be built."""
+    if not cortex_m3.available():
+        return []
+    figures = []
+    with tempfile.TemporaryDirectory(prefix="particle-bench-") as folder:
+        cloud = LocalCloud(Path(folder))
+        try:
+            for number, (key, transport, resumed, goal) in enumerate(_TRIALS):
+                trial = Trial(Path(folder) / key, cloud, f"{number:024x}", transport, resumed)
+                how = "resumed session" if resumed else "handshake"
+                note = f"{transport}, {how}, publish with ACK, function call; Cortex-M3"
+                figures.append(Figure(key, heap.smallest(trial), "KiB", note, goal))
+        finally:
+            cloud.stop()
+    return figures
+
+
+class Trial:
+    """One board that boots with heaps of different size.
+
+    A board that ran out of memory may leave no session behind: where one is to be resumed, a boot
+    with plenty of memory makes it first.
+    """
+
+    def __init__(
+        self, folder: Path, cloud: LocalCloud, device_id: str, transport: str, resumed: bool
+    ):
+        self._api = cloud.api()
+        self._device_id = device_id
+        self._board = M3Board(folder, cloud, device_id, transport)
+        self._resumed = resumed
+        self.output = ""
+
+    def passes(self, kib: int) -> bool:
+        """Tell whether the application completes with a heap of `kib` KiB."""
+        if not self._resumed:
+            self._board.forget_session()
+        elif not self._completes(_PLENTY):
+            raise RuntimeError(f"no session to resume:\n{self.output}")
+        before = self._api.usage(self._device_id)["resumes"]
+        if not self._completes(kib << 10):
+            return False
+        return not self._resumed or self._api.usage(self._device_id)["resumes"] > before
+
+    def _completes(self, size: int) -> bool:
+        events = self._api.events()
+        caller = threading.Thread(target=self._call, args=(events,), daemon=True)
+        caller.start()
+        try:
+            self.output = self._board.run(heap.APPLICATION, heap=size, seconds=_SECONDS)
+        except qemu.Failed as failed:
+            self.output = str(failed)
+        finally:
+            events.close()
+            caller.join(_SECONDS)
+        return "\ncomplete\n" in self.output
+
+    def _call(self, events) -> None:
+        try:
+            events.wait("heap/ready", _SECONDS)
+            self._api.call(self._device_id, "answer", "x")
+        except Exception as error:
+            self.output += str(error)
