@@ -82,13 +82,10 @@ class Association:
     # In.
 
     def receive(self, record: Record, address: Address) -> bool:
-        """Take a protected record; False if it was not authentic (2.8: the rest of its datagram
-        is void)."""
+        """Take a protected record; False if it is not authentic or was here before."""
         if self.connection is None:
             if len(self._early) < _EARLY:
                 self._early.append(record)
-            return True
-        if not self.connection.window.fresh(record.number):
             return True
         received = self.connection.receive(record)
         if received is None:

@@ -29,6 +29,7 @@ from particle_tools.cloud.udp_store import Checkpoints, UdpStore
 _LOG = logging.getLogger("particle.cloud")
 _DATAGRAMS = 64  # read before others have their turn
 _LARGEST = 65536
+_BAD = 4  # records of a datagram that are worth a try
 _BUFFER = 4 << 20  # of the kernel, for a fleet that comes back at once
 _HEADER = 13  # of a record of epoch 0
 _HELLO_VERIFY = _HEADER + messages.HEADER + 3 + COOKIE
@@ -135,6 +136,7 @@ class UdpGateway:
 
     def _datagram(self, data: bytes, address: Address, touched: dict[Link, None]) -> None:
         first: Link | None = None
+        bad = 0
         if data[:1] == bytes([dtls_records.MOVED_BY_ID]):
             first = self._by_id(data, address)
         else:
@@ -144,8 +146,9 @@ class UdpGateway:
                 else:
                     links = self._links(record, address)
                     link = next((a for a in links if a.dtls.receive(record, address)), None)
-                    if links and link is None:
-                        break  # as the reference does with what follows a bad record (2.8)
+                    bad += bool(links) and link is None
+                    if bad > _BAD:
+                        break
                 if link is not None:
                     touched[link] = None
                     first = first or link
@@ -175,11 +178,11 @@ class UdpGateway:
         link = self._by_address.get(address)
         if link is None and address in self._stored_addresses:
             link = self._load(self._stored_addresses[address])
-        links = [link] if link is not None else []
+        # A handshake that is not done may take over the address of an older session.
         newer = self._handshaking.get(address)
-        if newer is not None and newer is not link:
-            links.append(newer)
-        return links
+        if newer is link:
+            newer = None
+        return [found for found in (link, newer) if found is not None]
 
     # Handshakes.
 
