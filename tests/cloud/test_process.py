@@ -73,6 +73,8 @@ def test_ready_line_and_graceful_end(tmp_path, number):
         key = RSA.generate(1024)
         device = cloud.device(key, provision(cloud.api.login(), key))
         asked = cloud.device(key, provision(cloud.api, key), flags=0)  # never answers GET /d
+        greeted = socket.create_connection(("127.0.0.1", ready["tcp_port"]))
+        assert greeted.recv(40)  # in the middle of its handshake
         stream = socket.create_connection(("127.0.0.1", int(ready["http"].rpartition(":")[2])))
         header = f"Authorization: Bearer {cloud.api.token}"
         stream.sendall(f"GET /v1/devices/events HTTP/1.1\r\nHost: x\r\n{header}\r\n\r\n".encode())
@@ -84,7 +86,18 @@ def test_ready_line_and_graceful_end(tmp_path, number):
         assert device.ended()
         device.close()
         asked.close()
+        greeted.close()
         stream.close()
+
+
+def test_end_while_connections_end(tmp_path):
+    key = RSA.generate(1024)
+    with Process(tmp_path / "d", "--user", LOGIN) as cloud:
+        cloud.api.login()
+        devices = [cloud.device(key, provision(cloud.api, key)) for _ in range(20)]
+        for device in devices:
+            device.close()
+        assert cloud.end() == (0, "", "")
 
 
 def test_kill_and_restart_keeps_everything_acknowledged(tmp_path):

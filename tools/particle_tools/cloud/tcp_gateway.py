@@ -55,6 +55,10 @@ class TcpGateway:
                 self._greeting -= 1
             if session is not None:
                 await link.serve(session)
+        except asyncio.CancelledError:
+            # a connection whose task ends as cancelled is reported as a failure by asyncio
+            if not link.stopped:
+                raise
         except Exception:
             _LOG.exception("the connection from %s failed", link.address)
             link.close()

@@ -75,7 +75,7 @@ class Link:
         self._opener: Opener | None = None
         self._expected = 0  # next message id of the device
         self._dropped: str | None = None  # why we dropped it while a read was waiting
-        self._stopped = False
+        self.stopped = False
         self._session: Session | None = None
 
     # The handshake.
@@ -196,7 +196,7 @@ class Link:
             end = f"the cloud's database failed: {error}"
         except asyncio.CancelledError:
             end = "the cloud stopped"
-            if not self._stopped:
+            if not self.stopped:
                 raise
         finally:
             heard = session.last_heard
@@ -206,7 +206,7 @@ class Link:
 
     def stop(self) -> asyncio.Task:
         """End the connection because the cloud ends; return the task that will be done then."""
-        self._stopped = True
+        self.stopped = True
         assert self._task is not None
         self._task.cancel()
         return self._task
