@@ -5,8 +5,10 @@ import shutil
 
 import pytest
 
+from dtls_device import make_keys
+from dtls_device import run as client
 from interop import dtls_servers
-from interop.dtls_servers import Mbedtls, client, make_keys
+from interop.dtls_servers import Mbedtls
 
 HELLO = b"hello from the device\n"
 CID = "a1a2a3a4a5a6a7a8"

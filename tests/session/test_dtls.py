@@ -205,6 +205,10 @@ def test_close_notify_and_alerts_of_the_cloud():
         assert n.down_event() == ("cloud", code), content
         assert n.got == []
         idle(n.client)
+    n = opened(joined())
+    n.deliver(n.peer.sealed(21, b"\x02\x31"))  # access_denied: it does not know our key
+    n.go_on()
+    assert n.down_event() == ("device key", -130)
     for content in (b"\x01\x64", b"\x01\x5a", b"\x02", b"", b"\x02\x14\x00"):
         n = opened(joined())
         n.deliver(n.peer.sealed(21, content) + n.peer.data(b"read"))

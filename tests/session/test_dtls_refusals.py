@@ -217,7 +217,7 @@ def test_alerts_in_clear():
     # of the cloud, while there is nothing better
     for content, wanted in (
         (b"\x02\x28", ("transport", -240)),
-        (b"\x02\x00", ("transport", -240)),
+        (b"\x02\x00", ("cloud", -201)),
         (b"\x01\x00", None),
         (b"\x01\x28", None),
         (b"\x02", None),
@@ -244,7 +244,7 @@ def test_protected_alert_in_place_of_finished():
     peer = Peer()
     peer.final = lambda: [peer.sealed(21, b"\x02\x33")]
     n = attempt(peer)
-    assert n.down_event() == ("cloud", -240)
+    assert n.down_event() == ("device key", -130)
 
 
 def noise(peer, records):

@@ -31,6 +31,7 @@ _EXCHANGE = const(16)
 _FINISHED = const(20)
 _FATAL = const(2)
 _ILLEGAL = const(47)
+_DENIED = const(49)
 _DECRYPT = const(51)
 
 _FIRST_MS = const(3000)  # until a flight is repeated; then twice as long each time
@@ -188,15 +189,16 @@ class Dtls:
 
     def _alert(self, level, code):
         # In clear it may be from anybody: it counts only while nothing better can be had. Other
-        # warnings mean nothing.
-        if self._records.epoch:
-            if level == _FATAL or code == 0:
-                self._down("cloud", _PROTOCOL if code else _END_OF_STREAM)
-        elif level == _FATAL and self._state < _OPEN:
-            if self._state == _FINISH:
-                self._down("device key", _NOT_ALLOWED)
-            else:
-                self._down("transport", _PROTOCOL)
+        # warnings than close_notify mean nothing.
+        protected = self._records.epoch
+        if level != _FATAL and (code or not protected) or self._state == _OPEN and not protected:
+            return
+        if self._state == _FINISH or code == _DENIED:
+            self._down("device key", _NOT_ALLOWED)
+        elif code == 0:
+            self._down("cloud", _END_OF_STREAM)
+        else:
+            self._down("cloud" if protected else "transport", _PROTOCOL)
 
     def _messages(self):
         shake = self._shake

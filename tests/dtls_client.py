@@ -3,7 +3,8 @@
 folder: where device.ec.der and server.ec.der are; port: whom to dial on the loopback; standard:
 False for the Particle dialect, else arguments of `Standard`; profile; say: messages (hex), each
 sent when the one before was answered; answers: how many; drop: indexes of our datagrams that are
-not sent, ignore: of the peer's that are not read. Prints one line of JSON.
+not sent, ignore: of the peer's that are not read; settle: wait for the end of the handshake even
+when it is open before. Prints one line of JSON.
 """
 
 import json
@@ -95,8 +96,9 @@ class Client:
         try:
             n = self.socket.readinto(self.buffer)
         except OSError as e:
-            if e.args[0] != 111:  # the peer opens its port again between two datagrams
+            if e.args[0] != 111 or self.down:  # the peer opens its port again after its cookie
                 raise
+            self.channel.receive(self.buffer, 0, self.now())
             return
         if not n:
             return
@@ -116,6 +118,8 @@ class Client:
     def finished(self):
         if self.events and self.events[-1][0] == "DOWN":
             return True
+        if self.options.get("settle") and self.channel.deadline() is not None:
+            return False
         return self.open and len(self.got) >= self.options["answers"]
 
     def run(self):
