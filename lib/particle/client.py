@@ -209,9 +209,7 @@ class Cloud(Servicing):
             v = self._values
             self._system(0, "SETTINGS", v)
             if not v.get("server"):
-                raise ConfigError(
-                    _INVALID_ARGUMENT, "no server: particle.server(host)", "DNS"
-                )
+                raise ConfigError(_INVALID_ARGUMENT, "no server: particle.server(host)", "DNS")
             if v["transport"] == "udp":
                 from .session.resume import Resuming as Conn
                 from .store.keys_ec import EcKeys as Keys
@@ -222,17 +220,9 @@ class Cloud(Servicing):
             keys = Keys(self._store, unhexlify(self.device_id))
             platform = v["platform_id"]
             product = platform if v["product_id"] == 0xFFFF else v["product_id"]
-            port, alive, size = Conn.DEFAULTS
-            self._conn = Conn(
-                keys,
-                self._store.get,
-                os.urandom,
-                v["server"],
-                v.get("port", port),
-                (product, v["product_version"], _FLAGS, platform),
-                v.get("keep_alive", alive),
-            )
-            self._in = bytearray(size)
+            hello = (product, v["product_version"], _FLAGS, platform)
+            self._conn = Conn(keys, self._store.get, os.urandom, hello, v)
+            self._in = bytearray(Conn.DEFAULTS[2])
             self._conn.describe(now(), 1, *Conn.system(platform))
             for prefix, _, flags in self._handlers:
                 self._conn.subscribe(now(), prefix, flags)

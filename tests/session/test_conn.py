@@ -14,7 +14,7 @@ class World:
 
     def __init__(self, host="10.0.0.1"):
         self.now = 5
-        self.conn = TcpConn(VectorKeys(), None, vector_rng, host, 5683, HELLO, 15)
+        self.conn = TcpConn(VectorKeys(), None, vector_rng, HELLO, {"server": host})
         self.events = []
         self.heard = []
         self.raw = b""

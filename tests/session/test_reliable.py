@@ -21,7 +21,7 @@ class World:
 
     def __init__(self, random=0):
         self.now = 1000
-        self.conn = PlainConn(Keys, None, lambda n: bytes([random] * n), "::1", 5684, HELLO, 25)
+        self.conn = PlainConn(Keys, None, lambda n: bytes([random] * n), HELLO, {"server": "::1"})
         self.events = []
         self.said = []
         self.conn.start(self.now)

@@ -79,7 +79,7 @@ class Board:
         kind = type("Conn", (Resuming,), {"CHANNEL": channel})
         self.flash = flash
         self.now = 1000
-        self.conn = kind(Keys, flash.get, lambda n: bytes(n), host, 5684, HELLO, 25)
+        self.conn = kind(Keys, flash.get, lambda n: bytes(n), HELLO, {"server": host})
         self.conn.describe(0, 1, b"system", 42)
         self.conn.describe(0, 2, app)
         for f in filters:
@@ -358,3 +358,21 @@ def test_full_flash():
     assert "h" in [m.path for m in b.take()]
     stored = struct.unpack_from("<II40s8sII", flash.data)
     assert stored[5] >= max(numbers[: len(numbers)]) or stored[5] >= 256
+
+
+def test_the_other_wire_profile_is_tried():
+    flash = Flash()
+    b = Board(flash, [])
+    profiles = []
+    for _ in range(6):
+        profiles.append(b.conn._channel.profile)
+        b.conn._fail(b.now, "transport", -160)
+        b.run(4000)
+    assert profiles == [0, 0, 1, 1, 0, 0]
+    # what worked is remembered with the session
+    while not b.conn._channel.profile:
+        b.conn._fail(b.now, "transport", -160)
+        b.run(4000)
+    b.said = [m for m in b.said if m.path == "h"][-1:]
+    b.ack_all()
+    assert b.conn.ready and Board(flash, []).conn._channel.profile == 1

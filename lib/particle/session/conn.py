@@ -21,6 +21,7 @@ _TIMEOUT = const(-160)
 
 _LEVEL = const(6200)  # of Device OS, whose messages we speak
 _CHUNK = const(512)  # of an update
+_MESSAGE = const(1152)  # longest message, as Device OS counts it
 
 _HELLO_MS = const(4000)  # wait for the server's Hello on TCP
 _DIAL_MS = const(20000)
@@ -44,22 +45,22 @@ _CLOSING = const(8)
 class Conn(Messaging):
     """The whole connection (DESIGN 5, session).
 
-    host, port: whom to dial. hello: `device` of `messages.hello`. keep_alive: seconds.
-    A transport is a subclass: CHANNEL is its class, DEFAULTS are port, keep-alive in s and the
-    bytes that are read at once, `system(platform_id)` is its description of the system.
+    hello: `device` of `messages.hello`. limits: server, port, keep_alive (s), wire_profile; names
+    and values as in `config`. A transport is a subclass: CHANNEL is its class, DEFAULTS are port,
+    keep-alive and the bytes that are read at once, `system(platform_id)` describes the system.
     """
 
-    def __init__(self, keys, saved, rng, host, port, hello, keep_alive, size=1152):
+    def __init__(self, keys, saved, rng, hello, limits):
         self._rng = rng
-        self._channel = self.CHANNEL(keys, saved, rng, size)
+        self._channel = self.CHANNEL(keys, saved, rng)
         super().__init__(self._channel.room)
         self.out = self._channel.out  # what `transmit` fills
         self.on(_POST, "h", self._server_hello)
         self._in = Message()
-        self._host = host
-        self._port = port
-        self._hello = hello, (_LEVEL, size, 0, _CHUNK)
-        self.keep_alive = keep_alive
+        self._host = limits["server"]
+        self._port = limits.get("port", self.DEFAULTS[0])
+        self._hello = hello, (_LEVEL, _MESSAGE, 0, _CHUNK)
+        self.keep_alive = limits.get("keep_alive", self.DEFAULTS[1])
         self._state = _OFF
         self._due = None
         self._up = False

@@ -23,6 +23,7 @@ _FORMAT = "<II40s8sIIIIHBBIIIB"
 _LENGTH = const(89)
 _STEP = const(256)  # numbers reserved with one write
 _TRIES = const(2)  # resumes without an answer before a handshake
+_SHAKES = const(2)  # handshakes in one wire profile before the other is tried
 _TRANSMISSIONS = const(3)  # of a message on a session that was just resumed
 _PROBE_MS = const(200)  # after which a resumed session with nothing to say sends a ping
 _KIND = const(1)  # of the container
@@ -91,9 +92,12 @@ class Resuming(Reliable):
     _keep = []  # events not acknowledged when the connection went; replaced, never changed
     _session = None  # what `Resumable.restore` takes
 
-    def __init__(self, keys, saved, rng, host, port, *more):
-        super().__init__(keys, None, rng, host, port, *more)
-        self._marks = crc32(keys.server + keys.public), crc32(("%s:%d" % (host, port)).encode())
+    def __init__(self, keys, saved, rng, hello, limits):
+        super().__init__(keys, None, rng, hello, limits)
+        where = "%s:%d" % (self._host, self._port)
+        self._marks = crc32(keys.server + keys.public), crc32(where.encode())
+        self._channel.profile = int(limits.get("wire_profile") == "device-os")
+        self._shakes = 0  # full handshakes that failed in a row
         self._crcs = 0, 0, 0  # of what the cloud knows: system, application, subscriptions
         self._news = []  # IDs of descriptions and subscriptions not acknowledged yet
         self._closed = self._blocked = False
@@ -129,6 +133,12 @@ class Resuming(Reliable):
                 self._drain(now)
                 return
             self.forget()
+        if ok and self._state == _DIAL:
+            self._shakes += 1
+            if self._shakes > _SHAKES:
+                # a server, or something before it, may take the other form only
+                self._shakes = 1
+                self._channel.profile ^= 1
         super().opened(now, ok)
 
     def forget(self):
@@ -170,7 +180,7 @@ class Resuming(Reliable):
         self._announce()
         self._again()
         self._session = self._channel.state(0)
-        self._resumes = 0
+        self._resumes = self._shakes = 0
         self._save()
 
     def _sums(self):
