@@ -13,15 +13,19 @@ its end and every slice is counted. So for any stepped calculation
 
 Helpers directly below tests/ (`support`, `tcp_peer`) can be imported. JSON
 files of tests/vectors are there as far as `VECTORS = {"FILE.json": ("KEY", ...)}`
-asks for them: whole ones do not fit a board's heap. Collections of a heap of
---heap KiB (128) are in the counts, what they cost grows with it.
+asks for them: whole ones do not fit a board's heap.
+
+Columns: instructions and the longest slice without collections of garbage; the
+longest slice when collections of a heap of --heap KiB (128) fall where they
+fall, which no code can help; bytes allocated. On a heap full of other objects
+every allocation takes longer: leave a margin.
 """
 
 import argparse
 import ast
 import json
 import sys
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from pathlib import Path
 
 from bench.figures import Figure
@@ -35,12 +39,13 @@ _SLICE_GOAL = 2_000_000
 
 @dataclass(frozen=True)
 class Counted:
-    """Instructions of one case on Cortex-M3, and bytes it takes from the heap until collected."""
+    """Instructions of one case on Cortex-M3, and bytes that it allocates."""
 
     key: str
     total: int
     slices: int
     longest: int
+    collected: int
     allocated: int
 
     @property
@@ -59,9 +64,14 @@ def measure() -> list[Figure]:
     for text in failed:
         print(f"NOT COUNTED: {text}")
     longest = max(counted, key=lambda one: one.longest)
+    worst = max(counted, key=lambda one: one.collected)
+    note = f"{worst.key}, when a heap of {_HEAP} KiB is collected in it"
+    small = next(one for one in counted if one.key == "record_open_small")
     return [
         *(one.figure for one in counted),
         Figure("slice_instructions_max", longest.longest, "instr", longest.key, _SLICE_GOAL),
+        Figure("slice_instructions_collected", worst.collected, "instr", note),
+        Figure("record_alloc_bytes", small.allocated, "bytes", "received record, 32 bit", 0),
     ]
 
 
@@ -90,11 +100,11 @@ def _count(path: Path, heap: int) -> tuple[list[Counted], list[str]]:
         rom[f"vectors/{name}"] = json.dumps({key: whole[key] for key in keys}).encode()
     found: dict[str, dict] = {}
     failed = []
-    for allocate, size in ((False, heap << 10), (True, 0)):
+    for what in ("code", "collected"):
         said = cortex_m3.run(
-            f"import count, cases; count.run(cases, {allocate})",
+            f"import count, cases; count.run(cases, '{what}')",
             rom,
-            heap=size,
+            heap=heap << 10,
             counting=True,
             seconds=300,
         )
@@ -102,13 +112,28 @@ def _count(path: Path, heap: int) -> tuple[list[Counted], list[str]]:
         for line in said.splitlines():
             if line.startswith("{"):
                 one = json.loads(line)
-                found.setdefault(one["key"], {}).update(one)
+                found.setdefault(one["key"], {})[what] = one
             else:
                 rest.append(line)
         if rest:
             failed.append(f"{path.name}: {' | '.join(rest)}")
-    good = [Counted(**one) for one in found.values() if len(one) == 5 and "error" not in one]
-    return good, failed
+    return [_counted(key, one) for key, one in found.items() if _whole(one)], failed
+
+
+def _whole(runs: dict[str, dict]) -> bool:
+    return len(runs) == 2 and not any("error" in run for run in runs.values())
+
+
+def _counted(key: str, runs: dict[str, dict]) -> Counted:
+    code = runs["code"]
+    return Counted(
+        key,
+        code["total"],
+        code["slices"],
+        code["longest"],
+        runs["collected"]["longest"],
+        code["allocated"],
+    )
 
 
 def _vectors(path: Path) -> dict[str, tuple[str, ...]]:
@@ -128,9 +153,10 @@ def main() -> int:
         print(f"{cortex_m3.NAME} is missing: {cortex_m3.COMMAND}", file=sys.stderr)
         return 1
     counted, failed = count(args.files or default_files(), args.heap)
-    print(f"{'':20} {'instructions':>12} {'slices':>7} {'longest':>9} {'allocated':>9}")
+    head = ("", "instructions", "slices", "longest", "collected", "allocated")
+    print("{:24} {:>12} {:>7} {:>9} {:>9} {:>9}".format(*head))
     for one in counted:
-        print(f"{one.key:20} {one.total:12} {one.slices:7} {one.longest:9} {one.allocated:9}")
+        print("{:24} {:12} {:7} {:9} {:9} {:9}".format(*astuple(one)))
     for text in failed:
         print(text, file=sys.stderr)
     return 1 if failed else 0

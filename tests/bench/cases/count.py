@@ -8,13 +8,16 @@ import json
 import sys
 import time
 
+import micropython
+
 _TICK = 40
 
 
-def run(module, allocate):
+def run(module, what):
     """Count what `module.cases()` yields; one line of JSON each.
 
-    allocate: bytes are counted instead, with the collector off.
+    what: "code" = garbage is collected between slices and that is not counted; "collected" =
+    collections are counted where they happen.
     """
     cases = module.cases()
     while True:
@@ -23,11 +26,12 @@ def run(module, allocate):
         except StopIteration:
             return
         try:
-            found = _bytes(make) if allocate else _instructions(make)
+            found = _instructions(make, what == "code")
         except Exception as error:
             sys.print_exception(error)
             found = {"error": repr(error)}
         found["key"] = key
+        found["what"] = what
         print(json.dumps(found))
 
 
@@ -35,22 +39,26 @@ def _nothing():
     yield
 
 
-def _instructions(make):
-    _steps(_nothing)
-    empty = _steps(_nothing)["longest"]
-    found = _steps(make)
-    found["longest"] -= empty
-    found["total"] -= empty * found["slices"]
+def _instructions(make, tidy):
+    _steps(_nothing, tidy)
+    empty = _steps(_nothing, tidy)
+    found = _steps(make, tidy)
+    found["longest"] -= empty["longest"]
+    found["total"] -= empty["longest"] * found["slices"]
+    found["allocated"] -= _steps(lambda: None, tidy)["allocated"]  # the counting's own
     return found
 
 
-def _steps(make):
+def _steps(make, tidy):
     gc.collect()
     ticks = time.ticks_cpu
     total = longest = slices = 0
     steps = None
     more = True
+    before = micropython.mem_current()  # falls by what is freed, but not by what is collected
     while more:
+        if tidy:
+            gc.collect()
         begin = ticks()
         if steps is None:
             steps = make()
@@ -64,17 +72,9 @@ def _steps(make):
         total += took
         longest = max(longest, took)
         slices += 1
-    return {"total": total * _TICK, "slices": slices, "longest": longest * _TICK}
-
-
-def _bytes(make):
-    gc.collect()
-    gc.disable()
-    before = gc.mem_alloc()
-    steps = make()
-    if hasattr(steps, "send"):
-        for _ in steps:
-            pass
-    found = gc.mem_alloc() - before
-    gc.enable()
-    return {"allocated": found}
+    return {
+        "total": total * _TICK,
+        "slices": slices,
+        "longest": longest * _TICK,
+        "allocated": micropython.mem_current() - before,
+    }
