@@ -3,9 +3,9 @@
 import hashlib
 
 from particle.crypto import aes, der, rsa
+from particle.session.aes_tcp import Tcp
 from particle.wire import messages
 from particle.wire.coap import Message, Writer
-from particle.session.aes_tcp import Tcp
 from tcp_peer import VectorKeys, field, vector_rng
 
 VECTORS = {"coap-messages.json": ("tcp_handshake",)}
