@@ -65,10 +65,11 @@ class Ccm:
         mac[15] = n & 255
         ecb.encrypt(mac, mac)
         if key:
-            blocks = bytearray(bytes(counter) * (n + 15 >> 4))
-            for i in range(16, len(blocks) + 1, 16):
-                blocks[i - 2] = i >> 12
-                blocks[i - 1] = i >> 4 & 255
+            blocks = bytearray()
+            for i in range(16, n + 16, 16):
+                counter[14] = i >> 12
+                counter[15] = i >> 4 & 255
+                blocks += counter
             ecb.encrypt(blocks, blocks)
             x = int.from_bytes(buf[at : at + n], "big")
             y = int.from_bytes(blocks[:n], "big") ^ x
