@@ -2,9 +2,9 @@
 
 folder: where device.ec.der and server.ec.der are; port: whom to dial on the loopback; standard:
 False for the Particle dialect, else arguments of `Standard`; profile; say: messages (hex), each
-sent when the one before was answered; answers: how many; drop: indexes of our datagrams that are
-not sent, ignore: of the peer's that are not read; settle: wait for the end of the handshake even
-when it is open before. Prints one line of JSON.
+sent when the one before was answered; answers: how many; runs: give only the sizes of that many
+handshakes; settle: wait for the end of the handshake even when it is open before; drop: indexes of
+our datagrams that are not sent, ignore: of the peer's that are not read. Prints one line of JSON.
 """
 
 import json
@@ -151,4 +151,14 @@ class Client:
 
 
 if __name__ == "__main__":
-    print(json.dumps(Client(json.loads(sys.argv[1])).run()))
+    options = json.loads(sys.argv[1])
+    if "runs" in options:
+        sizes = []
+        for _ in range(options["runs"]):
+            found = Client(options).run()
+            assert found["events"][-1][0] == "OPEN", found
+            sizes.append((found["up"], found["down"]))
+        found = {"runs": sizes}
+    else:
+        found = Client(options).run()
+    print(json.dumps(found))

@@ -4,7 +4,17 @@ import json
 import sys
 import time
 
-from bench import frozen, heap, heap_frozen, instructions, latency, sizes, wire, wire_udp
+from bench import (
+    frozen,
+    handshake,
+    heap,
+    heap_frozen,
+    instructions,
+    latency,
+    sizes,
+    wire,
+    wire_udp,
+)
 from bench.figures import record, table
 from particle_tools import ROOT
 from silicon import cortex_m3
@@ -14,6 +24,7 @@ def main() -> int:
     """Measure, print and write; 1 if STRICT=1 and something could not be measured."""
     begin = time.monotonic()
     figures = sizes.measure() + wire.measure() + wire_udp.measure() + latency.measure()
+    figures += handshake.measure()
     on_m3 = frozen.measure() + instructions.measure() + heap_frozen.measure()
     smallest = heap.measure()
     figures += on_m3 + smallest

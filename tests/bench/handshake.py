@@ -1,0 +1,46 @@
+"""Bytes and datagrams of a DTLS handshake between the device's channel and the local cloud."""
+
+import secrets
+import tempfile
+from pathlib import Path
+
+import dtls_device
+from bench.figures import Figure
+from particle_tools.local import LocalCloud
+
+_RUNS = 100  # signatures vary in length: the largest of these counts
+
+
+def measure() -> list[Figure]:
+    """Count both profiles; the goals are those of the compact one."""
+    with tempfile.TemporaryDirectory(prefix="particle-bench-") as name:
+        folder = Path(name)
+        cloud = LocalCloud(folder)
+        try:
+            api = cloud.api()
+            device_id = secrets.token_hex(12)
+            dtls_device.make_keys(folder)
+            api.provision(device_id, (folder / "device.pub.pem").read_text(), "ecc")
+            api.claim(device_id)
+            (folder / "server.ec.der").write_bytes(api.server_key("ec"))
+            port = cloud.ready["udp_port"]
+            compact, full = (_run(folder, port, profile) for profile in (0, 1))
+        finally:
+            cloud.stop()
+    payload, datagrams, example = compact
+    device_os, count, other = full
+    return [
+        Figure("handshake_payload_bytes", payload, "bytes", f"compact: {example}", 1095),
+        Figure("handshake_datagrams", datagrams, "", "compact, both directions", 6),
+        Figure("handshake_device_os_payload_bytes", device_os, "bytes", f"device-os: {other}"),
+        Figure("handshake_device_os_datagrams", count, "", "device-os, both directions"),
+    ]
+
+
+def _run(folder: Path, port: int, profile: int) -> tuple[int, int, str]:
+    found = dtls_device.run(folder, port, profile=profile, settle=True, runs=_RUNS)
+    sizes = [sum(up) + sum(down) for up, down in found["runs"]]
+    largest = sizes.index(max(sizes))
+    up, down = found["runs"][largest]
+    turns = [n for pair in zip(up, down, strict=True) for n in pair]
+    return max(sizes), max(len(u) + len(d) for u, d in found["runs"]), " + ".join(map(str, turns))
