@@ -135,8 +135,9 @@ class Desk:
         """Switch on the board in folder `name`; a new one is provisioned first."""
         path = self.folder / f"{name}.py"
         path.write_text(textwrap.dedent(program))
-        # what is stored decides about the transport; a new board gets the command's default
-        options = {"transport": None} | options
+        # what is stored decides about the transport; these tests are about TCP
+        new = not (self.folder / name / "flash.img").exists()
+        options = {"transport": "tcp" if new else None} | options
         board = Board(self.folder / name, self._cloud, script=path, **options)
         self._boards.append(board)
         return board
