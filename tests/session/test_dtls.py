@@ -300,10 +300,12 @@ def test_resumed():
     c.resumed(n.now, r)
     assert c.event() == ("OPEN", True, None) and c.deadline() is None
     n.client = c
-    n.say = [MORE]
+    n.say = [MORE, HELLO]
     n.go_on()
-    assert n.sent[-2][2][0] == 253 and len(n.sent[-2][2]) == 38 + len(MORE)
-    assert n.peer.heard == [HELLO, MORE] and n.got[-1] == b"\x60\x00\x00\x02"
+    first, second = 38 + len(MORE), 38 + len(HELLO)
+    datagram = n.sent[-3][2]
+    assert len(datagram) == first + second and (datagram[0], datagram[first]) == (253, 25)
+    assert n.peer.heard == [HELLO, MORE, HELLO] and n.got[-2] == b"\x60\x00\x00\x02"
 
 
 def test_misuse():

@@ -78,7 +78,9 @@ def test_records_of_the_device():
             r = device(pad)
             r.moved = moved
             at_number(r, v["sequence"])
-            assert hexlify(sealed(r, content, 23, at)).decode() == v["record"]
+            record = hexlify(sealed(r, content, 23, at)).decode()
+            # only the first record of a datagram says that the session has moved
+            assert record == ("19" + v["record"][2:] if at else v["record"])
             assert r.lo == v["sequence"] + 1
             assert contents(cloud(), unhexlify(v["record"]), at) == [(23, content)]
 

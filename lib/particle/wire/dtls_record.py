@@ -26,7 +26,9 @@ class Records:
     top_lo, window.
     """
 
-    moved = False  # True: records of a resumed session are sent with first byte 253
+    # True: a resumed session, datagrams begin with byte 253. Only their first record does: a front
+    # end that looks at one byte loses others (cloud-protocol 2.8).
+    moved = False
 
     def __init__(self, pad=0):
         self._pad = pad
@@ -80,7 +82,7 @@ class Records:
             while n & self._pad:
                 buf[head + _EXPLICIT + n] = 0
                 n += 1
-            kind = _MOVED if self.moved else _CID
+            kind = _MOVED if self.moved and not at else _CID
         self._header(kind, buf, at, 1, self.hi, self.lo)
         buf[head - 2] = n + _EXPLICIT + _TAG >> 8
         buf[head - 1] = n + _EXPLICIT + _TAG & 255
