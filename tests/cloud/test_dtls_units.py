@@ -113,14 +113,15 @@ def test_window():
 
 def test_window_against_a_set():
     source = random.Random(2)
-    window, used = Window(), set()
+    window, used, top = Window(), set(), -1
     for _ in range(20000):
-        number = max(0, max(used, default=0) + source.randrange(-80, 12))
-        fresh = number not in used and number > max(used, default=-1) - 64
+        number = max(0, top + source.randrange(-80, 12))
+        fresh = number not in used and number > top - 64
         assert window.fresh(number) == fresh
         if fresh:
-            assert window.use(number) == (number > max(used, default=-1))
+            assert window.use(number) == (number > top)
             used.add(number)
+            top = max(top, number)
 
 
 def test_pack_keeps_order_and_limit():

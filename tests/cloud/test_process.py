@@ -14,6 +14,7 @@ from Crypto.PublicKey import RSA
 
 from cloud.device import TestDevice
 from cloud.running import USER, Api, provision
+from cloud.udp_device import UdpDevice
 
 LOGIN = f"{USER[0]}:{USER[1]}"
 
@@ -28,6 +29,10 @@ class Process:
         self.ready = json.loads(line[6:])
         self.api = Api(self.ready["http"])
         self.server_key = self.api("GET", "/local/v1/server-key?format=der")[1]
+        self.server_spki = self.api("GET", "/local/v1/server-key?alg=ec&format=der")[1]
+
+    def udp_device(self, key, device_id, **options):
+        return UdpDevice(self.ready["udp_port"], self.server_spki, key, device_id, **options)
 
     def device(self, key, device_id, **hello):
         device = TestDevice(self.ready["tcp_port"], self.server_key, key, device_id)
@@ -186,6 +191,11 @@ def test_port_in_use(tmp_path):
         assert f"TCP port {port}" in line and "in use" in line
         line = failure(tmp_path / "b", "--http-port", port)
         assert f"HTTP port {port}" in line and "in use" in line
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as taken:
+        taken.bind(("127.0.0.1", 0))
+        port = str(taken.getsockname()[1])
+        line = failure(tmp_path / "c", "--udp-port", port)
+        assert f"UDP port {port}" in line and "in use" in line
 
 
 def test_localhost_is_one_address(tmp_path):
@@ -233,6 +243,7 @@ def test_newer_database_is_refused_and_kept(tmp_path):
     [
         ["--tcp-port", "x"],
         ["--http-port", "65536"],
+        ["--udp-port", "-1"],
         ["--user", "nocolon"],
         ["--time-scale", "0"],
     ],

@@ -6,6 +6,7 @@ import base64
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 from particle_tools.cloud.clock import iso
 
@@ -71,11 +72,13 @@ Listener = Callable[[Event], None]
 class Bus:
     """Hands events to the listeners of their owner, in the order they were published.
 
-    A listener returns at once: it sends or queues, it never waits.
+    A listener returns at once: it sends or queues, it never waits. Followers hear only names with
+    a prefix, and nothing reserved; they are found by the name, however many there are.
     """
 
     def __init__(self) -> None:
         self._listeners: defaultdict[int, dict[Listener, None]] = defaultdict(dict)
+        self._followers: defaultdict[tuple[int, str], dict[Listener, None]] = defaultdict(dict)
         self.published = 0
 
     def listen(self, owner: int, listener: Listener) -> None:
@@ -84,14 +87,32 @@ class Bus:
 
     def forget(self, owner: int, listener: Listener) -> None:
         """Remove a listener; one that is not there is ignored."""
-        self._listeners[owner].pop(listener, None)
-        if not self._listeners[owner]:
-            del self._listeners[owner]
+        _remove(self._listeners, owner, listener)
+
+    def follow(self, owner: int, prefix: str, listener: Listener) -> None:
+        """Add a follower of the names with a prefix."""
+        self._followers[owner, prefix][listener] = None
+
+    def unfollow(self, owner: int, prefix: str, listener: Listener) -> None:
+        """Remove a follower; one that is not there is ignored."""
+        _remove(self._followers, (owner, prefix), listener)
 
     def publish(self, event: Event) -> None:
         """Deliver to everyone who listens; an event without an owner has no audience."""
         self.published += 1
-        if event.owner is None or event.owner not in self._listeners:
+        owner = event.owner
+        if owner is None:
             return
-        for listener in list(self._listeners[event.owner]):
+        audience = dict(self._listeners.get(owner, ()))
+        if not event.reserved:
+            for n in range(len(event.name) + 1):
+                audience.update(self._followers.get((owner, event.name[:n]), ()))
+        for listener in audience:
             listener(event)
+
+
+def _remove(table: dict, key: Any, listener: Listener) -> None:
+    listeners = table.get(key, {})
+    listeners.pop(listener, None)
+    if not listeners:
+        table.pop(key, None)

@@ -95,7 +95,7 @@ async def _subscribe(session: Session, message: Message) -> Answer:
     if subscription not in session.subscriptions:
         if len(session.subscriptions) >= _SUBSCRIPTIONS:
             return _BAD
-        session.subscriptions.append(subscription)
+        session.subscribe(subscription)
         await session.channel.subscribed(session.subscriptions)
     return _OK
 

@@ -117,18 +117,36 @@ class Session:
     def start(self, *, resumed: bool = False) -> None:
         """Go online: replace an older session, ask for a Describe if the device will not."""
         self.services.sessions.opened(self)
-        if self.owner is not None:
-            self.services.bus.listen(self.owner, self.deliver)
+        self._follow()
         if not resumed and not self.hello.flags & DEVICE_DESCRIBES:
             self.spawn(self._ask_describe())
 
     def owned_by(self, owner: int | None) -> None:
         """Follow a change of owner."""
-        if self.owner is not None:
-            self.services.bus.forget(self.owner, self.deliver)
+        self._unfollow()
         self.owner = owner
-        if owner is not None and not self.closed:
-            self.services.bus.listen(owner, self.deliver)
+        if not self.closed:
+            self._follow()
+
+    def subscribe(self, subscription: Subscription) -> None:
+        """Deliver events from now on."""
+        self.subscriptions.append(subscription)
+        self._follow()
+
+    def unsubscribe(self) -> None:
+        """Deliver no events any more."""
+        self._unfollow()
+        self.subscriptions.clear()
+
+    def _follow(self) -> None:
+        if self.owner is not None:
+            for subscription in self.subscriptions:
+                self.services.bus.follow(self.owner, subscription.prefix, self.deliver)
+
+    def _unfollow(self) -> None:
+        if self.owner is not None:
+            for subscription in self.subscriptions:
+                self.services.bus.unfollow(self.owner, subscription.prefix, self.deliver)
 
     def close(self, reason: str) -> None:
         """End the session; requests in flight fail. Closing twice does nothing."""
@@ -139,8 +157,7 @@ class Session:
             task.cancel()
         self.exchanges.fail(NoAnswer("the device went away"))
         self.services.sessions.closed(self, reason)
-        if self.owner is not None:
-            self.services.bus.forget(self.owner, self.deliver)
+        self._unfollow()
         self.channel.close()
 
     # What comes in.
@@ -190,8 +207,8 @@ class Session:
         self._send(coap.encode(coap.NON, coap.POST, self.next_mid(), path=("h",)))
 
     def deliver(self, event: Event) -> None:
-        """Send an event of the account if the device subscribed to it."""
-        if not event.reserved and any(s.wants(event) for s in self.subscriptions):
+        """Send an event of the account with a prefix of the device's if it is wanted."""
+        if any(s.wants(event) for s in self.subscriptions):
             self.send_event(event.name, event.data, event.content_format, event.ttl)
 
     def send_event(self, name: str, data: bytes, content_format: int = 0, ttl: int = 60) -> None:

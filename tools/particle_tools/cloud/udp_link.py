@@ -357,7 +357,7 @@ class Link(Checkpointed):
         self._hello = payload
         self._subscriptions = []
         self.session.hello = hello
-        self.session.subscriptions.clear()
+        self.session.unsubscribe()
         self.message_limit = hello.message_limit_udp()
         await self._gateway.store.greeted_again(self.device_id, payload)
         await self.services.devices.greeted(self.device_id, self.dtls.where[0], hello)

@@ -13,6 +13,7 @@ from particle_tools.cloud.clock import Clock, iso
 from particle_tools.cloud.database import Database
 
 _DATAGRAM_OVERHEAD = 28  # IPv4 + UDP headers
+_PERIOD_S = 1.0  # a month begins that much late at most
 _TCP_SEGMENT_OVERHEAD = 40  # IPv4 + TCP headers; TCP's own acknowledgements are not counted
 
 
@@ -71,12 +72,16 @@ class Usage:
         self._clock = clock
         self._counters: dict[tuple[str, str], Counters] = {}
         self._dirty: set[tuple[str, str]] = set()
+        self._period, self._stale = "", 0.0  # asked for with every message
 
     def period(self) -> str:
         """Return the running month as YYYY-MM (UTC)."""
-        text = iso(self._clock.time())
-        assert text is not None
-        return text[:7]
+        now = self._clock.time()
+        if now >= self._stale:
+            text = iso(now)
+            assert text is not None
+            self._period, self._stale = text[:7], now + _PERIOD_S
+        return self._period
 
     def of(self, device_id: str) -> Counters:
         """Return the counters of a device to be read or changed now; do not keep them."""

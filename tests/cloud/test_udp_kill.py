@@ -1,0 +1,232 @@
+"""kill -9 of the cloud: sessions go on, no number is used twice, no acknowledged event is lost."""
+
+import os
+import random
+import signal
+import time
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from cloud.device import ACK, CON, pack
+from cloud.running import new_ec_key, provision_ec
+from cloud.test_process import LOGIN, Process
+from cloud.test_udp_session import state_of
+
+_SESSIONS = 1000
+_THREADS = 8
+_KILLS = 6
+_SOAK_KILLS = 200
+
+
+class Killable:
+    """A cloud process that is killed and started again on the same data and ports."""
+
+    def __init__(self, folder):
+        self.folder = folder
+        self.ports = ()
+        self.process = None
+        self.start()
+
+    def start(self):
+        self.process = Process(self.folder, "--user", LOGIN, *self.ports)
+        ready = self.process.ready
+        self.ports = tuple(
+            word
+            for name in ("udp", "tcp")
+            for word in (f"--{name}-port", str(ready[f"{name}_port"]))
+        )
+        self.api = self.process.api.login()
+
+    def kill(self):
+        os.kill(self.process.child.pid, signal.SIGKILL)
+        self.process.child.communicate(timeout=10)
+
+
+@pytest.fixture
+def killable(tmp_path):
+    found = Killable(tmp_path / "d")
+    yield found
+    found.kill()
+
+
+@pytest.mark.timeout(300)
+def test_a_thousand_sessions_go_on(killable):
+    key = new_ec_key()
+
+    def make(_):
+        device_id = provision_ec(killable.api, key)
+        device = killable.process.udp_device(key, device_id, timeout=20.0).connect()
+        device.subscribe("door")
+        device.close()  # only its keys are needed now
+        return device
+
+    def go_on(device):
+        device.resume(253)
+        used = max(device.client.server_numbers)
+        device.client.server_numbers.clear()
+        assert device.publish("back", b"1").raw == pack(ACK, 0, device.mid)
+        assert device.moved is None and min(device.client.server_numbers) > used
+        device.close()
+        return True
+
+    with ThreadPoolExecutor(_THREADS) as pool:
+        devices = list(pool.map(make, range(_SESSIONS)))
+        killable.kill()
+        killable.start()
+        assert not any(s["online"] for s in killable.api("GET", "/local/v1/sessions")[1])
+        began = time.monotonic()
+        assert all(pool.map(go_on, devices))
+        print(f"{_SESSIONS} sessions went on in {time.monotonic() - began:.1f} s")
+    sessions = killable.api("GET", "/local/v1/sessions")[1]
+    assert sum(s["online"] for s in sessions) == _SESSIONS
+    assert all(s["subscriptions"] == ["door"] for s in sessions)
+    last = devices[-1]
+    last.rebind()
+    last.ping()
+    killable.api("POST", "/v1/devices/events", {"name": "door", "data": "1"})
+    event = last.recv()
+    assert event.path == ["E", "door"]
+    usage = killable.api("GET", f"/local/v1/usage/{last.id}")[1]
+    assert usage["resumes"] == 1
+
+
+class Busy:
+    """A device that publishes persisted events as fast as it can and hears them all."""
+
+    def __init__(self, killable, key):
+        self.killable = killable
+        self.id = provision_ec(killable.api, key)
+        self.device = killable.process.udp_device(key, self.id, timeout=1.0).connect()
+        self.device.subscribe("p")
+        self.records = {}  # number of a record of the cloud -> the record
+        self.mids = set()  # of the cloud's events
+        self.next = 1  # number of the next event
+        self.waiting = {}  # message id -> event number
+        self.acknowledged = set()
+        self.heard = 0
+        recv_raw = self.device.recv_raw
+
+        def watched(timeout=None):
+            data = recv_raw(timeout)
+            if data is not None:
+                self._watch(data)
+            return data
+
+        self.device.recv_raw = watched
+
+    def _watch(self, data):
+        while data:
+            n = 13 + int.from_bytes(data[11:13], "big")
+            record, data = data[:n], data[n:]
+            number = record[3:11]
+            assert number not in self.records, f"the number {number.hex()} was used twice"
+            self.records[number] = record
+
+    def work(self, seconds):
+        """Publish, acknowledge, repeat what got no answer."""
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            while len(self.waiting) < 16:
+                self._publish(self.next, self.device.next_mid())
+                self.next += 1
+            if not self._hear(0.05):
+                for mid, number in list(self.waiting.items()):
+                    self._publish(number, mid)
+
+    def _publish(self, number, mid):
+        options = [(11, b"E"), (11, b"p"), (65000, number.to_bytes(4, "big"))]
+        self.waiting[mid] = number
+        self._send(pack(CON, 2, mid, options=options, payload=b"%d" % number))
+
+    def _send(self, message):
+        try:
+            self.device.send(message)
+        except ConnectionError:
+            pass  # nobody listens at the moment
+
+    def _hear(self, seconds):
+        got = self.device.recv(seconds)
+        while got is not None:
+            if got.type == ACK:
+                number = self.waiting.pop(got.mid, None)
+                self.acknowledged.add(number)
+            else:
+                self.heard += 1
+                self.mids.add(got.mid)
+                self._send(pack(ACK, 0, got.mid))
+            got = self.device.recv(0)
+            if got is None:
+                return True
+        return False
+
+    def finish(self):
+        """Wait for the last answers."""
+        end = time.monotonic() + 10
+        while self.waiting and time.monotonic() < end:
+            if not self._hear(0.2):
+                for mid, number in list(self.waiting.items()):
+                    self._publish(number, mid)
+        assert not self.waiting
+
+
+def _kill_again_and_again(killable, kills, seed):
+    source = random.Random(seed)
+    busy = Busy(killable, new_ec_key())
+    for _ in range(kills):
+        if source.random() < 0.5:
+            busy.device.resume(253)
+        busy.work(source.uniform(0.0, 0.5))
+        killable.kill()
+        busy.work(0.02)
+        killable.start()
+    busy.finish()
+    published = set(range(1, busy.next))
+    assert published <= busy.acknowledged
+    kept = killable.api("GET", f"/local/v1/devices/{busy.id}/persisted-events")[1]
+    numbers = [row["number"] for row in kept]
+    assert len(numbers) == len(set(numbers)) == min(512, len(published))
+    assert set(numbers) <= published
+    assert state_of(killable.api, busy.id)["online"]
+    assert busy.heard == len(busy.mids)
+    print(f"{kills} kills, {len(busy.records)} records, {len(published)} events")
+    assert len(busy.records) > 20 * kills
+
+
+@pytest.mark.timeout(180)
+def test_no_number_is_used_twice(killable):
+    """A sample of the kill test of DESIGN decision 3; `make soak` runs all of it."""
+    _kill_again_and_again(killable, _KILLS, time.time_ns())
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_no_number_is_used_twice_in_200_kills(killable):
+    _kill_again_and_again(killable, _SOAK_KILLS, 5)
+
+
+@pytest.mark.timeout(120)
+def test_records_heard_before_a_kill_are_not_heard_after_it(killable):
+    """Whatever was acknowledged, and every record without an answer too."""
+    key = new_ec_key()
+    device_id = provision_ec(killable.api, key)
+    device = killable.process.udp_device(key, device_id).connect()
+    sent = []
+    with device:
+        for i in range(50):
+            datagram = device.seal(
+                pack(i % 2, 2, device.next_mid(), options=[(11, b"E"), (11, b"e%d" % i)])
+            )
+            sent.append(datagram)
+            device.send_raw(datagram)
+        while device.recv(0.5) is not None:
+            pass
+        killable.kill()
+        killable.start()
+        for datagram in sent:
+            device.send_raw(datagram)
+            device.send_raw(b"\xfd" + datagram[1:])
+        while (data := device.recv_raw(0.3)) is not None:
+            raise AssertionError(f"an answer to a replay: {data.hex()}")
+        assert state_of(killable.api, device_id)["online"] is False
+        device.ping()
