@@ -292,7 +292,8 @@ def test_resumed():
     n = opened(joined(0, [HELLO]))
     old = n.client._records
     c = client()
-    r = c.records(old.block, old.cid)
+    r = c.records()
+    r.keys(old.block, old.cid)
     r.lo = old.lo + 1000
     r.top_lo = old.top_lo
     r.window[:] = b"\xff" * 8
@@ -306,6 +307,27 @@ def test_resumed():
     datagram = n.sent[-3][2]
     assert len(datagram) == first + second and (datagram[0], datagram[first]) == (253, 25)
     assert n.peer.heard == [HELLO, MORE, HELLO] and n.got[-2] == b"\x60\x00\x00\x02"
+
+
+def test_a_key_that_does_not_sign():
+    for error, wanted in ((ValueError, "device key"), (OSError, "device key"), (MemoryError, "")):
+        keys = DeviceKeys(DEVICE, SERVER)
+
+        def sign(digest, error=error):
+            yield
+            raise error
+
+        keys.sign = sign
+        with Memory():
+            n = Net(client(keys=keys), Peer())
+            try:
+                n.run()
+                assert wanted
+            except MemoryError:  # the caller's affair; the channel does not hang
+                assert not wanted
+                n.go_on()
+        assert n.down_event() == ((wanted, -130) if wanted else ("transport", -150))
+        assert n.client.deadline() is None
 
 
 def test_misuse():

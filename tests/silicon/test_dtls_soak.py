@@ -34,6 +34,7 @@ def test_damaged_input(need, where, parser):
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
+        timeout=3000,
         check=False,
     )
     assert done.returncode == 0 and done.stdout.rstrip().endswith("ok"), done.stdout[-3000:]

@@ -12,6 +12,7 @@ from ..wire.dtls_record import Records
 from .messaging import add, diff
 
 # Error numbers of Device OS (errors.py)
+_ABORTED = const(-150)
 _END_OF_STREAM = const(-201)
 _NOT_ALLOWED = const(-130)
 _NETWORK = const(-230)
@@ -84,12 +85,9 @@ class Dtls:
         self._place(0)
         self._events.append(("OPEN", True, None))
 
-    def records(self, block=None, cid=b""):
-        """Return what reads and writes the records of this profile; keys may come later."""
-        r = Records(15 if self.profile else 0)
-        if block:
-            r.keys(block, cid)
-        return r
+    def records(self):
+        """Return what reads and writes the records of this profile; keys come later."""
+        return Records(15 if self.profile else 0)
 
     def dialect(self, random):
         """Return what reads and writes the messages of a handshake."""
@@ -310,6 +308,10 @@ class Dtls:
                 next(self._work)
             except StopIteration:
                 self._work = None
+                if self._state == _WORK:  # it ended with an error that the caller has seen
+                    self._down("transport", _ABORTED)
+            except (ValueError, OSError):  # a key that does not sign
+                self._down("device key", _NOT_ALLOWED)
         elif _IDLE < self._state < _OPEN:
             due = diff(now, self._due) >= 0
             if self._state == _DYING:

@@ -140,7 +140,7 @@ class Standard(Dtls):
         """Return what reads and writes the messages of a handshake."""
         return StandardHandshake(random, self._keys.server, self._own)
 
-    def records(self, block=None, cid=b""):
+    def records(self):
         """Return what reads and writes the records; keys come later."""
         return StandardRecords(self._shake, self._pad)
 
