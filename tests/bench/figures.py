@@ -24,7 +24,7 @@ def table(figures: list[Figure]) -> str:
     lines = []
     for figure in figures:
         goal = "" if figure.goal is None else f"goal {figure.goal:g}"
-        value = f"{figure.value:>9.8g} {figure.unit:6} {goal:12}"
+        value = f"{figure.value:>10.10g} {figure.unit:6} {goal:12}"
         partial = "PARTIAL, " if figure.partial else ""
         lines.append(f"{figure.key:{width}}  {value} {partial}{figure.note}")
     return "\n".join(line.rstrip() for line in lines)

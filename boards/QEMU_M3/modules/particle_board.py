@@ -3,7 +3,7 @@
 NAME = "QEMU_M3"
 PLATFORM_ID = 3
 NET = "host"
-TRANSPORT = "tcp"
+TRANSPORT = "udp"
 STORE = "littlefs"
 STORE_ROOT = "/flash/pt"
 BACKUP = None
