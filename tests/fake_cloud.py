@@ -62,6 +62,7 @@ class CloudLink:
         self.opened = 0
         self.is_up = False
         self.chunk = 10000  # bytes that a write takes
+        self.port = 5683
         self.answer = {}  # event name -> data sent back under the same name
         self.mute = ""  # path that is not answered
 
@@ -111,7 +112,7 @@ class CloudSock:
         self.taken = self.given = 0  # bytes of the device and of the cloud
 
     def connect(self, addr, port):
-        assert (addr, port) == ("10.0.0.1", 5683)
+        assert (addr, port) == ("10.0.0.1", self.link.port)
         if self.link.refuses:
             raise OSError(111)
         self.tries += 1

@@ -17,6 +17,8 @@ from .session.messaging import add
 _INVALID_STATE = const(-210)
 _USER = const(2)  # reason of a cloud disconnection (cloud-protocol 4.11)
 _SESSION = const(1)  # kind of container
+# settings that take effect without a new connection
+_LATER = {"auto_connect", "connect_events", "limits"}
 
 
 def find(client, name):
@@ -30,7 +32,10 @@ def find(client, name):
 
 
 def config(client, key=None, **values):
-    """Return the setting `key`, all of them without one, or check and store `values`."""
+    """Return the setting `key`, all of them without one, or check and store `values`.
+
+    A connection, or the attempt to get one, begins anew when the change concerns it.
+    """
     if key:
         return client._values.get(key)
     changed = dict(client._values)
@@ -41,7 +46,24 @@ def config(client, key=None, **values):
     record["v"] = 1
     client._store.write("config.json", json.dumps(record).encode())
     client._values = changed
+    if client._conn is not None and set(values) - _LATER:
+        client._jobs.append((now(), lambda t: _renew(client, t)))
+        client.process()  # at once; after a handler that calls this
     return None
+
+
+def _renew(client, t):
+    # inside process(): the old connection ends, what it was working for goes on with a new one
+    conn = client._conn
+    wanted = conn.deadline() is not None or conn.stage() == "link"
+    conn.close(t)
+    client._events(t)
+    if client._dns:
+        client._dns.close()
+    client._dns = client._conn = client.error = None
+    client._open()
+    if not wanted:
+        client._conn.close(t)
 
 
 def server(client, host, port=None, *, key=None):

@@ -309,6 +309,52 @@ def test_config():
     raises(ValueError, lambda: again.server("cloud.example", key=b"junk"))
 
 
+def test_settings_take_effect_on_a_connection_that_is_tried():
+    c, link = make()
+    link.refuses = True
+    e = raises(Error, lambda: c.connect(timeout=0.2, background=False))
+    assert e.stage == "port"
+    link.port = 7000
+    link.refuses = False
+    c.server("10.0.0.1", 7000)
+    assert c.connect(timeout=30, background=False) and c.connected()
+
+
+def test_settings_take_effect_on_a_connection_that_stands():
+    c, link = make()
+    c.function("led", lambda text: 1)
+    c.subscribe("door", print)
+    c.connect(timeout=30, background=False)
+    first = link.sock
+    waiting = c.publish("a", "1", ack=None)
+    link.heard = []
+    c.config(auto_connect=True)
+    assert c.connected() and link.sock is first
+    c.config(product_version=9)
+    assert first.closed and not c.connected() and waiting.done()
+    settle(c, link, lambda: [m for m in link.heard if m.name == "door"])
+    assert c.connected() and [m for m in link.heard if m.path == "d"]
+    # in a handler it happens after it
+    link.heard = []
+    c.subscribe("order", lambda name, data: c.config(product_version=10))
+    second = link.sock
+    link.say(b"\x50\x02\xb1E\x05order")
+    settle(c, link, lambda: [m for m in link.heard if m.name == "door"])
+    assert second.closed and c.connected()
+
+
+def test_settings_do_not_connect_what_was_off():
+    c, link = make()
+    c.connect(timeout=30, background=False)
+    c.disconnect()
+    c.config(product_version=9)
+    for _ in range(50):
+        c.process()
+    assert link.opened == 1 and not c.connected()
+    c.connect(timeout=30, background=False)
+    assert link.opened == 2
+
+
 def test_disconnect():
     c, link = connected()
     c.disconnect()

@@ -42,6 +42,7 @@ def test_round_trip_keeps_what_it_does_not_know():
     v = settings.load(files, Board)
 
     class Client:
+        _conn = None
         _store = files
         _values = v
 

@@ -234,6 +234,35 @@ def test_verbs_while_the_cloud_is_away(fixed, first, place):
     assert cloud.api().call(board.device_id, "f", "") == 1
 
 
+def test_another_server_is_used_at_once(api, cloud, desk):
+    # what a person does at the prompt: a wrong address, diagnose(), the right one
+    board = desk.board(
+        f"""
+        import particle
+
+        particle.function("f", lambda text: 1)
+        particle.server("127.0.0.1", 1)
+        try:
+            particle.connect(1.5)
+        except particle.Error as e:
+            print("error", e.stage)
+        print([row for row in particle.diagnose() if row[1] is False])
+        particle.server("127.0.0.1", {cloud.ready["tcp_port"]})
+        print("good", particle.connect(20))
+        particle.config(product_version=12)
+        print("again", particle.connect(20))
+        particle.run()
+        """
+    )
+    board.said("error port")
+    board.said("[('port', False, 'server not reachable: check address, port and firewall')]")
+    board.said("good True")
+    board.said("again True")
+    assert wait_for(lambda: online(api, board), 10)
+    assert api.call(board.device_id, "f", "") == 1
+    assert api.usage(board.device_id)["handshakes"] == 2
+
+
 def test_killed_while_an_acknowledgement_is_waited_for(first, place):
     board = place.board(
         """
