@@ -111,6 +111,7 @@ class Mbedtls:
     NAME = "debian-trixie-mbedtls-server"
     COMMAND = "make fetch"
     FORMS = ("rfc9146", "draft")
+    PROGRAM = "ssl_server2"
 
     @classmethod
     def find(cls, name: str) -> Path | None:
@@ -126,6 +127,7 @@ class Mbedtls:
     @classmethod
     def _fill(cls, work: Path) -> None:
         source = debian.unpack_sources(work, ["mbedtls"])["mbedtls"]
+        program = f"ssl/{cls.PROGRAM}"
         header = source / "include/mbedtls/mbedtls_config.h"
         for name in cls.FORMS:
             if name == "draft":
@@ -136,7 +138,7 @@ class Mbedtls:
                 debian.run(["make", "-C", "library", "clean"], source)
             debian.run(["make", "-j2", "-C", "library", "CFLAGS=-O1", "static"], source)
             # the program does not depend on the header in that makefile
-            (source / "programs/ssl/ssl_server2").unlink(missing_ok=True)
-            debian.run(["make", "-j2", "-C", "programs", "ssl/ssl_server2", "CFLAGS=-O1"], source)
-            shutil.copy(source / "programs/ssl/ssl_server2", work / name)
+            (source / "programs" / program).unlink(missing_ok=True)
+            debian.run(["make", "-j2", "-C", "programs", program, "CFLAGS=-O1"], source)
+            shutil.copy(source / "programs" / program, work / name)
         shutil.rmtree(source)
