@@ -327,8 +327,8 @@ def test_expiry(restarted, ec_key):
     device_id = provision_ec(restarted.api, ec_key)
     with restarted.cloud.udp_device(ec_key, device_id) as device:
         device.connect()
-        restarted.start(limits=Limits(session_days=1e-6))
         time.sleep(0.3)
+        restarted.start(limits=Limits(session_days=1e-6))  # 0.09 s
         restarted.start(limits=Limits())
         device.send(pack(CON, 0, device.next_mid()))
         assert device.recv_raw(0.3) is None
