@@ -7,7 +7,6 @@ import json
 
 from micropython import const
 
-from .crypto.der import rsa_public
 from .errors import Error
 from .operation import Operation, in_task, now
 from .runtime.limiter import full
@@ -67,18 +66,29 @@ def _renew(client, t):
 
 
 def server(client, host, port=None, *, key=None):
-    """Store whom to connect to; key: the server's public key, DER bytes.
+    """Store whom to connect to and end a connection; key: the server's public key, DER bytes.
 
-    Raises `ConfigError`, and ValueError when `key` is no RSA public key.
+    Raises `ConfigError`, and ValueError when `key` is no public key of the transport.
     """
     values = {"server": host}
     if port:
         values["port"] = port
     values = checked(values)
     if key:
-        rsa_public(key)
-        client._store.write("server.rsa.der", key)
+        if client._values["transport"] == "udp":
+            from .crypto.ec_der import ec_public
+
+            ec_public(key)
+            client._store.write("server.ec.der", key)
+        else:
+            from .crypto.der import rsa_public
+
+            rsa_public(key)
+            client._store.write("server.rsa.der", key)
     config(client, **values)
+    if client._conn:
+        disconnect(client)
+        client._conn = None  # the next connect() goes there
 
 
 def disconnect(client, *, graceful=False, timeout=30, clear_session=False):

@@ -355,6 +355,16 @@ def test_settings_do_not_connect_what_was_off():
     assert link.opened == 2
 
 
+def test_another_server_counts_from_the_next_connect_on():
+    c, link = connected()
+    old = link.sock
+    c.server("10.0.0.1", 5683)
+    assert old.closed and not c.connected()
+    c.server("10.9.9.9")
+    c._open()
+    assert c._conn._host == "10.9.9.9"
+
+
 def test_disconnect():
     c, link = connected()
     c.disconnect()

@@ -215,7 +215,7 @@ def test_first_address_of_two_is_a_black_hole(cloud, api, desk, names):
         probe.settimeout(0.3)
         try:
             probe.connect(dead.getsockname())
-            pytest.skip("this system answers although the queue is full")
+            raise AssertionError("this system answers although the queue is full")
         except TimeoutError:
             pass
         finally:

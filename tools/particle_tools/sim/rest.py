@@ -1,6 +1,7 @@
 """The few REST calls that introduce a board to a cloud (rest-api 2, 3, 6, 15.3)."""
 
 import ipaddress
+import http.client
 import json
 import urllib.error
 import urllib.parse
@@ -16,7 +17,10 @@ class Rest:
     """One cloud, one user. Every failure is a UserError of one line."""
 
     def __init__(self, url: str):
-        parts = urllib.parse.urlsplit(url)
+        try:
+            parts = urllib.parse.urlsplit(url)
+        except ValueError as error:
+            raise UserError(f"--cloud {url}: {error}") from None
         if parts.scheme not in ("http", "https") or not parts.hostname:
             raise UserError(f"--cloud {url}: expected a URL such as http://127.0.0.1:8080")
         self._url = url.rstrip("/")
@@ -114,6 +118,10 @@ class Rest:
                 return answer.status, answer.read()
         except urllib.error.HTTPError as error:
             return error.code, error.read()
+        except http.client.HTTPException:
+            raise UserError(
+                f"--cloud {self._url} does not speak HTTP: is it the port of the devices?"
+            ) from None
         except OSError as error:  # URLError, timeouts, resets
             reason = getattr(error, "reason", None) or error
             raise UserError(
