@@ -1,7 +1,7 @@
 """The few REST calls that introduce a board to a cloud (rest-api 2, 3, 6, 15.3)."""
 
-import ipaddress
 import http.client
+import ipaddress
 import json
 import urllib.error
 import urllib.parse
