@@ -116,6 +116,8 @@ class Association:
         try:
             handshake.feed(content, protected=protected)
         except Fatal as fatal:
+            if self.verified:
+                return  # nobody can end a session from outside, nor the device by accident
             alert = bytes([_FATAL, fatal.alert])
             self.out.append(dtls_records.plain(dtls_records.ALERT, self._count(), alert))
             self._owner.refuse(Refused(fatal.stage, fatal.reason))
