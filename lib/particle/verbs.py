@@ -66,7 +66,7 @@ def _renew(client, t):
 
 
 def server(client, host, port=None, *, key=None):
-    """Store whom to connect to and end a connection; key: the server's public key, DER bytes.
+    """Store whom to connect to, from now on; key: the server's public key, DER bytes.
 
     Raises `ConfigError`, and ValueError when `key` is no public key of the transport.
     """
@@ -86,9 +86,6 @@ def server(client, host, port=None, *, key=None):
             rsa_public(key)
             client._store.write("server.rsa.der", key)
     config(client, **values)
-    if client._conn:
-        disconnect(client)
-        client._conn = None  # the next connect() goes there
 
 
 def disconnect(client, *, graceful=False, timeout=30, clear_session=False):

@@ -343,6 +343,17 @@ def test_settings_take_effect_on_a_connection_that_stands():
     assert second.closed and c.connected()
 
 
+def test_handler_that_names_another_server():
+    c, link = make()
+    c.function("move", lambda port: c.server("10.0.0.1", int(port)) or 1)
+    c.connect(timeout=30, background=False)
+    first = link.sock
+    link.port = 7000
+    link.say(b"\x41\x02\x07\xb1f\x04move\x447000")
+    settle(c, link, lambda: first.closed and c.connected())
+    assert link.opened == 2
+
+
 def test_settings_do_not_connect_what_was_off():
     c, link = make()
     c.connect(timeout=30, background=False)
