@@ -124,8 +124,14 @@ def test_variables():
     def read(name):
         link.heard = []
         link.say(b"\x41\x01\x21\xb1v" + bytes([len(name)]) + name.encode())
-        settle(c, link, lambda: [m for m in link.heard if m.token == b"\x21" and m.type != 2])
-        m = [m for m in link.heard if m.token == b"\x21"][-1]
+        settle(
+            c,
+            link,
+            lambda: [
+                m for m in link.heard if m.token == b"\x21" and m.code >= 0x40 and m.type != 2
+            ],
+        )
+        m = [m for m in link.heard if m.token == b"\x21" and m.code >= 0x40][-1]
         return m.code, m.payload
 
     assert read("temp") == (0x45, struct.pack("<d", 22.0))

@@ -111,8 +111,8 @@ def test_vitals():
     vitals.register(40001, "app:two", lambda: 1 // 0)
     raises(ValueError, vitals.register, 1, "x", int)
     link.say(b"\x41\x01\x13\xb1d\x41\x04")
-    settle(c, link, lambda: [m for m in link.heard if m.token == b"\x13"])
-    data = [m for m in link.heard if m.token == b"\x13"][0].payload
+    settle(c, link, lambda: [m for m in link.heard if m.token == b"\x13" and m.code >= 0x40])
+    data = [m for m in link.heard if m.token == b"\x13" and m.code >= 0x40][0].payload
     c.publish_vitals()
     posted = take(c, link, "d")
     assert posted[0].query == b"\x04" and len(posted[0].payload) == len(data)

@@ -169,6 +169,10 @@ class Peer:
         """Read messages until the ACK or RST of our message `mid`; return that one."""
         return self.until(lambda m: m.type in (ACK, RST) and m.mid == mid)
 
+    def response(self, token):
+        """Read messages until a response to our `token`; the device's own requests may have it."""
+        return self.until(lambda m: m.type != ACK and m.token == token and m.code >= 0x40)
+
     def request(self, code, path, query=None, token=b"\x07", payload=b"", type_=CON):
         """Send a request; return its message ID."""
         options = [(11, p) for p in path]
@@ -184,7 +188,7 @@ class Peer:
         ack = self.answer(mid)
         if ack.code:
             return ack, None
-        return ack, self.until(lambda m: m.type == NON and m.token == token and m.code >= 0x40)
+        return ack, self.response(token)
 
     def alive(self):
         """Prove that the device still serves this connection: ping, function, variable."""

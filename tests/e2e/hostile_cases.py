@@ -210,8 +210,7 @@ def ignored():
         call = [pack(CON, 2, peer.next_mid(), bytes([t]), options=options) for t in tokens]
         peer.send(b"".join(peer.seal(message) for message in call))
         for t in tokens:
-            result = peer.until(lambda m: m.type == NON)
-            assert (result.token, result.payload) == (bytes([t]), b"\0\0\0\5")
+            assert peer.response(bytes([t])).payload == b"\0\0\0\5"
         peer.alive()
 
     yield online("floods", floods, END_OF_STREAM)
@@ -224,7 +223,7 @@ def ignored():
         data += peer.seal(pack(CON, 2, peer.next_mid(), b"\x09", options=options))
         peer.send(data, one_by_one=peer.slow)
         assert peer.message().path == ["h"]
-        assert peer.until(lambda m: m.token == b"\x09" and m.payload).payload == b"\0\0\0\3"
+        assert peer.response(b"\x09").payload == b"\0\0\0\3"
         peer.alive()
 
     for slow in (False, True):
@@ -257,16 +256,16 @@ def requests():
         assert ack.code == 0x80
         assert answer(2, [b"f", b"size"], b"x", token=b"").type == RST
         assert answer(2, [b"f", b"size"], b"x", token=b"12345678").type == ACK
-        assert peer.until(lambda m: m.token == b"12345678").payload == b"\0\0\0\1"
+        assert peer.response(b"12345678").payload == b"\0\0\0\1"
         assert answer(2, [b"f", b"size"], token=b"\x01").type == ACK  # no argument at all
-        assert peer.until(lambda m: m.token == b"\x01").payload == b"\0\0\0\0"
+        assert peer.response(b"\x01").payload == b"\0\0\0\0"
         assert answer(2, [b"f"], b"x").code >= 0x80
         assert answer(1, [b"v", b"level"]).code == 0
-        assert peer.until(lambda m: m.token == b"\x07").payload == b"\0\0\0\5"
+        assert peer.response(b"\x07").payload == b"\0\0\0\5"
         assert answer(1, [b"v", b"nothing"]).code == 0
-        assert peer.until(lambda m: m.token == b"\x07").code == 0x84
+        assert peer.response(b"\x07").code == 0x84
         assert answer(1, [b"v", b"failing"]).code == 0
-        assert peer.until(lambda m: m.token == b"\x07").code == 0xA0
+        assert peer.response(b"\x07").code == 0xA0
         assert answer(1, [b"v", b"level"], token=b"").type == RST
         for path in ([b"z"], [b"ff", b"size"], [b"long"], [], [b""]):
             assert answer(2, path).code == 0x84, path
@@ -274,7 +273,7 @@ def requests():
         peer.request(2, [b"z"], type_=NON)
         for flags in (b"\x01", b"\x02", b"\x03", None):
             assert answer(1, [b"d"], flags).code == 0
-            body = peer.until(lambda m: m.token == b"\x07" and m.code == 0x45)
+            body = peer.response(b"\x07")
             assert body.payload.startswith(b"{")
             peer.frame(pack(ACK, 0, body.mid))
         assert answer(1, [b"d"], b"\x09").code == 0x84

@@ -4,6 +4,7 @@ One board meets all cases of a group, one connection after the other.
 """
 
 import time
+import traceback
 
 import pytest
 
@@ -40,7 +41,7 @@ def run(desk, cases, *, scale=1):
             try:
                 server.result(40)
             except Exception as error:  # noqa: BLE001
-                problems[case.name] = repr(error)
+                problems[case.name] = "".join(traceback.format_exception(error)[-3:])
         assert board.ended() == 0, board.output()
         found = board.attempts()
         for case, attempt in zip(cases, found, strict=True):

@@ -56,6 +56,11 @@ class Connection:
         self._reader = Direction(*client, cid, standard=standard)
         self._writer = Direction(*server, peer_cid, standard=standard)
 
+    @property
+    def exhausted(self) -> bool:
+        """Whether every number a session can have is used (2 ** 48)."""
+        return self.number >= MAX_NUMBER
+
     def receive(self, record: Record) -> Received | None:
         """Open a record; None if it is not authentic or was here before."""
         if record.epoch != 1 or not self.window.fresh(record.number):
@@ -67,7 +72,7 @@ class Connection:
 
     def seal(self, kind: int, content: bytes) -> bytes:
         """Return the next record. Raises NoNumber."""
-        if self.number >= min(self.limit, MAX_NUMBER):
+        if self.exhausted or self.number >= self.limit:
             raise NoNumber
         self.number += 1
         return self._writer.seal(kind, self.number - 1, content)

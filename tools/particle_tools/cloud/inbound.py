@@ -95,8 +95,8 @@ async def _subscribe(session: Session, message: Message) -> Answer:
     if subscription not in session.subscriptions:
         if len(session.subscriptions) >= _SUBSCRIPTIONS:
             return _BAD
+        await session.channel.subscribed([*session.subscriptions, subscription])
         session.subscribe(subscription)
-        await session.channel.subscribed(session.subscriptions)
     return _OK
 
 

@@ -232,7 +232,11 @@ class Link(Checkpointed):
                 return
         elif message.type in (coap.ACK, coap.RST):
             self.reliability.acknowledged(message.mid)
-        await session.receive(message)
+        try:
+            await session.receive(message)
+        except Exception:
+            self.reliability.retract(message.mid)
+            raise
 
     # Sessions.
 

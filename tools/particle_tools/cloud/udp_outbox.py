@@ -36,7 +36,7 @@ class Outbox:
     def write(self, data: bytes) -> None:
         """Send a message now, or as soon as there is a number for it."""
         connection = self._dtls.connection
-        if connection is None:
+        if connection is None or connection.exhausted:
             return
         if not self._held and self._reserved(data):
             try:

@@ -106,6 +106,10 @@ class Reliability:
         self._seen[mid] = (now, b"")
         return True
 
+    def retract(self, mid: int) -> None:
+        """Forget a CON of the device that failed: when it comes again it is new."""
+        self._seen.pop(mid, None)
+
     def answered(self, mid: int, data: bytes) -> None:
         """Keep the acknowledgement of a CON of the device."""
         entry = self._seen.get(mid)
