@@ -34,7 +34,7 @@ lint: $(VENV)/.test
 	@$(BIN)/ruff format --quiet --check .
 
 test: lint
-	@$(PYTEST) -n 2 $(SLOW:%=--ignore=%) tests
+	@$(PYTEST) -n 4 $(SLOW:%=--ignore=%) tests
 
 test-peers: $(VENV)/.test
 	@$(PYTEST) tests/interop

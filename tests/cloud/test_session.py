@@ -55,6 +55,23 @@ def test_function_call(cloud, api, keys, device_id):
         assert status == 200 and body["return_value"] == -3 and body["connected"] is True
 
 
+def test_call_before_the_describe(cloud, api, keys, device_id):
+    """What a device offers is on its way when it has just connected: a caller waits for it."""
+    with cloud.device(keys[0], device_id) as device:
+        device.connect()
+        device.describe(["old"], {})
+    with cloud.device(keys[0], device_id).connect() as device:
+        value = run_beside(api, "POST", f"/v1/devices/{device_id}/new", {"arg": "1"})
+        unknown = run_beside(api, "POST", f"/v1/devices/{device_id}/other", {"arg": "1"})
+        time.sleep(0.2)
+        device.describe(["new"], {})
+        call = device.recv()
+        device.acknowledge(call)
+        device.answer(call, 0x44, struct.pack(">i", 1))
+        assert value()[1]["return_value"] == 1
+        assert unknown()[0] == 404
+
+
 def test_variables_of_every_type(cloud, api, keys, device_id):
     kinds = {"on": 1, "count": 2, "name": 4, "temp": 9}
     raw = {

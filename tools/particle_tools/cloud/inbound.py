@@ -225,6 +225,7 @@ async def store_describe(session: Session, message: Message) -> bool:
                 [str(name) for name in functions or []],
                 {str(name): int(kind) for name, kind in (variables or {}).items()},
             )
+            session.described.set()
     except (ValueError, AttributeError, TypeError, RecursionError):
         return False
     if "m" in body:

@@ -99,6 +99,7 @@ class Session:
         self.leaving: str | None = None  # set by a goodbye: why to close after its answer
         self.dropped_events = 0  # too large for the device, or too many
         self.own_id_acks = 0  # acknowledgements that spent an id of the device's counter (11)
+        self.described = asyncio.Event()  # the Describe of this session, or none to come
         self._describe_token: bytes | None = None
         self.mid = secrets.randbelow(1 << 16) if mid is None else mid  # the last one used
         self._tasks: set[asyncio.Task] = set()
@@ -118,7 +119,9 @@ class Session:
         """Go online: replace an older session, ask for a Describe if the device will not."""
         self.services.sessions.opened(self)
         self._follow()
-        if not resumed and not self.hello.flags & DEVICE_DESCRIBES:
+        if resumed:
+            self.described.set()
+        elif not self.hello.flags & DEVICE_DESCRIBES:
             self.spawn(self._ask_describe())
 
     def owned_by(self, owner: int | None) -> None:
@@ -155,6 +158,7 @@ class Session:
         self.closed = True
         for task in self._tasks:
             task.cancel()
+        self.described.set()
         self.exchanges.fail(NoAnswer("the device went away"))
         self.services.sessions.closed(self, reason)
         self._unfollow()
@@ -267,9 +271,11 @@ class Session:
         try:
             answer = await self._finish(exchange, coap.GET, ("d",))
             answer = await self._rest(answer, ("d",))
+            await inbound.store_describe(self, answer)
         except DeviceError:
             return  # the last Describe stays in use
-        await inbound.store_describe(self, answer)
+        finally:
+            self.described.set()
 
     async def describe(self, flags: int) -> bytes:
         """Ask for one part of the Describe (4.2: 1, 2 or 4); return it. Raises DeviceError."""

@@ -15,6 +15,7 @@ class Limits:
     udp_greeting_s: float = 60.0  # UDP: good cookie to Hello; a device repeats for 45 s (2.1)
     session_days: float = 90.0  # a DTLS session nobody used is forgotten then
     answer_s: float = 20.0  # any wait for a device (rest-api 1.1)
+    describe_s: float = 5.0  # from Hello to Describe, before a name counts as unknown
     ping_s: float = 5.0
     keepalive_s: float = 9.0  # of an event stream; clients give up after 13 s (rest-api 7.1)
     greeting: int = 512  # connections in the handshake at one time

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
+from contextlib import suppress
 from typing import Any
 
 from aiohttp import web
 
 from particle_tools.cloud import catalogue, coap
 from particle_tools.cloud.clock import iso
-from particle_tools.cloud.devices import Device
+from particle_tools.cloud.devices import Description, Device
 from particle_tools.cloud.exchanges import DeviceError, NoAnswer, TooLong
 from particle_tools.cloud.rest import Ask, Route
 from particle_tools.cloud.session import Rejected, Session
@@ -22,13 +24,24 @@ def _session(ask: Ask, device: Device) -> Session:
     return session
 
 
+async def _description(ask: Ask, session: Session, name: str) -> Description:
+    known = ask.services.devices.description(session.device_id)
+    names = {*map(str.lower, known.functions), *known.variables}
+    if session.described.is_set() or name in names or name.lower() in names:
+        return known
+    # The device has just connected: what it offers is on its way.
+    with suppress(asyncio.TimeoutError):
+        await ask.services.clock.wait_for(session.described.wait(), ask.limits.describe_s)
+    return ask.services.devices.description(session.device_id)
+
+
 async def _call(ask: Ask) -> Any:
     device, name = ask.device(), ask.part("name")
     argument = ask.text("arg", "args", "params", default="") or ""
     if len(argument.encode()) > ask.limits.data:
         raise catalogue.bad_request(f"The argument is longer than {ask.limits.data} bytes")
-    description = ask.services.devices.description(device.id)
     session = _session(ask, device)
+    description = await _description(ask, session, name)
     if description.known:
         # The public servers ignore case; the device compares exactly (4.6).
         by_case = {known.lower(): known for known in description.functions}
@@ -46,8 +59,8 @@ async def _call(ask: Ask) -> Any:
 
 async def _read(ask: Ask) -> Any:
     device, name = ask.device(), ask.part("name")
-    description = ask.services.devices.description(device.id)
     session = _session(ask, device)
+    description = await _description(ask, session, name)
     if description.known and name not in description.variables:
         raise catalogue.no_variable()
     try:
