@@ -5,7 +5,16 @@ from __future__ import annotations
 import pytest
 from Crypto.PublicKey import RSA
 
-from cloud.running import OTHER, USER, Api, Running, new_ec_key, provision, provision_ec
+from cloud.running import (
+    OTHER,
+    USER,
+    Api,
+    Restarted,
+    Running,
+    new_ec_key,
+    provision,
+    provision_ec,
+)
 from particle_tools.cloud.settings import Limits, Settings
 
 
@@ -66,3 +75,11 @@ def ec_key():
 def udp_id(api, ec_key):
     """A device of ANN, provisioned with the P-256 key."""
     return provision_ec(api, ec_key)
+
+
+@pytest.fixture
+def restarted(tmp_path):
+    """Give a cloud that can be stopped and started."""
+    found = Restarted(tmp_path / "d")
+    yield found
+    found.cloud.stop()

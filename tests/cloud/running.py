@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import dataclasses
 import json
 import threading
 import time
@@ -17,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 from cloud.device import TestDevice, random_id
 from cloud.udp_device import UdpDevice
 from particle_tools.cloud.server import Cloud
+from particle_tools.cloud.settings import Settings
 
 USER = ("ann@example.com", "secret-one")
 OTHER = ("bob@example.com", "secret-two")
@@ -126,6 +128,26 @@ class Running:
                 return ended.reason
             time.sleep(0.01)
         raise AssertionError("the session did not end")
+
+
+class Restarted:
+    """A cloud that can be stopped and started on the same data and ports."""
+
+    def __init__(self, folder, **more):
+        self.settings = Settings(data=folder, user=USER, **more)
+        self.cloud = None
+        self.start()
+
+    def start(self, **changes):
+        if self.cloud is not None:
+            self.cloud.stop()
+        self.settings = dataclasses.replace(self.settings, **changes)
+        self.cloud = Running(self.settings)
+        self.settings = dataclasses.replace(
+            self.settings, udp_port=self.cloud.udp_port, tcp_port=self.cloud.tcp_port
+        )
+        self.api = Api(self.cloud.url).login()
+        return self.cloud
 
 
 def provision(api, key, device_id=None):

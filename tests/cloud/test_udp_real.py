@@ -36,7 +36,7 @@ def cloud(tmp_path_factory):
     provision_ec(Api(running.url).login(), real_session.private_key("device"), ID)
     hello = bytes.fromhex(real_session.steps()[0][1][0]["coap"])[7:]
     first_mid = unpack(bytes.fromhex(real_session.steps()[1][1][0]["coap"])).mid
-    state = State(("127.0.0.1", 1), 0, 1, _FIRST_NUMBER, first_mid - 1, 4e9, 25.0)
+    state = State(("127.0.0.1", 1), 0, 1, _FIRST_NUMBER, first_mid - 1, 4e9, 25.0, False)
     stored = Stored(ID, REAL["cid"], b"", False, REAL["key_block"], hello, state)
     store = running.cloud._udp.store
     running.run(store.replace(stored))

@@ -1,15 +1,14 @@
 """Sessions that go on: from new addresses, in old forms, after a restart; nothing old counts."""
 
-import dataclasses
 import time
 
 import pytest
 
 from cloud.device import ACK, CON, NON, pack
 from cloud.dtls_client import OLD_DEVICE_OS
-from cloud.running import USER, Api, Running, provision_ec
+from cloud.running import Restarted, provision_ec
 from cloud.test_udp_session import listening, state_of, wait_for
-from particle_tools.cloud.settings import Limits, Settings
+from particle_tools.cloud.settings import Limits
 
 
 @pytest.fixture
@@ -190,33 +189,6 @@ def test_two_old_devices_one_after_the_other_on_one_port(cloud, api, ec_key, udp
 # After a restart.
 
 
-class Restarted:
-    """A cloud that can be stopped and started on the same data and ports."""
-
-    def __init__(self, folder, **more):
-        self.settings = Settings(data=folder, user=USER, **more)
-        self.cloud = None
-        self.start()
-
-    def start(self, **changes):
-        if self.cloud is not None:
-            self.cloud.stop()
-        self.settings = dataclasses.replace(self.settings, **changes)
-        self.cloud = Running(self.settings)
-        self.settings = dataclasses.replace(
-            self.settings, udp_port=self.cloud.udp_port, tcp_port=self.cloud.tcp_port
-        )
-        self.api = Api(self.cloud.url).login()
-        return self.cloud
-
-
-@pytest.fixture
-def restarted(tmp_path):
-    found = Restarted(tmp_path / "d")
-    yield found
-    found.cloud.stop()
-
-
 FORMS = {"cid": {}, "old": {"extensions": OLD_DEVICE_OS}}
 
 
@@ -241,7 +213,7 @@ def test_sessions_survive_a_restart(restarted, ec_key, form, how):
         used = device.recv(0) or device.ping()
         assert used is None
         cloud, api = restarted.start(), restarted.api
-        assert state_of(api, device_id)["online"] is False
+        heard = state_of(api, device_id)["last_heard"]
         if how == "new port":
             device.rebind()
         elif how == "announced":
@@ -252,6 +224,9 @@ def test_sessions_survive_a_restart(restarted, ec_key, form, how):
         assert min(device.client.server_numbers) > max(before)
         state = state_of(api, device_id)
         assert state["online"] and state["subscriptions"] == ["door"] and state["flags"] == 0xB6
+        assert state["last_heard"] > heard
+        resumes = api("GET", f"/local/v1/usage/{device_id}")[1]["resumes"]
+        assert resumes == (how == "announced")
         assert api("GET", f"/v1/devices/{device_id}")[1]["functions"] == ["f"]
         api("POST", "/v1/devices/events", {"name": "door", "data": "1"})
         got = device.recv()
@@ -296,6 +271,7 @@ def test_what_was_heard_before_a_restart_is_not_heard_again(restarted, ec_key):
             device.send(event(device, b"no/ack", NON))
             device.ping()
             cloud = restarted.start()
+            state = state_of(restarted.api, device_id)
             seen, stop = listening(cloud, device_id)
             for datagram in list(old):
                 send(datagram)
@@ -304,7 +280,7 @@ def test_what_was_heard_before_a_restart_is_not_heard_again(restarted, ec_key):
             while (data := device.recv_raw(0.2)) is not None:
                 assert data[0] == 22  # only the old hellos get an answer, a new cookie
             stop()
-            assert seen == [] and state_of(restarted.api, device_id)["online"] is False
+            assert seen == [] and state_of(restarted.api, device_id) == state
 
 
 def test_persisted_numbers_survive(restarted, ec_key):

@@ -92,4 +92,7 @@ MIGRATIONS = [
     );
     CREATE INDEX persisted_events_device ON persisted_events (device_id, id);
     """,
+    """
+    ALTER TABLE udp_sessions ADD COLUMN online INTEGER NOT NULL DEFAULT 0;
+    """,
 ]

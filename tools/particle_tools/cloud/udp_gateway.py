@@ -45,6 +45,7 @@ class UdpGateway:
         self.services = services
         self.store = UdpStore(services.db)
         self.checkpoints = Checkpoints(self.store)
+        self.stopping = False
         self._identity = identity_of(services.keys, standard=services.settings.standard_dtls)
         self._cookies = Cookies(services.clock.monotonic)
         self._socket: socket.socket | None = None
@@ -69,6 +70,8 @@ class UdpGateway:
         self._socket.bind(address)
         for device_id, cid, where in self.store.index():
             self._remember(device_id, cid, where)
+        for device_id in await self.store.online(self.services.clock.time()):
+            self._wake(device_id)
         loop.add_reader(self._socket, self._readable)
         self._clocks = [loop.create_task(self._sweep()), loop.create_task(self._expire())]
         return self._socket.getsockname()[1]
@@ -79,6 +82,7 @@ class UdpGateway:
             asyncio.get_running_loop().remove_reader(self._socket)
         for task in self._clocks:
             task.cancel()
+        self.stopping = True
         await self.checkpoints.stop()
         for link in list(self._by_device.values()):
             link.offline("the cloud stopped")
@@ -320,6 +324,14 @@ class UdpGateway:
         else:
             self._take_address(link, stored.state.address)
         return link
+
+    def _wake(self, device_id: str) -> None:
+        try:
+            link = self._load(device_id)
+            if link is not None:
+                link.wake()
+        except (ValueError, TypeError) as error:  # a damaged row is no session
+            _LOG.error("the session of %s cannot be used: %s", device_id, error)
 
     # Time.
 

@@ -90,11 +90,21 @@ class Link(Checkpointed):
         self.dtls.restore(connection)
         self.dtls.where = state.address
         self.device_id = stored.device_id
-        self._keep_alive = state.keep_alive
+        clock = self.services.clock
+        self.heard = clock.monotonic() - max(0.0, clock.time() - state.heard_at)
+        self._keep_alive = Hello.parse(stored.hello).keep_alive_s()
+        self._silences.append(state.keep_alive)
         self._hello = stored.hello
         self._subscriptions = list(stored.subscriptions)
         self._mid = self.outbox.mid_limit = state.mid_limit
         self.kept = True
+
+    def wake(self) -> None:
+        """Go on with a device that was online when the cloud ended: it may be called at once."""
+        clock = self.services.clock
+        self.session = self._session(Hello.parse(self._hello))
+        self.session.last_heard = clock.time() - clock.monotonic() + self.heard
+        self.session.start(resumed=True)
 
     # What the association tells.
 
@@ -181,8 +191,12 @@ class Link(Checkpointed):
             connection.number + STEP,
             (mid + STEP) & 0xFFFF,
             clock.time() - clock.monotonic() + self.heard,
-            self._keep_alive,
+            self._longest_silence(),
+            not self.kept or self.session is not None or self._coming(),
         )
+
+    def _coming(self) -> bool:
+        return bool(self._arrived or self._inbox)
 
     def _work(self) -> None:
         if self._worker is None and not self.ended:
@@ -327,7 +341,15 @@ class Link(Checkpointed):
         self.reliability.forget()
         self._arm()
         self._silences.clear()
-        self._gateway.spawn(self.services.devices.heard(self.device_id, session.last_heard))
+        self._gateway.spawn(self._left(session.last_heard))
+
+    async def _left(self, heard: float) -> None:
+        await self.services.devices.heard(self.device_id, heard)
+        connection = self.dtls.connection
+        # A device that is only left by a cloud that stops is online when the cloud is back.
+        if connection is None or self.session or self._coming() or self._gateway.stopping:
+            return
+        await self._gateway.store.left(self.device_id, connection.key_block)
 
     def facts(self) -> dict[str, Any]:
         """Return the state of the DTLS session."""

@@ -31,7 +31,8 @@ class State:
     write_limit: int  # the first record number that a restart uses
     mid_limit: int  # the last message ID that may have been used
     heard_at: float
-    keep_alive: float
+    keep_alive: float  # seconds of silence that are usual
+    online: bool
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,37 @@ class UdpStore:
             for row in self._db.all("SELECT device_id, cid, address FROM udp_sessions")
         ]
 
+    async def online(self, now: float) -> list[str]:
+        """Return the devices that are still online, the one that was heard last at the end.
+
+        They were when the cloud ended, and are not silent for twice the usual time (3.7). When
+        the others were heard last is noted.
+        """
+
+        def job(db: sqlite3.Connection) -> list[str]:
+            db.execute(
+                "UPDATE devices SET last_heard = s.heard_at FROM udp_sessions AS s"
+                " WHERE s.device_id = devices.id AND s.online"
+                " AND s.heard_at > coalesce(devices.last_heard, 0)"
+            )
+            db.execute(
+                "UPDATE udp_sessions SET online = 0"
+                " WHERE online AND ? - heard_at > 2 * keep_alive",
+                (now,),
+            )
+            rows = db.execute("SELECT device_id FROM udp_sessions WHERE online ORDER BY heard_at")
+            return [row["device_id"] for row in rows.fetchall()]
+
+        return await self._db.write(job)
+
+    async def left(self, device_id: str, key_block: bytes) -> None:
+        """Note that a device is not online any more."""
+        await self._db.execute(
+            "UPDATE udp_sessions SET online = 0 WHERE device_id = ? AND key_block = ?",
+            device_id,
+            key_block,
+        )
+
     def get(self, device_id: str) -> Stored | None:
         """Return the session of a device."""
         row = self._db.one("SELECT * FROM udp_sessions WHERE device_id = ?", device_id)
@@ -81,6 +113,7 @@ class UdpStore:
                 row["mid_limit"],
                 row["heard_at"],
                 row["keep_alive"],
+                bool(row["online"]),
             ),
             tuple(Subscription(*pair) for pair in json.loads(row["subscriptions"])),
         )
@@ -102,7 +135,8 @@ class UdpStore:
             db.execute(
                 "INSERT OR REPLACE INTO udp_sessions (device_id, cid, peer_cid, standard,"
                 " key_block, hello, subscriptions, address, read_top, read_bits, write_limit,"
-                " mid_limit, heard_at, keep_alive) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " mid_limit, heard_at, keep_alive, online)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 values,
             )
 
@@ -132,7 +166,7 @@ class UdpStore:
             # The keys are compared: a session that was replaced meanwhile is not touched.
             db.executemany(
                 "UPDATE udp_sessions SET address = ?, read_top = ?, read_bits = ?,"
-                " write_limit = ?, mid_limit = ?, heard_at = ?, keep_alive = ?"
+                " write_limit = ?, mid_limit = ?, heard_at = ?, keep_alive = ?, online = ?"
                 " WHERE device_id = ? AND key_block = ?",
                 rows,
             )
@@ -200,6 +234,7 @@ def _columns(state: State) -> tuple:
         state.mid_limit,
         state.heard_at,
         state.keep_alive,
+        state.online,
     )
 
 

@@ -1,0 +1,199 @@
+"""A device that is silent when the cloud is back from a restart: it is reached all the same."""
+
+import struct
+import time
+
+import pytest
+
+from cloud.device import ACK, CON, pack
+from cloud.dtls_client import OLD_DEVICE_OS
+from cloud.running import Restarted, provision_ec
+from cloud.test_session import run_beside
+from cloud.test_udp_session import listening, state_of, wait_for
+from particle_tools.cloud.settings import Limits
+
+FORMS = {"cid": {}, "old": {"extensions": OLD_DEVICE_OS}}
+
+
+@pytest.fixture(params=FORMS)
+def device(restarted, ec_key, request):
+    """A connected device that waits."""
+    device_id = provision_ec(restarted.api, ec_key)
+    form = FORMS[request.param]
+    with restarted.cloud.udp_device(ec_key, device_id, **form) as device:
+        device.connect()
+        device.describe(["relay"], {"temp": 9})
+        device.subscribe("door")
+        yield device
+
+
+def fresh(device, message, used):
+    """A message of the new process came under numbers no earlier one has used."""
+    assert message is not None, "nothing came"
+    assert len(set(device.client.server_numbers)) == len(device.client.server_numbers)
+    assert message.mid not in used
+    used.add(message.mid)
+    return message
+
+
+def test_everything_reaches_a_silent_device(restarted, device):
+    used = set()
+    for turn in range(3):  # the device's own requests come only as answers
+        restarted.start()
+        api, path = restarted.api, f"/v1/devices/{device.id}"
+        assert api("GET", path)[1]["online"] is True
+        value = run_beside(api, "POST", path + "/relay", {"args": "on"})
+        call = fresh(device, device.recv(), used)
+        assert call.path == ["f", "relay"] and call.all(15) == [b"on"]
+        device.answer(call, 0x44, struct.pack(">i", turn))
+        assert value()[1]["return_value"] == turn
+        restarted.start()
+        api = restarted.api
+        value = run_beside(api, "GET", path + "/temp")
+        device.answer(fresh(device, device.recv(), used), 0x45, struct.pack("<d", 21.5))
+        assert value()[1]["result"] == 21.5
+    restarted.start()
+    value = run_beside(restarted.api, "PUT", path + "/ping")
+    device.acknowledge(fresh(device, device.recv(), used))
+    assert value()[1] == {"online": True, "ok": True}
+    restarted.start()
+    value = run_beside(restarted.api, "PUT", path, {"signal": "1"})
+    signal = fresh(device, device.recv(), used)
+    device.send(pack(ACK, 0x44, signal.mid, signal.token))
+    assert value()[1]["signaling"] is True
+    usage = restarted.api("GET", f"/local/v1/usage/{device.id}")[1]
+    assert usage["handshakes"] == 1 and usage["resumes"] == 0
+
+
+def test_events_are_delivered_to_a_silent_device(restarted, device):
+    used = set()
+    for turn in range(3):
+        restarted.start()
+        for n in range(2):
+            data = f"{turn} {n}"
+            restarted.api("POST", "/v1/devices/events", {"name": "door/1", "data": data})
+            got = fresh(device, device.recv(), used)
+            assert got.path == ["E", "door", "1"] and got.payload == data.encode()
+            device.acknowledge(got)
+    restarted.api("POST", "/v1/devices/events", {"name": "window", "data": ""})
+    assert device.recv(0.2) is None
+    device.ping()
+
+
+def test_a_device_that_is_gone_is_a_time_out_and_its_session_stays(tmp_path, ec_key):
+    restarted = Restarted(tmp_path / "d", limits=Limits(answer_s=0.3, ping_s=0.3))
+    try:
+        device_id = provision_ec(restarted.api, ec_key)
+        with restarted.cloud.udp_device(ec_key, device_id) as device:
+            device.connect()
+            for _ in range(2):
+                cloud, path = restarted.start(), f"/v1/devices/{device_id}"
+                assert restarted.api("POST", path + "/f", {"args": ""})[0] == 408
+                assert restarted.api("GET", path + "/v")[0] == 408
+                assert restarted.api("PUT", path + "/ping")[1]["online"] is False
+                assert len({device.recv().mid for _ in range(3)}) == 3
+            numbers = device.client.server_numbers
+            assert len(numbers) == len(set(numbers)) > 6
+            seen, stop = listening(cloud, device_id)
+            device.resume(253)
+            device.ping()
+            stop()
+            assert [e.data for e in seen if e.name == "spark/status"] == [b"offline", b"online"]
+            assert restarted.api("GET", f"/local/v1/usage/{device_id}")[1]["handshakes"] == 1
+    finally:
+        restarted.cloud.stop()
+
+
+def test_without_an_acknowledgement_it_goes_offline(tmp_path, ec_key):
+    """Four transmissions and no word: offline, as in a session that never saw a restart (3.3)."""
+    restarted = Restarted(tmp_path / "d", time_scale=60.0, limits=Limits(answer_s=200.0))
+    try:
+        device_id = provision_ec(restarted.api, ec_key)
+        with restarted.cloud.udp_device(ec_key, device_id) as device:
+            device.connect(platform=13)  # cellular: silence ends it after 46 minutes only
+            cloud = restarted.start()
+            assert restarted.api("POST", f"/v1/devices/{device_id}/f", {"args": ""})[0] == 408
+            assert cloud.last_end(device_id) == "the device acknowledges nothing"
+            assert len({device.recv(1).mid for _ in range(4)}) == 1
+            assert device.recv(0) is None
+            device.ping()  # the keys are there
+            assert state_of(restarted.api, device_id)["online"]
+    finally:
+        restarted.cloud.stop()
+
+
+def _goodbye(restarted, device):
+    assert device.request(2, [(11, b"x")], token=device.next_token()).code < 0x80
+
+
+def _set_offline(restarted, device):
+    restarted.api("POST", f"/local/v1/devices/{device.id}/offline")
+
+
+def _silence(restarted, device):
+    cloud, keep_alive = restarted.cloud, 25.0
+    cloud.run(
+        cloud.services.db.execute(
+            "UPDATE udp_sessions SET heard_at = ? WHERE device_id = ?",
+            time.time() - 2 * keep_alive - 1,
+            device.id,
+        )
+    )
+
+
+@pytest.mark.parametrize("end", [_goodbye, _set_offline, _silence])
+def test_who_was_offline_stays_offline(restarted, device, end):
+    end(restarted, device)
+    if end is not _silence:
+        wait_for(lambda: not state_of(restarted.api, device.id)["online"])
+    heard = restarted.api("GET", f"/v1/devices/{device.id}")[1]["last_heard"]
+    restarted.start()
+    body = restarted.api("GET", f"/v1/devices/{device.id}")[1]
+    assert body["online"] is False and body["last_heard"][:18] <= heard[:18]
+    began = time.monotonic()
+    assert restarted.api("POST", f"/v1/devices/{device.id}/relay", {"args": ""})[0] == 408
+    assert time.monotonic() - began < 5
+    restarted.api("POST", "/v1/devices/events", {"name": "door", "data": ""})
+    assert device.recv(0.2) is None
+    device.ping()
+    assert state_of(restarted.api, device.id)["online"] is True
+    restarted.start()  # and now it was online
+    assert state_of(restarted.api, device.id)["online"] is True
+
+
+def test_a_slow_keep_alive_is_not_forgotten(tmp_path, ec_key):
+    restarted = Restarted(tmp_path / "d", time_scale=100.0)
+    try:
+        device_id = provision_ec(restarted.api, ec_key)
+        with restarted.cloud.udp_device(ec_key, device_id) as device:
+            device.connect()
+            time.sleep(0.4)  # 40 s, where 25 are usual
+            device.ping()
+            learned = state_of(restarted.api, device_id)["keep_alive_s"]
+            assert learned >= 40
+            restarted.start()
+            assert state_of(restarted.api, device_id)["keep_alive_s"] == learned
+    finally:
+        restarted.cloud.stop()
+
+
+def test_two_old_devices_of_one_address(restarted, ec_key):
+    """Without connection ID the address belongs to the device that was heard last."""
+    form = FORMS["old"]
+    ids = [provision_ec(restarted.api, ec_key) for _ in range(2)]
+    first = restarted.cloud.udp_device(ec_key, ids[0], **form)
+    second = restarted.cloud.udp_device(ec_key, ids[1], **form)
+    first.connect()
+    second.close()
+    second.sock = first.sock
+    second.connect()
+    restarted.start()
+    second.send(pack(CON, 0, second.next_mid()))
+    assert second.recv().type == ACK
+    first.sock = None
+    first.rebind()
+    first.moved = 254
+    first.ping()
+    first.close()
+    second.ping()
+    second.close()
