@@ -10,36 +10,75 @@ from binascii import unhexlify
 
 from micropython import const
 
-from . import settings
 from .errors import ConfigError, Error
 from .operation import Operation, Servicing, Variable, in_task, int32, now
-from .session.messaging import add, diff
-from .wire.messages import INT, describe_app, encode
+from .session.messaging import add
+from .wire.messages import describe_app, encode
 
 # Error numbers of Device OS (errors.py)
+_BAD_DATA = const(-280)
 _INVALID_ARGUMENT = const(-270)
 _INVALID_STATE = const(-210)
 _LIMIT_EXCEEDED = const(-200)
-_NOT_SUPPORTED = const(-120)
 _TOO_LARGE = const(-190)
 
 _FLAGS = const(0x36)  # of the Hello: all that needs no other transport (cloud-protocol 4.1)
 _DEBOUNCE_MS = const(1000)  # between a late registration and its announcement
 _MAX_NAME = const(64)
 _MAX_HANDLERS = const(4)
-_UP = const(4)  # READY of a Link
 _CHANGED = const(0x44)
 _CONTENT = const(0x45)
 _NOT_FOUND = const(0x84)
 _INTERNAL = const(0xA0)
 _BINARY = const(42)
+_INT = const(2)  # kind of a variable
 _TEXT = (0, 40, 41, 50)  # content formats that a plain handler understands
+
+
+def load(store, board):
+    """Return the settings of pt/config.json over the defaults of `board` (DESIGN 5, store).
+
+    Raises `ConfigError` when the file is damaged or newer; it is never overwritten then.
+    """
+    values = {
+        "product_id": 0xFFFF,
+        "product_version": 0xFFFF,
+        "platform_id": board.PLATFORM_ID,
+        "transport": board.TRANSPORT,
+        "limits": "1024",
+    }
+    data = store.read("config.json")
+    if data is not None:
+        version = None
+        try:
+            saved = json.loads(data)
+            version = saved.pop("v", None)
+        except (ValueError, AttributeError, TypeError):
+            pass
+        if version != 1:
+            why = "of a newer version" if version else "damaged: provision again or remove it"
+            raise ConfigError(_BAD_DATA, "config.json is " + why, "store")
+        # a key this version does not know stays in the record and is written back
+        for key in saved:
+            if saved[key] is not None:
+                values[key] = saved[key]
+    return values
 
 
 def _name(name):
     good = isinstance(name, str) and 0 < len(name.encode()) <= _MAX_NAME
-    if not good or any(c < " " or c in '"\\' for c in name):
+    if not good or '"' in name or "\\" in name or min(name) < " ":
         raise ValueError("name: 1 to 64 bytes without quotes, not %r" % (name,))
+
+
+def _decorator(verb, name, thing, fits, **options):
+    # what registers the thing that is not given yet; None when it is given, and fits
+    _name(name)
+    if thing is None:
+        return lambda f: verb(name, f, **options) and f
+    if not fits:
+        raise ValueError("%s: %r cannot be called" % (name, thing))
+    return None
 
 
 Publish = Operation
@@ -65,7 +104,7 @@ class Cloud(Servicing):
             store = Store(board.STORE_ROOT)
         self._store = store
         self._link = link
-        self._values = settings.load(store, board)
+        self._values = load(store, board)
         if values:
             from .runtime.rules import checked
 
@@ -74,7 +113,7 @@ class Cloud(Servicing):
         self._variables = {}
         self._handlers = []
         self._operations = {}
-        self._jobs = []  # (ticks, function(ticks)) of what is to be done later
+        self._jobs = {}  # function(ticks) -> ticks of when it is to be called
 
     _conn = _sock = _dialing = _dns = _timer = _poller = _connecting = _tasks = error = None
     _stuck = False  # the socket did not take everything
@@ -118,7 +157,7 @@ class Cloud(Servicing):
             return op
         self.talk = True
         try:
-            if not op.wait(timeout):
+            if not op and not op.done():
                 op._late()
         finally:
             self.talk = False
@@ -130,10 +169,6 @@ class Cloud(Servicing):
         """Return True while events can be published."""
         return self._conn is not None and self._conn.ready
 
-    def disconnected(self):
-        """Return True while there is no connection to the cloud."""
-        return not self.connected()
-
     # data
 
     def publish(
@@ -143,56 +178,59 @@ class Cloud(Servicing):
 
         data: text, bytes, number, or a dict or list (sent as JSON). ack: True = wait for the
         cloud's acknowledgement (outside a task at once, at most `timeout` s), False = none,
-        None = as the transport does.
+        None = as the transport does. persist: keep it on flash until it is acknowledged, also
+        without a connection and over resets.
         Raises ValueError for a bad name, `Error` TOO_LARGE, INVALID_STATE, `QueueFull`.
         """
         _name(name)
-        if persist:
-            raise Error(_NOT_SUPPORTED, "persist")
-        if not self.connected():
+        if not (persist or self.connected()):
             raise Error(_INVALID_STATE, "not connected", "cloud")
+        t = now()
         if isinstance(data, (bytes, bytearray, memoryview)):
             content_type = _BINARY if content_type is None else content_type
         else:
             if data is None:
                 data = ""
             elif not isinstance(data, str):
+                self._system(t, "DATA", data)
                 data = json.dumps(data)
             data = data.encode()
         if len(data) > int(self._values["limits"]):
             raise Error(_TOO_LARGE, "data of %d bytes" % len(data))
-        t = now()
+        if persist:
+            return self.queue.publish(name, data, content_type or 0, ack, ttl, timeout)
+        op = Operation(self, timeout, "Publish " + name)
         self._system(t, "PUBLISH", name)
         mid = self._conn.publish(t, name, data, content_type or 0, ack, ttl=ttl)
         self.ops += 1
-        op = self._operations[mid] = Operation(self, timeout, "Publish " + name)
+        self._operations[mid] = op
         if ack and not self._busy and not in_task():
-            op.wait(timeout)  # at the prompt and in a plain script, as Device OS does
+            bool(op)  # waits at the prompt and in a plain script, as Device OS does
         return op
 
     def function(self, name, handler=None):
         """Have `handler(text) -> int` called by the cloud; a decorator without `handler`."""
-        _name(name)
-        if handler is None:
-            return lambda f: self.function(name, f) and f
-        self._functions[name] = handler
-        self._announce()
-        return True
+        later = _decorator(self.function, name, handler, callable(handler))
+        if not later:
+            self._functions[name] = handler
+            self._announce()
+        return later or True
 
     def variable(self, name, value_or_callable=None, *, type=None):
         """Let the cloud read a value; a decorator without `value_or_callable`."""
-        _name(name)
-        if value_or_callable is None:
-            return lambda f: self.variable(name, f, type=type) and f
+        later = _decorator(self.variable, name, value_or_callable, True, type=type)
+        if later:
+            return later
         v = self._variables[name] = Variable(name, value_or_callable, type)
         self._announce()
         return v
 
     def subscribe(self, prefix, handler=None, *, structured=False, binary=False):
         """Have `handler(name, data)` called for events whose name starts with `prefix`."""
-        _name(prefix)
-        if handler is None:
-            return lambda f: self.subscribe(prefix, f, structured=structured, binary=binary) and f
+        kinds = {"structured": structured, "binary": binary}
+        later = _decorator(self.subscribe, prefix, handler, callable(handler), **kinds)
+        if later:
+            return later
         if len(self._handlers) >= _MAX_HANDLERS:
             raise Error(_LIMIT_EXCEEDED, "too many subscriptions")
         flags = "c" if structured else "b" if binary else None
@@ -235,86 +273,12 @@ class Cloud(Servicing):
         self._conn.start(now())
 
     def _announce(self):
-        if self._conn is not None and self._describe not in [job for _, job in self._jobs]:
-            self._jobs.append((add(now(), _DEBOUNCE_MS), self._describe))
+        if self._conn is not None:
+            self._jobs.setdefault(self._describe, add(now(), _DEBOUNCE_MS))
 
     def _describe(self, t):
         variables = [(name, self._variables[name].kind) for name in sorted(self._variables)]
         self._conn.describe(t, 2, describe_app(sorted(self._functions), variables))
-
-    def process(self):
-        """Do what is due and return at once; return how many events of the connection there were.
-
-        The one place that moves the connection. A handler that calls the library ends up here
-        again and gets 0.
-        """
-        if self._busy or self._conn is None:
-            return 0
-        self._busy = True
-        try:
-            t = now()
-            conn = self._conn
-            conn.link(t, self._link.step(t) == _UP)
-            if self._dns:
-                self._resolve(t)
-            if self._sock:
-                self._receive(t)
-            for job in list(self._jobs):
-                if diff(t, job[0]) >= 0:
-                    self._jobs.remove(job)
-                    job[1](t)
-            conn.tick(t)
-            count = self._events(t)
-            more = 1  # what is stored lets more go out
-            while more and self._sock and not self._dialing:
-                self._transmit(t)
-                more = self._events(t)
-                count += more
-            return count
-        finally:
-            self._busy = False
-
-    def _receive(self, t):
-        conn = self._conn
-        n = 0
-        try:
-            if self._dialing:
-                if self._sock.connect(*self._dialing):
-                    self._dialing = None
-                    conn.opened(t, True)
-                return
-            n = self._sock.readinto(self._in)
-        except OSError:
-            if self._dialing:
-                conn.opened(t, False)
-        if n is not None:
-            conn.receive(self._in, n, t)
-
-    def _transmit(self, t):
-        conn = self._conn
-        self._stuck = False
-        while not self._stuck:
-            n = conn.transmit(t)
-            if n == 0:
-                return
-            try:
-                taken = self._sock.write(conn.out, n) or 0
-            except OSError:
-                conn.receive(self._in, 0, t)
-                return
-            if taken < n:
-                conn.unsent(n - taken)
-                self._stuck = True
-
-    def _resolve(self, t):
-        try:
-            found = self._dns.step(t, diff, add)
-        except OSError:  # the stage of the DOWN that follows tells enough
-            found = []
-        if found is not None:
-            self._dns.close()
-            self._dns = None
-            self._conn.addresses(t, found)
 
     def _events(self, t):
         count = 0
@@ -329,9 +293,9 @@ class Cloud(Servicing):
                 if op is not None:
                     op._end(Error(b, "no ACK", "cloud") if b else None)
             elif kind == "CALL":
-                self._call(t, a, b[0], b[1])
+                self._answer(t, a, self._functions.get(b[0]), b[1])
             elif kind == "READ":
-                self._read(t, a, b)
+                self._answer(t, a, self._variables.get(b), None)
             elif kind == "EVENT":
                 self.ops += 1
                 self._deliver(t, a, b[0], b[1])
@@ -377,37 +341,27 @@ class Cloud(Servicing):
 
     # the cloud asks
 
-    def _call(self, t, token, name, arg):
-        handler = self._functions.get(name)
+    def _answer(self, t, token, asked, arg):
+        # asked: a function, then arg is its argument; or a variable, then arg is None
         code = _NOT_FOUND
         data = None
-        if handler:
+        if asked:
             self.ops += 1
-            code = _CHANGED
-            value = -1
+            called = arg is not None
             try:
-                value = handler(arg)
-                if hasattr(value, "send") and self._system(t, "COROUTINE", value, token):
-                    return
-                value = int32(value or 0)
+                if called:
+                    data = asked(arg)
+                    if hasattr(data, "send") and self._system(t, "COROUTINE", data, token):
+                        return
+                    data = encode(_INT, int32(data or 0))
+                else:
+                    data = asked.encode(int(self._values["limits"]))
+                code = _CHANGED if called else _CONTENT
             except Exception as e:
                 sys.print_exception(e)
-                value = -1
-            data = encode(INT, value)
-        self._conn.respond(t, token, code, data)
-
-    def _read(self, t, token, name):
-        v = self._variables.get(name)
-        code = _NOT_FOUND
-        data = None
-        if v:
-            self.ops += 1
-            try:
-                data = v.encode(int(self._values["limits"]))
-                code = _CONTENT
-            except Exception as e:
-                sys.print_exception(e)
-                code = _INTERNAL
+                # what a caller learns of a function that failed is its result -1
+                code = _CHANGED if called else _INTERNAL
+                data = encode(_INT, -1) if called else None
         self._conn.respond(t, token, code, data)
 
     def _deliver(self, t, name, data, ctype):

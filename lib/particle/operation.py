@@ -8,18 +8,32 @@ from micropython import const
 
 from .errors import Error
 from .session.messaging import add, diff
-from .wire.messages import BOOL, DOUBLE, INT, STRING, encode
+from .wire.messages import encode
 
 # Error numbers of Device OS (errors.py)
 _INVALID_STATE = const(-210)
 _TIMEOUT = const(-160)
+_TOO_LARGE = const(-190)
 
+_INT = const(2)  # kind of a variable (cloud-protocol 4.2)
+_KINDS = {bool: 1, int: _INT, str: 4, float: 9}
+_LONG = const(500000)  # s; more than ticks can count is as good as that
+_UP = const(4)  # READY of a Link
 _LOOK_MS = const(100)  # how long a condition that has nothing to do with the connection waits
 
 
 def now():
     """Return the ticks that the session understands."""
     return time.ticks_ms() & 0x3FFFFFFF
+
+
+def end(start, timeout):
+    """Return the ticks `timeout` s after `start`, None for None; raise ValueError."""
+    if timeout is None:
+        return None
+    if not isinstance(timeout, (int, float)) or not timeout >= 0:  # NaN is neither
+        raise ValueError("timeout: seconds, not %r" % (timeout,))
+    return add(start, int(min(timeout, _LONG) * 1000))
 
 
 def in_task():
@@ -33,13 +47,87 @@ def in_task():
 def int32(value):
     """Return `value` as an int; raise ValueError when it does not fit 32 bits."""
     value = int(value)
-    if not -0x80000000 <= value < 0x80000000:
+    if not -1 <= value >> 31 <= 0:
         raise ValueError("%d does not fit 32 bits" % value)
     return value
 
 
 class Servicing:
     """The three ways to serve a connection: `process`, `run`, `run_forever` (DESIGN 5)."""
+
+    def process(self):
+        """Do what is due and return at once; return how many events of the connection there were.
+
+        The one place that moves the connection. A handler that calls the library ends up here
+        again and gets 0.
+        """
+        if self._busy or self._conn is None:
+            return 0
+        self._busy = True
+        try:
+            t = now()
+            conn = self._conn
+            conn.link(t, self._link.step(t) == _UP)
+            if self._dns:
+                self._resolve(t)
+            if self._sock:
+                self._receive(t)
+            for job, due in list(self._jobs.items()):
+                if diff(t, due) >= 0:
+                    self._jobs.pop(job, None)
+                    job(t)
+            conn.tick(t)
+            count = self._events(t)
+            more = 1  # what is stored lets more go out
+            while more and self._sock and not self._dialing:
+                self._transmit(t)
+                more = self._events(t)
+                count += more
+            return count
+        finally:
+            self._busy = False
+
+    def _receive(self, t):
+        conn = self._conn
+        n = 0
+        try:
+            if self._dialing:
+                if self._sock.connect(*self._dialing):
+                    self._dialing = None
+                    conn.opened(t, True)
+                return
+            n = self._sock.readinto(self._in)
+        except OSError:
+            if self._dialing:
+                conn.opened(t, False)
+        if n is not None:
+            conn.receive(self._in, n, t)
+
+    def _transmit(self, t):
+        conn = self._conn
+        self._stuck = False
+        while not self._stuck:
+            n = conn.transmit(t)
+            if n == 0:
+                return
+            try:
+                taken = self._sock.write(conn.out, n) or 0
+            except OSError:
+                conn.receive(self._in, 0, t)
+                return
+            if taken < n:
+                conn.unsent(n - taken)
+                self._stuck = True
+
+    def _resolve(self, t):
+        try:
+            found = self._dns.step(t, diff, add)
+        except OSError:  # the stage of the DOWN that follows tells enough
+            found = []
+        if found is not None:
+            self._dns.close()
+            self._dns = None
+            self._conn.addresses(t, found)
 
     def run(self):
         """Connect and serve the connection for ever."""
@@ -71,9 +159,11 @@ class Servicing:
 
     def wait_until(self, condition, timeout=None):
         """Serve the connection until `condition()`; return False when `timeout` s are over."""
+        return self._wait(condition, end(now(), timeout))
+
+    def _wait(self, condition, limit):
         if in_task() or self._busy:
-            raise Error(_INVALID_STATE, "not inside a task or handler")
-        limit = None if timeout is None else add(now(), int(timeout * 1000))
+            raise Error(_INVALID_STATE, "inside a task use await; a handler must not wait")
         while True:
             self.process()
             if condition():
@@ -91,7 +181,7 @@ class Servicing:
             due = source.deadline() if source else None
             if due is not None:
                 ms = min(ms, diff(due, t))
-        for due, _ in self._jobs:
+        for due in self._jobs.values():
             ms = min(ms, diff(due, t))
         return max(0, ms)
 
@@ -129,7 +219,7 @@ class Operation:
     def __init__(self, client, timeout, what):
         self._client = client
         self._from = now()
-        self._timeout = timeout
+        self._limit = end(self._from, timeout)
         self._what = what
 
     def done(self):
@@ -149,7 +239,8 @@ class Operation:
         return self._client.wait_until(self.done, timeout)
 
     def __bool__(self):
-        return (self.done() or self.wait(self._timeout)) and not self.error
+        # the time-out counts from the beginning: it is not waited for twice
+        return (self.done() or self._client._wait(self.done, self._limit)) and not self.error
 
     def _end(self, error=None):
         self.error = error
@@ -163,7 +254,7 @@ class Operation:
 
     async def _finish(self):
         client = self._client
-        limit = None if self._timeout is None else add(self._from, int(self._timeout * 1000))
+        limit = self._limit
         while not self.done():
             client.process()
             if limit is not None and diff(now(), limit) >= 0:
@@ -192,7 +283,7 @@ class Variable:
         if self._get:
             value = value() if type_ is None else None
         self._type = type_ = type_ or type(value)
-        self.kind = {bool: BOOL, int: INT, float: DOUBLE, str: STRING}.get(type_)
+        self.kind = _KINDS.get(type_)
         if self.kind is None:
             raise ValueError("variable must be bool, int, float or str")
         if not self._get:
@@ -208,14 +299,14 @@ class Variable:
         self._value = self._check(value)
 
     def _check(self, value):
-        return int32(value) if self.kind == INT else self._type(value)
+        return int32(value) if self.kind == _INT else self._type(value)
 
     def encode(self, limit):
-        """Return the payload of an answer; text is cut to `limit` bytes, with a log line (4.7)."""
+        """Return the payload of an answer; raise `Error(TOO_LARGE)` when it is over `limit`."""
         data = encode(self.kind, self.value)
         if len(data) > limit:
-            print("variable %s: cut to %d bytes" % (self.name, limit))
-            while data[limit] & 0xC0 == 0x80:  # not in the middle of a character
-                limit -= 1
-            data = data[:limit]
+            raise Error(_TOO_LARGE, "variable %s: %d bytes" % (self.name, len(data)))
         return data
+
+    def __repr__(self):
+        return "<Variable %s %r>" % (self.name, self._get or self._value)

@@ -46,7 +46,7 @@ def config(client, key=None, **values):
     client._store.write("config.json", json.dumps(record).encode())
     client._values = changed
     if client._conn is not None and set(values) - _LATER:
-        client._jobs.append((now(), lambda t: _renew(client, t)))
+        client._jobs[lambda t: _renew(client, t)] = now()
         client.process()  # at once; after a handler that calls this
     return None
 
@@ -88,6 +88,11 @@ def server(client, host, port=None, *, key=None):
     config(client, **values)
 
 
+def disconnected(client):
+    """Return True while there is no connection to the cloud."""
+    return not client.connected()
+
+
 def disconnect(client, *, graceful=False, timeout=30, clear_session=False):
     """Close the connection and stay off; graceful: say goodbye first (at most `timeout` s)."""
     client._quiet()
@@ -116,10 +121,11 @@ def set_disconnect_options(client, *, graceful=False, timeout=30, clear_session=
 
 def unsubscribe(client, prefix=None):
     """Remove the handlers of `prefix`, or all."""
-    for filter_, _, _ in client._handlers:
-        if client._conn and prefix in (None, filter_):
-            client._conn.unsubscribe(now(), filter_)
-    client._handlers = [h for h in client._handlers if prefix not in (None, h[0])]
+    gone = [h[0] for h in client._handlers if prefix in (None, h[0])]
+    client._handlers = [h for h in client._handlers if h[0] not in gone]
+    conn = client._conn
+    if conn:  # the cloud forgets a filter at the next handshake (cloud-protocol 4.4)
+        conn._filters = [f for f in conn._filters if f[0] not in gone]
 
 
 def events(client, prefix=""):
@@ -141,7 +147,12 @@ def can_publish(client, size=0):
 
 def flush(client, timeout):
     """Wait until every event has been sent, and acknowledged if asked for; False if not."""
-    return client.wait_until(lambda: not client._operations and not client._stuck, timeout)
+
+    def done():
+        queue = client.more.queue
+        return not (client._operations or client._stuck or queue and queue.waiting())
+
+    return client.wait_until(done, timeout)
 
 
 def keep_alive(client, seconds=None):
@@ -219,11 +230,11 @@ def publish_vitals(client, period=None):
         if client.connected():
             client._conn.vitals(t, vitals.encode(client))
         if period:
-            client._jobs.append((add(t, int(period * 1000)), send))
+            client._jobs[send] = add(t, int(period * 1000))
 
     if period is not None:
         # the repetition that was asked for before ends
-        client._jobs = [job for job in client._jobs if job[1] is not client.more.vitals]
+        client._jobs.pop(client.more.vitals, None)
         client.more.vitals = send
     if not client.connected():
         raise Error(_INVALID_STATE, "not connected", "cloud")
@@ -233,7 +244,7 @@ def publish_vitals(client, period=None):
 def usage(client):
     """Return what was used since start: data operations, bytes, handshakes, pings, events."""
     conn = client._conn
-    return {
+    out = {
         "ops": client.ops,
         "bytes_tx": conn.tx if conn else 0,
         "bytes_rx": conn.rx if conn else 0,
@@ -242,7 +253,11 @@ def usage(client):
         "pings": conn.pings if conn else 0,
         "limited": client.limited,
         "drops": client.drops,
+        "full_handshakes": getattr(conn, "reasons", {}),  # why -> how often
     }
+    if client.more.queue:
+        out.update(client.more.queue.counters())
+    return out
 
 
 def diagnose(client):
@@ -285,7 +300,7 @@ _VALUES = {
     "max_function_argument_size": _limit,
 }
 _VERBS = (
-    "config server disconnect set_disconnect_options unsubscribe events can_publish flush"
-    " clear_session keep_alive get_name get_ip get_random sync_time sync_time_pending"
+    "config server disconnect disconnected set_disconnect_options unsubscribe events can_publish"
+    " flush clear_session keep_alive get_name get_ip get_random sync_time sync_time_pending"
     " time_synced_last publish_vitals usage diagnose"
 ).split()

@@ -2,7 +2,7 @@
 
 import json
 
-from particle import settings
+from particle import client
 from particle.errors import ConfigError
 from particle.runtime.rules import check, check_stored
 from particle.verbs import config
@@ -27,11 +27,11 @@ class Files:
 
 
 def load(record):
-    return settings.load(Files(json.dumps(record).encode()), Board)
+    return client.load(Files(json.dumps(record).encode()), Board)
 
 
 def test_defaults_and_stored_values():
-    v = settings.load(Files(), Board)
+    v = client.load(Files(), Board)
     assert v["platform_id"] == 3 and v["transport"] == "tcp" and "server" not in v
     v = load({"v": 1, "server": "10.0.0.1", "port": 5683, "device_id": "e0" * 12})
     assert v["server"] == "10.0.0.1" and v["port"] == 5683 and v["device_id"] == "e0" * 12
@@ -39,7 +39,7 @@ def test_defaults_and_stored_values():
 
 def test_round_trip_keeps_what_it_does_not_know():
     files = Files(b'{"v": 1, "later": [1, 2], "server": "a.b"}')
-    v = settings.load(files, Board)
+    v = client.load(files, Board)
 
     class Client:
         _conn = None
@@ -48,14 +48,14 @@ def test_round_trip_keeps_what_it_does_not_know():
 
     config(Client, port=5000)
     assert json.loads(files.data)["later"] == [1, 2]
-    assert settings.load(files, Board) == Client._values == config(Client)
+    assert client.load(files, Board) == Client._values == config(Client)
     assert config(Client, "port") == 5000 and config(Client, "none") is None
 
 
 def test_damaged_and_newer_files_are_kept():
     for data in (b"", b"{", b"[1]", b"null", b"{}", b"\xff\xfe", b'{"v": 2}', b'{"v": null}'):
         files = Files(data)
-        e = raises(ConfigError, settings.load, files, Board)
+        e = raises(ConfigError, client.load, files, Board)
         assert "config.json" in str(e) and e.stage == "store"
         assert files.data == data
 

@@ -11,7 +11,7 @@ _CORE_RINGS = {
     "session": {"session", "wire", "crypto", "errors"},
 }
 _ADAPTERS = ("net", "store", "setup", "ota", "runtime")
-# What an application sees; the first puts adapters, session and settings together, and so do the
+# What an application sees; the first puts adapters and session together, and so do the
 # client's parts that are loaded on first use.
 _ASSEMBLERS = {"__init__", "client", "optional", "verbs"}
 _CLIENT_PARTS = {"operation": {"errors", "session", "wire"}}
@@ -61,7 +61,7 @@ def test_library_file_knows_only_its_ring(path):
     elif group in _CLIENT_PARTS:
         assert own <= _CLIENT_PARTS[group]
     elif group not in _ASSEMBLERS:
-        assert group in ("errors", "settings"), f"{group} is not a room of the house"
+        assert group == "errors", f"{group} is not a room of the house"
         assert own <= {"errors"}
 
 

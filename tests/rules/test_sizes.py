@@ -8,9 +8,8 @@ from particle_tools import packing
 # the totals below do not move.
 CEILINGS = {
     "__init__": 900,
-    "client": 5900,
-    "operation": 2900,
-    "settings": 600,
+    "client": 5600,
+    "operation": 3700,
     "errors": 600,
     "optional": 800,
     "verbs": 4500,
@@ -47,9 +46,9 @@ CEILINGS = {
     "runtime/limiter": 500,
     "runtime/names": 700,
     "runtime/remedy": 1000,
-    "runtime/rules": 1200,
+    "runtime/rules": 1400,
     "runtime/stream": 900,
-    "runtime/system": 2500,
+    "runtime/system": 2700,
     "runtime/vitals": 1600,
 }
 TOTALS = {"core-udp": 42_000, "core-tcp": 30_000}

@@ -1,12 +1,12 @@
 """CoAP codec against the vectors of the protocol description and an independent parser."""
 
-from particle.wire import coap
 from particle.wire.coap import Message, Writer
 from support import raises, rng, vectors
 
 COAP = vectors("coap-messages.json")["coap"]
 TYPES = ("CON", "NON", "ACK", "RST")
 MAX_AGE = 14
+_CON, _NON, _GET, _POST, _URI_PATH = 0, 1, 1, 2, 11
 
 
 def reference(data):
@@ -227,7 +227,7 @@ def test_24_options_are_the_limit():
         assert m.parse(data, 0, len(data)) is good
     data = b"\x40\x01\x00\x01" + b"\xb1a" + b"\x01b" * 23
     assert m.parse(data, 0, len(data))
-    assert m.find(coap.URI_PATH, 23) and not m.find(coap.URI_PATH, 24)
+    assert m.find(_URI_PATH, 23) and not m.find(_URI_PATH, 24)
     assert m.name() == "/".join(["b"] * 23)
 
 
@@ -310,7 +310,7 @@ def test_writer_uses_the_shortest_uint():
         (65536, "d40100010000"),
         (0xFFFFFFFF, "d401ffffffff"),
     ):
-        w.begin(coap.CON, coap.GET, 1)
+        w.begin(_CON, _GET, 1)
         w.uint(MAX_AGE, value)
         assert w.done() == bytes.fromhex("40010001" + text), value
     for value in (-1, 1 << 32):
@@ -323,7 +323,7 @@ def test_writer_extends_numbers_and_lengths():
     w = Writer(buf)
     for number in (0, 12, 13, 14, 268, 269, 270, 65535):
         for n in (0, 12, 13, 14, 255, 268, 269, 270, 1024):
-            w.begin(coap.NON, coap.POST, 0xFFFF)
+            w.begin(_NON, _POST, 0xFFFF)
             w.option(number, b"v" * n)
             w.option(number, b"w")
             w.payload(b"p")
@@ -334,27 +334,27 @@ def test_writer_extends_numbers_and_lengths():
 def test_writer_tokens():
     w = Writer(bytearray(20))
     for token, text in ((-1, "40"), (0, "41"), (255, "41"), (b"", "40"), (b"12345678", "48")):
-        w.begin(coap.CON, coap.GET, 0x0102, token)
+        w.begin(_CON, _GET, 0x0102, token)
         tail = token if isinstance(token, bytes) else bytes((token,)) if token >= 0 else b""
         assert w.done() == bytes.fromhex(text + "010102") + tail
 
 
 def test_writer_refuses_descending_options():
     w = Writer(bytearray(40))
-    w.begin(coap.CON, coap.GET, 1)
-    w.option(coap.URI_PATH, b"a")
-    w.option(coap.URI_PATH, b"b")
+    w.begin(_CON, _GET, 1)
+    w.option(_URI_PATH, b"a")
+    w.option(_URI_PATH, b"b")
     raises(ValueError, w.option, 4, b"")
     raises(ValueError, w.uint, 4, 1)
-    w.begin(coap.CON, coap.GET, 1)
+    w.begin(_CON, _GET, 1)
     w.option(4, b"")
 
 
 def test_writer_never_leaves_its_buffer():
     def build(w):
-        w.begin(coap.CON, coap.POST, 7, 9)
-        w.option(coap.URI_PATH, b"E")
-        w.option(coap.URI_PATH, b"n" * 300)
+        w.begin(_CON, _POST, 7, 9)
+        w.option(_URI_PATH, b"E")
+        w.option(_URI_PATH, b"n" * 300)
         w.uint(MAX_AGE, 70000)
         w.payload(b"data")
         return w.done()

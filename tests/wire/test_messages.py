@@ -1,6 +1,6 @@
 """Messages of the device: every vector the device sends is rebuilt byte for byte."""
 
-from particle.wire import coap, messages
+from particle.wire import messages
 from particle.wire.coap import Message, Writer
 from particle.wire.goodbye import goodbye as farewell
 from particle.wire.goodbye import varint
@@ -9,6 +9,8 @@ from support import raises, vectors
 COAP = vectors("coap-messages.json")["coap"]
 TYPES = ("CON", "NON", "ACK", "RST")
 CONTENT = 0x45
+_CON, _NON, _GET, _CHANGED, _URI_PATH = 0, 1, 1, 0x44, 11
+_BOOL, _INT, _STRING, _DOUBLE = 1, 2, 4, 9
 
 # Sent by firmware older than this library, or by parts with builders of their own
 OTHERS = {"hello_tcp_legacy", "subscribe_legacy_device"}
@@ -62,18 +64,18 @@ def subscribe(query):
 
 
 def value(w, type, mid, token, f, body):
-    data = messages.encode(f.get("var_type", messages.DOUBLE), f["value"])
+    data = messages.encode(f.get("var_type", _DOUBLE), f["value"])
     return messages.answer(w, type, CONTENT, mid, token, data)
 
 
 def result(w, type, mid, token, f, body):
-    data = messages.encode(messages.INT, f["result"])
-    return messages.answer(w, type, coap.CHANGED, mid, token, data)
+    data = messages.encode(_INT, f["result"])
+    return messages.answer(w, type, _CHANGED, mid, token, data)
 
 
 def goodbye(w, type, mid, token, f, body):
     detail = f["sleep_s"] if "sleep_s" in f else f["reset_reason"]
-    return farewell(w, type, mid, type == coap.NON, f["flags"], f["cloud_reason"], detail)
+    return farewell(w, type, mid, type == _NON, f["flags"], f["cloud_reason"], detail)
 
 
 BUILDERS = {
@@ -133,8 +135,8 @@ def test_every_message_of_the_device_is_rebuilt():
 def build_other(w, case, type, mid, token, body):
     if case["name"] == "ota1_chunk_missed":
         # its builder comes with the updates; the frame is the same as any GET
-        w.begin(type, coap.GET, mid)
-        w.option(coap.URI_PATH, b"c")
+        w.begin(type, _GET, mid)
+        w.option(_URI_PATH, b"c")
         w.payload(body)
         return w.done()
     return builder(case["name"])(w, type, mid, token, case["fields"], body)
@@ -178,20 +180,20 @@ def test_the_largest_event():
 
 def test_encode():
     for kind, what, text in (
-        (messages.BOOL, True, "01"),
-        (messages.BOOL, 0, "00"),
-        (messages.BOOL, [1], "01"),
-        (messages.INT, 0, "00000000"),
-        (messages.INT, True, "00000001"),
-        (messages.INT, -1, "ffffffff"),
-        (messages.INT, 2147483647, "7fffffff"),
-        (messages.INT, -2147483648, "80000000"),
-        (messages.INT, 4294967298, "00000002"),  # cut to 32 bits
-        (messages.DOUBLE, 0.5, "000000000000e03f"),
-        (messages.DOUBLE, -2, "00000000000000c0"),
-        (messages.STRING, "\xfc", "c3bc"),
-        (messages.STRING, b"raw", "726177"),
-        (messages.STRING, "", ""),
+        (_BOOL, True, "01"),
+        (_BOOL, 0, "00"),
+        (_BOOL, [1], "01"),
+        (_INT, 0, "00000000"),
+        (_INT, True, "00000001"),
+        (_INT, -1, "ffffffff"),
+        (_INT, 2147483647, "7fffffff"),
+        (_INT, -2147483648, "80000000"),
+        (_INT, 4294967298, "00000002"),  # cut to 32 bits
+        (_DOUBLE, 0.5, "000000000000e03f"),
+        (_DOUBLE, -2, "00000000000000c0"),
+        (_STRING, "\xfc", "c3bc"),
+        (_STRING, b"raw", "726177"),
+        (_STRING, "", ""),
     ):
         assert messages.encode(kind, what) == bytes.fromhex(text), (kind, what)
 

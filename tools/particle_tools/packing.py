@@ -25,7 +25,7 @@ from particle_tools.errors import UserError
 LIB = ROOT / "lib"
 
 _CORE = (
-    "__init__ client operation settings errors wire/coap wire/messages"
+    "__init__ client operation errors wire/coap wire/messages"
     " session/conn session/messaging net/sockets net/dns store/container"
 )
 _UDP = (

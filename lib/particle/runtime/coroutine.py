@@ -4,9 +4,10 @@ import sys
 
 from micropython import const
 
-from ..wire.messages import INT, encode
+from ..wire.messages import encode
 
 _CHANGED = const(0x44)
+_INT = const(2)  # kind of a variable
 
 
 def start(client, coroutine, token):
@@ -44,4 +45,4 @@ async def _run(client, connection, coroutine, token):
 def _answer(client, connection, token, value):
     # a token means nothing on another connection than the one it came with
     if connection == client._conn.handshakes and client.connected():
-        client._conn.respond(0, token, _CHANGED, encode(INT, value))
+        client._conn.respond(0, token, _CHANGED, encode(_INT, value))

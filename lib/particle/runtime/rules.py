@@ -1,4 +1,4 @@
-"""What each setting may be (device-api 13, config)."""
+"""What settings may be (device-api 13, config), and the data of an event."""
 
 from binascii import unhexlify
 
@@ -65,3 +65,25 @@ def check_stored(values):
         checked({key: values[key] for key in values if key in _RULES})
     except ConfigError as e:
         raise ConfigError(_BAD_DATA, "config.json: " + e.text, "store") from None
+
+
+def check_data(data):
+    """Raise ValueError for what JSON cannot say; a number that stands alone is sent as text."""
+    if not isinstance(data, float):
+        _check_json(data)
+
+
+def _check_json(data):
+    if isinstance(data, dict):
+        for key in data:
+            if not isinstance(key, str):
+                raise ValueError("data: a key must be text, not %r" % (key,))
+        data = list(data.values())
+    if isinstance(data, (list, tuple)):
+        for value in data:
+            _check_json(value)
+    elif isinstance(data, float):
+        if data - data != 0:  # infinite, or not a number
+            raise ValueError("data: JSON cannot say %r" % data)
+    elif not (data is None or isinstance(data, (bool, int, str))):
+        raise ValueError("data: %r is no text, number, list or dict" % (data,))

@@ -9,6 +9,7 @@ from ..errors import Error
 _GET = const(1)
 _PUT = const(3)
 _CON = const(0)
+_PERIOD = const(0x3FFFFFFF)  # of ticks
 _CLAIM = const(4)  # kind of container
 _RESETS = {
     "PWRON_RESET": "power_down",
@@ -23,7 +24,8 @@ _told = False  # the reason of the last reset is told once per boot
 def handle(client, kind, a, b, now):
     """Act on an event of the connection that is not the application's (DESIGN 5, kinds).
 
-    Also SETTINGS(values), before they are used; PUBLISH(name), before an event is sent;
+    Also SETTINGS(values), before they are used; DATA(data), before it becomes JSON, and
+    PUBLISH(name), before an event is sent;
     BACKGROUND, when the prompt is free; and COROUTINE(coroutine, token), what a handler
     returned: True when its result will answer.
     """
@@ -36,6 +38,10 @@ def handle(client, kind, a, b, now):
         from .limiter import count
 
         count(client, now, a)
+    elif kind == "DATA":
+        from .rules import check_data
+
+        check_data(a)
     elif kind == "COROUTINE":
         from .coroutine import start
 
@@ -44,6 +50,8 @@ def handle(client, kind, a, b, now):
         from .background import start
 
         client._timer = client._timer or start(client.process)
+    elif kind == "DIAL":
+        client.more.look(client)
     elif kind == "DOWN":
         from .remedy import failure
 
@@ -54,6 +62,8 @@ def handle(client, kind, a, b, now):
         client._conn.on(_GET, "d", lambda now, m: _describe(client, now, m))
         client._conn.on(_PUT, "k", lambda now, m: _key_change(client, m))
         _announce(client, now)
+        if client.more.queue:
+            client.more.queue.ready(now)
     elif kind == "TIME":
         from . import clock
 
@@ -63,16 +73,19 @@ def handle(client, kind, a, b, now):
     elif kind == "SIGNAL":
         client.more.signal = a
     if client.talk:
-        _progress(client, kind, a, b)
+        _progress(client, kind, a, b, now)
     return None
 
 
-def _progress(client, kind, a, b):
+def _progress(client, kind, a, b, now):
     # what a person reads who waits for connect()
     if kind == "DIAL":
         print("cloud: %s %s:%d" % (client._values["transport"], a, b))
     elif kind == "DOWN":
-        print(client.error)
+        # the same line again and again would look as if it were stuck
+        again = client._conn.deadline()
+        ms = 0 if again is None else (again - now) & _PERIOD
+        print(str(client.error) + ("; again in %d s" % ((ms + 500) // 1000) if ms else ""))
     elif kind == "READY":
         print("connected as " + client.device_id)
 

@@ -180,10 +180,6 @@ class Messaging:
             if self.ready:
                 self._subscribe(prefix, flags)
 
-    def unsubscribe(self, now, prefix):
-        """Forget a filter; the cloud does so at the next handshake (cloud-protocol 4.4)."""
-        self._filters = [f for f in self._filters if f[0] != prefix]
-
     def describe(self, now, flags, body, ctype=None):
         """Keep a description and post it when connected and changed; body: bytes.
 

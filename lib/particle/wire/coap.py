@@ -2,27 +2,17 @@
 
 from micropython import const
 
-# Message types, RFC 7252 section 3
-CON = const(0)
-NON = const(1)
-ACK = const(2)
-RST = const(3)
-
-# Codes, class << 5 | detail
-GET = const(0x01)
-POST = const(0x02)
-PUT = const(0x03)
-CHANGED = const(0x44)
-BAD_REQUEST = const(0x80)
-NOT_FOUND = const(0x84)
-
-# Option numbers that more than one file needs; the others are private to their user
-URI_PATH = const(11)
-CONTENT_FORMAT = const(12)
-URI_QUERY = const(15)
+# Option numbers. Whoever needs a type, code or number has a private copy: it costs a board nothing
+_URI_PATH = const(11)
+_URI_QUERY = const(15)
 
 _OPTIONS_MAX = const(24)
 _PATH_1 = const(0xB1)  # a message's first option is Uri-Path, one byte long
+
+
+def octets(text):
+    """Give text as UTF-8, and bytes as they are."""
+    return text.encode() if isinstance(text, str) else text
 
 
 class Message:
@@ -130,7 +120,7 @@ class Message:
     def name(self, skip=1):
         """Join the Uri-Path segments after the first skip with "/"; None when not UTF-8."""
         parts = []
-        while self.find(URI_PATH, skip):
+        while self.find(_URI_PATH, skip):
             parts.append(self._value())
             skip += 1
         try:
@@ -140,7 +130,7 @@ class Message:
 
     def query(self):
         """Give the first Uri-Query, b"" when there is none."""
-        return self._value() if self.find(URI_QUERY) else b""
+        return self._value() if self.find(_URI_QUERY) else b""
 
     def _value(self):
         return bytes(self.buf[self.opt_at : self.opt_at + self.opt_n])
@@ -166,12 +156,16 @@ class Writer:
         self._bytes(token)
 
     def option(self, number, value):
-        """Append an option with a value of bytes; numbers must not descend."""
-        self._head(number, len(value))
-        self._bytes(value)
+        """Append an option, bytes or text; None leaves it out. Numbers must not descend."""
+        if value is not None:
+            value = octets(value)
+            self._head(number, len(value))
+            self._bytes(value)
 
     def uint(self, number, value):
-        """Append an option with a value of 0, 1, 2 or 4 bytes, whichever is the shortest."""
+        """Append an option of 0, 1, 2 or 4 bytes, the shortest; None leaves it out."""
+        if value is None:
+            return
         if value >> 32:
             raise ValueError("uint")
         n = 0 if not value else 1 if value < 256 else 2 if value < 65536 else 4
@@ -179,10 +173,10 @@ class Writer:
         self._uint(value, n)
 
     def payload(self, data):
-        """Append the payload; nothing at all when it is empty."""
+        """Append the payload, bytes or text; nothing at all when it is empty."""
         if data:
             self._uint(0xFF, 1)
-            self._bytes(data)
+            self._bytes(octets(data))
 
     def done(self):
         """Give a copy of the message."""

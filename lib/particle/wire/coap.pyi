@@ -1,22 +1,6 @@
-from typing import Final
-
-CON: Final = 0
-NON: Final = 1
-ACK: Final = 2
-RST: Final = 3
-
-GET: Final = 0x01
-POST: Final = 0x02
-PUT: Final = 0x03
-CHANGED: Final = 0x44
-BAD_REQUEST: Final = 0x80
-NOT_FOUND: Final = 0x84
-
-URI_PATH: Final = 11
-CONTENT_FORMAT: Final = 12
-URI_QUERY: Final = 15
-
 _Buffer = bytes | bytearray | memoryview
+
+def octets(text: str | _Buffer) -> _Buffer: ...
 
 class Message:
     buf: _Buffer
@@ -44,7 +28,7 @@ class Writer:
     n: int
     def __init__(self, buf: bytearray | memoryview) -> None: ...
     def begin(self, type: int, code: int, mid: int, token: int | bytes = -1) -> None: ...
-    def option(self, number: int, value: bytes) -> None: ...
-    def uint(self, number: int, value: int) -> None: ...
-    def payload(self, data: _Buffer | None) -> None: ...
+    def option(self, number: int, value: bytes | str | None) -> None: ...
+    def uint(self, number: int, value: int | None) -> None: ...
+    def payload(self, data: _Buffer | str | None) -> None: ...
     def done(self) -> bytes: ...

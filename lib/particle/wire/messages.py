@@ -8,6 +8,8 @@ import struct
 
 from micropython import const
 
+from .coap import octets
+
 # Numbers of coap.py; private copies are smaller than imported names
 _CON = const(0)
 _GET = const(0x01)
@@ -18,11 +20,10 @@ _CONTENT_FORMAT = const(12)
 _MAX_AGE = const(14)
 _URI_QUERY = const(15)
 
-# Kinds of variables as Describe lists them, 4.2 and 4.7
-BOOL = const(1)
-INT = const(2)
-STRING = const(4)
-DOUBLE = const(9)
+# Kinds of variables as Describe lists them, 4.2 and 4.7; 4 is text
+_BOOL = const(1)
+_INT = const(2)
+_DOUBLE = const(9)
 
 _TTL = const(60)  # Max-Age that is not sent, 4.3
 
@@ -46,7 +47,7 @@ def describe(w, type, mid, token, flags, body, ctype=None):
 def describe_answer(w, type, mid, token, body, ctype=None):
     """Build the separate 2.05 to GET /d (4.2)."""
     w.begin(type, _CONTENT, mid, token)
-    _uint(w, _CONTENT_FORMAT, ctype)
+    w.uint(_CONTENT_FORMAT, ctype)
     w.payload(body)
     return w.done()
 
@@ -60,13 +61,8 @@ def describe_app(functions, variables):
 
 def event(w, type, mid, name, data, ctype=0, ttl=_TTL):
     """Build POST /E/name; ctype is a Content-Format, ttl seconds (4.3)."""
-    w.begin(type, _POST, mid)
-    w.option(_URI_PATH, b"E")
-    w.option(_URI_PATH, _octets(name))
-    _uint(w, _CONTENT_FORMAT, ctype or None)
-    _uint(w, _MAX_AGE, None if ttl == _TTL else ttl)
-    w.payload(_octets(data))
-    return w.done()
+    age = None if ttl == _TTL else ttl
+    return _request(w, type, _POST, mid, -1, b"E", name, ctype or None, None, data, age)
 
 
 def subscribe(w, type, mid, prefix, query=None):
@@ -80,17 +76,17 @@ def time_request(w, mid, token):
 
 
 def encode(kind, value):
-    """Give a value as payload: of a variable of that kind, INT for the result of a function.
+    """Give a value as payload: of a variable of that kind, 2 for the result of a function.
 
     Integers are cut to 32 bits (4.6, 4.7).
     """
-    if kind == DOUBLE:
+    if kind == _DOUBLE:
         return struct.pack("<d", value)
-    if kind == INT:
+    if kind == _INT:
         return struct.pack(">I", value & 0xFFFFFFFF)
-    if kind == BOOL:
+    if kind == _BOOL:
         return b"\x01" if value else b"\x00"
-    return _octets(value)
+    return octets(value)
 
 
 def answer(w, type, code, mid, token=-1, payload=None):
@@ -112,22 +108,14 @@ def time_answer(m):
     return struct.unpack_from(">I", m.buf, m.payload_at)[0]
 
 
-def _request(w, type, code, mid, token, path, name=None, ctype=None, query=None, body=None):
+def _request(
+    w, type, code, mid, token, path, name=None, ctype=None, query=None, body=None, age=None
+):
     w.begin(type, code, mid, token)
     w.option(_URI_PATH, path)
-    if name is not None:
-        w.option(_URI_PATH, _octets(name))
-    _uint(w, _CONTENT_FORMAT, ctype)
-    if query is not None:
-        w.option(_URI_QUERY, _octets(query))
+    w.option(_URI_PATH, name)
+    w.uint(_CONTENT_FORMAT, ctype)
+    w.uint(_MAX_AGE, age)
+    w.option(_URI_QUERY, query)
     w.payload(body)
     return w.done()
-
-
-def _uint(w, number, value):
-    if value is not None:
-        w.uint(number, value)
-
-
-def _octets(text):
-    return text.encode() if isinstance(text, str) else text

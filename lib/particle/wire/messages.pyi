@@ -1,12 +1,6 @@
 from collections.abc import Iterable
-from typing import Final
 
 from .coap import Message, Writer
-
-BOOL: Final = 1
-INT: Final = 2
-STRING: Final = 4
-DOUBLE: Final = 9
 
 _Data = str | bytes | bytearray | memoryview
 
