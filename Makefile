@@ -54,6 +54,7 @@ bench: $(VENV)/.test
 mip: $(VENV)/.run
 	@$(BIN)/python -m particle_tools.packing build/mip
 	@$(BIN)/python -m particle_tools.packing --sources > package.json
+	@$(BIN)/python -m particle_tools.firmware.manifests
 
 clean:
 	rm -rf build

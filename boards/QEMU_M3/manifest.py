@@ -1,5 +1,6 @@
 # ruff: noqa: F821  the names belong to MicroPython's makemanifest
-metadata(description="Particle device cloud on an emulated Cortex-M3", version="0.1.0")
+metadata(description="Particle device cloud on an emulated Cortex-M3")
 include("$(MPY_DIR)/extmod/asyncio")
-package("particle", base_path="$(BOARD_DIR)/../../lib")
+add_library("particle", "$(BOARD_DIR)/../../firmware/components")
+require("all", library="particle")
 freeze("modules")

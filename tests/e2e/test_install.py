@@ -15,8 +15,9 @@ _ALONE = (
 )
 _USE = (
     "import particle; print(particle.__file__); particle.connect(10);"
-    " print(bool(particle.publish('installed', 'yes', ack=True))); particle.disconnect()"
+    " print(bool(particle.publish('installed', 'yes', ack=True)))"
 )
+_LEAVE = "; particle.disconnect()"  # a verb that is not of the core
 
 
 @pytest.fixture
@@ -47,9 +48,9 @@ def mpremote(board, *arguments, cwd=None):
     return done.stdout
 
 
-def use(board):
+def use(board, leave=_LEAVE):
     """Connect with the installed library, in the root of the file system; return its path."""
-    lines = mpremote(board, "exec", _ALONE + _USE).splitlines()
+    lines = mpremote(board, "exec", _ALONE + _USE + leave).splitlines()
     assert lines[-1] == "True", lines
     return lines[0]
 
@@ -65,6 +66,23 @@ def test_from_a_folder(board, tmp_path):
         board, "mip", "install", "--target", "/flash/lib", "./package.json", cwd=tmp_path / "mip"
     )
     assert use(board) == "/flash/lib/particle/__init__.mpy"
+
+
+@pytest.mark.parametrize("core", ["core-udp", "core-tcp"])
+def test_only_what_is_needed(cloud, tmp_path, core):
+    """One core and a link: an application that stays within them needs nothing else."""
+    board = SimulatedBoard(tmp_path / "board", cloud, pty=True, transport=core[-3:])
+    try:
+        for component in (core, "host"):
+            url = f"{cloud.url}/mip/{component}/package.json"
+            mpremote(board, "mip", "install", "--target", "/flash/lib", url)
+        assert use(board, leave="") == "/flash/lib/particle/__init__.mpy"
+        sessions = mpremote(board, "fs", "ls", ":/flash/lib/particle/session").split()
+        assert "conn.mpy" in sessions and ("dtls.mpy" in sessions) == (core == "core-udp")
+        names = mpremote(board, "fs", "ls", ":/flash/lib/particle").split()
+        assert "client.mpy" in names and not {"runtime/", "verbs.mpy"} & set(names)
+    finally:
+        board.stop()
 
 
 def test_sources_from_the_checkout(board):

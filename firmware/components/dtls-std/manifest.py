@@ -1,0 +1,9 @@
+# Written by `make mip`.
+metadata(description="Particle device cloud: component dtls-std", license="MIT")
+package(
+    "particle",
+    files=[
+        "session/dtls_std.py",
+    ],
+    base_path="../../../lib",
+)

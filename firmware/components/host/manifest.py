@@ -1,0 +1,9 @@
+# Written by `make mip`.
+metadata(description="Particle device cloud: component host", license="MIT")
+package(
+    "particle",
+    files=[
+        "net/host.py",
+    ],
+    base_path="../../../lib",
+)
