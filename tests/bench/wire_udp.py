@@ -8,7 +8,7 @@ from bench.figures import Figure
 from particle_tools.local import LocalCloud, SimulatedBoard, wait_for
 from particle_tools.sim import image
 from particle_tools.sim.board_dir import BoardDir
-from udp_relay import UdpRelay
+from relay import UdpRelay
 
 _APPLICATION = Path(__file__).with_name("wire_udp_app.py")
 _HEADERS = 28  # IPv4 + UDP

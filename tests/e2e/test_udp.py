@@ -7,7 +7,7 @@ import pytest
 from e2e.desk import LIMIT, REMOTE, Board
 from particle_tools.errors import UserError
 from particle_tools.local import LocalCloud, wait_for
-from udp_relay import UdpRelay, Weather
+from relay import UdpRelay, Weather
 
 SETUP = """
 import time
@@ -134,7 +134,7 @@ def test_a_restart_of_the_cloud(tmp_path, start):
         assert wait_for(lambda: "acked 3" in board.output(), LIMIT)
         cloud.kill()
         cloud = LocalCloud(tmp_path / "own")
-        relay._target = ("127.0.0.1", cloud.ready["udp_port"])
+        relay.target = cloud.ready["udp_port"]
         count = board.output().count("acked")
         assert wait_for(lambda: board.output().count("acked") > count + 3, 90), board.output()
         assert relay.up[-1][0] in (25, 253)

@@ -193,6 +193,16 @@ def test_keep_alive():
     assert w.take() == []  # what was received counts
 
 
+def test_an_answered_ping_leaves_the_connection_alone():
+    w = World().connect()
+    for turn in range(10):
+        w.run(25000)
+        got = w.take()
+        assert [m.raw[:2] for m in got] == [b"\x40\x00"], turn
+        w.ack(got[0])
+    assert w.events == [] and w.conn.ready
+
+
 def test_unanswered_ping_ends_the_connection_after_30_seconds():
     w = World().connect()
     w.run(25000)

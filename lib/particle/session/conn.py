@@ -125,6 +125,7 @@ class Conn(Messaging):
             if n == 0:
                 break
             self._heard = now
+            self._pong = None
             if m.parse(channel.buf, channel.at, n):
                 self.dispatch(now, m)
         self._drain(now)
@@ -257,8 +258,6 @@ class Conn(Messaging):
             self._begin(now)
         elif state == _ON and self._pong is None:
             self.ping(now)
-        elif state == _ON and diff(self._heard, add(self._pong, -_PONG_MS)) >= 0:
-            self._pong = None  # something came since the ping
         else:
             self._fail(now, self.stage(), _TIMEOUT)
 
