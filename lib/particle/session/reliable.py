@@ -23,6 +23,7 @@ _TRANSMISSIONS = const(4)
 _SPAN_MS = const(45000)  # how long a received CON is remembered
 _SEEN = const(8)  # received CONs remembered at the most
 _PONG_MS = const(30000)
+_OPEN = const(14)  # messages without an ACK when one more event is taken
 
 # states of conn.Conn
 _HELLO = const(6)
@@ -59,6 +60,10 @@ class Reliable(Conn):
             super().reset(0, self._rng(1)[0])
         super().reset(self._mid, self._token)
         self._open = {}  # ID -> [message, ticks of the next transmission or None, transmissions]
+
+    def room(self):
+        """Return how many events may still be sent; all without an ACK may have to go again."""
+        return min(super().room(), _OPEN - len(self._open))
 
     def transmit(self, now):
         """Return how many bytes of `out` are one datagram, 0 = none; repeat until 0."""

@@ -91,6 +91,7 @@ class Resuming(Reliable):
     CHANNEL = Resumable
     _keep = []  # events not acknowledged when the connection went; replaced, never changed
     _session = None  # what `Resumable.restore` takes
+    _floor = -1  # last message ID of earlier boots until this boot's session is heard
 
     def __init__(self, keys, saved, rng, hello, limits):
         super().__init__(keys, None, rng, hello, limits)
@@ -113,7 +114,7 @@ class Resuming(Reliable):
             s = struct.unpack_from(_FORMAT, saved)
             if s[:2] == self._marks and len(saved) == _LENGTH + s[14]:
                 self._session = s[2:8]
-                self._mid = s[8]
+                self._mid = self._floor = s[8]
                 self._resumes = s[9]
                 self._channel.profile = s[10]
                 self._crcs = s[11:14]
@@ -255,7 +256,10 @@ class Resuming(Reliable):
             entry = self._open.get(m.mid)
             if m.type < _ACK or not entry or not entry[2]:
                 return  # it may be a record of an earlier boot
+            if self._floor >= 0 and (m.mid - self._floor - 1) & 0x8000:
+                return  # so may this: a persisted event keeps its ID
             self._closed = False
+            self._floor = -1
             self._tries = _TRANSMISSIONS + 1
             self._resumes = 0
             self._channel.heard()

@@ -1,0 +1,10 @@
+# Written by `make mip`.
+metadata(description="Particle device cloud: component queue", license="MIT")
+package(
+    "particle",
+    files=[
+        "persisted.py",
+        "store/queue.py",
+    ],
+    base_path="../../../lib",
+)
