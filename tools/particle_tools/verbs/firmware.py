@@ -18,6 +18,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument(
         "--micropython", type=Path, metavar="DIR", help="source tree; default: Debian's package"
     )
+    build.add_argument("--c-modules", action="store_true", help="link firmware/cmodules too")
     build.add_argument("--fresh", action="store_true", help="use nothing of an earlier build")
     build.add_argument("--json", action="store_true", help="print one JSON object")
 
@@ -29,7 +30,13 @@ def run(args: argparse.Namespace) -> int:
     begin = time.monotonic()
     progress = _Progress()
     try:
-        image = build.build(args.board, args.micropython, fresh=args.fresh, progress=progress.show)
+        image = build.build(
+            args.board,
+            args.micropython,
+            fresh=args.fresh,
+            c_modules=args.c_modules,
+            progress=progress.show,
+        )
     finally:
         progress.clear()
     if args.json:
