@@ -1,6 +1,7 @@
 """P-256: published signatures and multiples, invalid points, what does not end in one slice."""
 
 import hashlib
+import sys
 
 from particle.crypto import p256
 from support import drive, raises, rng
@@ -89,6 +90,13 @@ def test_results_keep_their_leading_zeros():
 
 
 def test_no_slice_is_the_whole_calculation():
+    if "particle.crypto.native" in sys.modules:
+        # 64 windows, 8 at a time; 64 doublings and additions, 16 at a time; what is made before
+        # and behind
+        assert slices(p256.ecdh(D, G)) >= 11
+        assert slices(p256.verify(Q, DIGEST, R, S)) >= 16
+        assert slices(p256.public(D)) >= 6
+        return
     # 256 doublings of 100 k instructions, 4 at a time; 64 doublings and additions, 4 at a time
     assert slices(p256.ecdh(D, G)) >= 65
     assert slices(p256.verify(Q, DIGEST, R, S)) >= 66

@@ -43,6 +43,8 @@ COMPONENTS = {
     "host": ["net/host"],
     # DTLS as others speak it, for servers that know nothing of Particle.
     "dtls-std": ["session/dtls_std"],
+    # What goes with the C module `_particle_crypto` (firmware/cmodules, firmware/natmod).
+    "native": ["crypto/native"],
     # Events that survive a reset; with what is under "repl".
     "queue": ["persisted", "store/queue"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,

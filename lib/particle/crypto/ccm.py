@@ -8,8 +8,14 @@ times its size.
 
 import gc
 
-from cryptolib import aes
 from micropython import const
+
+try:
+    from .native import Ccm as _Native
+except ImportError:
+    from cryptolib import aes
+
+    _Native = None
 
 _ECB = const(1)  # mode numbers of cryptolib, which exports no names
 _CBC = const(2)
@@ -103,3 +109,6 @@ class Ccm:
         for i in range(8):
             mac[i] ^= stream[i]
         return mac
+
+
+Ccm = _Native or Ccm

@@ -85,7 +85,7 @@ def sign(d, digest):
         v = hmac(k, v)
     r = _affine((yield from _mul(t)))[0] % _N
     yield
-    return r, _inverse(t, _N) * (z + r * d) % _N
+    return r, _quotient(z, r, d, t)
 
 
 def verify(point, digest, r, s):
@@ -163,6 +163,10 @@ def _affine(point):
     return x * w % _P, w * z % _P * y % _P, 1
 
 
+def _quotient(z, r, d, k):
+    return _inverse(k, _N) * (z + r * d) % _N
+
+
 def _double(point):
     x, y, z = point
     p = _P
@@ -229,3 +233,9 @@ def _mul(k, u=0, q=None):
             yield
         i -= 1
     return p
+
+
+try:
+    from .native import _mul, _quotient
+except ImportError:
+    pass

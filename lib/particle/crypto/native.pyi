@@ -1,0 +1,1 @@
+from .ccm import Ccm as Ccm
