@@ -43,7 +43,7 @@ test-silicon: $(VENV)/.test
 	@$(PYTEST) -n 2 tests/silicon
 
 soak: $(VENV)/.test
-	@$(PYTEST) -m soak $(SLOW)
+	@$(PYTEST) -m soak tests
 
 fetch: $(VENV)/.test
 	@PYTHONPATH=tests $(BIN)/python tests/fetch.py
