@@ -3,6 +3,8 @@
 Names and behaviour: device-api section 13.
 """
 
+import sys
+
 from . import client, errors
 
 version = "0.1.0"
@@ -38,7 +40,7 @@ def publish(name, data=None, *flags, **options):
 
 
 def _verb(name):
-    # a real function, because tab completion offers nothing that __getattr__ serves
+    # a real function, because help() and tab completion are to find it
     return lambda *args, **kwargs: getattr(_cloud(), name)(*args, **kwargs)
 
 
@@ -48,4 +50,4 @@ for _name in (
     " set_disconnect_options clear_session sync_time sync_time_pending time_synced_last"
     " publish_vitals get_name get_ip get_random usage"
 ).split():
-    globals()[_name] = _verb(_name)
+    setattr(sys.modules[__name__], _name, _verb(_name))  # interns the name: tab offers no other

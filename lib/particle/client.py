@@ -149,8 +149,9 @@ class Cloud(Servicing):
         Inside a task the returned object is to be awaited. Raises `ConfigError` at once when
         keys or settings are missing, `Error(TIMEOUT)` with the stage of the last failure.
         """
+        op = Operation(self, timeout, "Connect")
         self._open()
-        op = self._connecting = Operation(self, timeout, "Connect")
+        self._connecting = op
         if self.connected():
             op._end()
         if in_task():

@@ -12,12 +12,13 @@ class Error(OSError):
     """Report a failed operation: `errno` is the Device OS number, `stage` where it failed."""
 
     def __init__(self, code, text="", stage=None):
-        super().__init__(code, text)
+        # a traceback of MicroPython shows the arguments, not str(): they tell the stage too
+        super().__init__(code, stage + ": " + text if stage else text)
         self.stage = stage
         self.text = text
 
     def __str__(self):
-        return "%s%s (%d)" % (self.stage + ": " if self.stage else "", self.text, self.args[0])
+        return "%s (%d)" % (self.args[1], self.args[0])
 
 
 class AuthError(Error):

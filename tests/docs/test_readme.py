@@ -1,7 +1,9 @@
 """The program in the README runs as it stands there."""
 
+import json
 import re
 import shlex
+import shutil
 import socket
 import subprocess
 import sys
@@ -55,29 +57,54 @@ def commands():
     return [shlex.split(line) for line in lines]
 
 
-def test_commands_as_written(tmp_path):
-    """They run as they stand, but for ports and folders that a test must not claim."""
+@pytest.fixture
+def as_written(tmp_path):
+    """Run the commands as they stand, but for ports and folders; gives the port of the API."""
     serve, run_board = commands()
     port = free_port()
     (tmp_path / "led.py").write_text(program())
-    replaced = {"/tmp/cloud": "cloud", "/tmp/board": "board"}
+    replaced = {"/tmp/cloud": "my cloud", "/tmp/board": "my board"}
     replaced["http://127.0.0.1:8080"] = f"http://127.0.0.1:{port}"
-    outputs, running = [], []
+    running = []
     try:
         ports = ["--http-port", str(port), "--tcp-port", "0", "--udp-port", "0"]
         for command in (serve + ports, run_board):
             arguments = [replaced.get(word, word) for word in command]
-            outputs.append(tmp_path / (arguments[0] + ".log"))
-            with outputs[-1].open("wb") as log:
+            output = tmp_path / (arguments[0] + ".log")
+            with output.open("wb") as log:
                 argv = [sys.executable, "-m", "particle_tools", *arguments]
                 process = subprocess.Popen(argv, cwd=tmp_path, stdout=log, stderr=log)
             running.append(process)
             expected = "ready {" if arguments[0] == "cloud" else "connected as "
-            assert wait_for(lambda text=expected: text in outputs[-1].read_text(), 20)
+            assert wait_for(lambda log=output, text=expected: text in log.read_text(), 20)
+        yield port
     finally:
         for process in reversed(running):
             process.terminate()
             process.wait(10)
+
+
+def test_commands_as_written(as_written):
+    assert as_written
+
+
+def test_questions_as_written(need, as_written):
+    """What is typed in the other terminal gets its answers."""
+    need("curl", shutil.which("curl"), "apt-get install curl")
+    block = re.search(r"```sh\n(API=.*?)```", README, re.DOTALL)[1]
+    script = block.replace("http://127.0.0.1:8080", f"http://127.0.0.1:{as_written}")
+    answers = wait_for(lambda: [json.loads(line) for line in asked(script)], 20)
+    assert answers[0]["return_value"] == 1
+    assert answers[1]["result"] == 21.5
+
+
+def asked(script):
+    """Return what the script prints, an answer per line; nothing when one of them failed."""
+    done = subprocess.run(
+        ["sh", "-ec", script], capture_output=True, text=True, timeout=30, check=False
+    )
+    lines = done.stdout.replace("}{", "}\n{").splitlines()
+    return lines if len(lines) == 2 and "error" not in done.stdout else []
 
 
 def free_port():

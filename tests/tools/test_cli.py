@@ -35,6 +35,22 @@ def test_user_error_is_one_line_and_status_1(tmp_path):
     assert len(done.stderr.splitlines()) == 1
 
 
+@pytest.mark.parametrize("verb", ["cloud", "sim"])
+@pytest.mark.parametrize("name", ["", " "])
+def test_a_folder_without_a_name_is_refused(verb, name):
+    """It would be the current folder, with flash.img or a database in it."""
+    done = run(verb, "--data", name)
+    assert done.returncode == 2
+    assert "the name of a folder is missing" in done.stderr
+
+
+@pytest.mark.parametrize("user", ["me", "me:", ":secret", " : "])
+def test_a_user_without_name_or_password_is_refused(user):
+    done = run("cloud", "--data", "x", "--user", user)
+    assert done.returncode == 2
+    assert "a user is NAME:PASSWORD" in done.stderr
+
+
 def test_unknown_verb_lists_the_known_ones():
     done = run("fly")
     assert done.returncode == 2

@@ -25,12 +25,17 @@ class EventStream:
 
     def __init__(self, client, prefix):
         self._client = client
+        self._prefix = prefix
         self._queue = []
         self.discards = 0
         if prefix:
             client.subscribe(prefix, self._take, binary=True)
         else:
             client._handlers.append(("", self._take, "b"))
+
+    def __repr__(self):
+        said = self._prefix, len(self._queue), self.discards
+        return "<EventStream %s, %d waiting, %d discarded>" % said
 
     def _take(self, name, data):
         if len(self._queue) >= _SIZE:

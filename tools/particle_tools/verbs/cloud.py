@@ -7,8 +7,8 @@ import asyncio
 import json
 import signal
 import sys
-from pathlib import Path
 
+from particle_tools import arguments
 from particle_tools.errors import UserError
 
 HELP = "serve the local cloud: devices over UDP and TCP, REST and event streams over HTTP"
@@ -27,13 +27,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--http-port", type=_port, default=_HTTP_PORT, metavar="PORT")
     parser.add_argument(
         "--data",
-        type=Path,
+        type=arguments.folder,
         required=True,
         metavar="DIR",
         help="folder of the database and the server's keys",
     )
     parser.add_argument(
-        "--user", type=_user, metavar="NAME:PASSWORD", help="create this user, or set its password"
+        "--user",
+        type=arguments.user,
+        metavar="NAME:PASSWORD",
+        help="create this user, or set its password",
     )
     parser.add_argument(
         "--lan", action="store_true", help="device ports on all interfaces, not only loopback"
@@ -47,13 +50,6 @@ def _port(text: str) -> int:
     if not text.isdecimal() or int(text) >= _PORTS:
         raise argparse.ArgumentTypeError(f"{text} is not a port (0 = any free one)")
     return int(text)
-
-
-def _user(text: str) -> tuple[str, str]:
-    name, colon, password = text.partition(":")
-    if not name or not colon or not password:
-        raise argparse.ArgumentTypeError("a user is NAME:PASSWORD")
-    return name, password
 
 
 def _scale(text: str) -> float:

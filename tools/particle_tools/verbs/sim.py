@@ -7,6 +7,7 @@ import os
 import re
 from pathlib import Path
 
+from particle_tools import arguments
 from particle_tools.errors import UserError
 
 HELP = "run a simulated board; a second start with the same --data is its next boot"
@@ -14,7 +15,9 @@ HELP = "run a simulated board; a second start with the same --data is its next b
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the arguments of the verb."""
-    parser.add_argument("--data", type=Path, required=True, metavar="DIR", help="the board")
+    parser.add_argument(
+        "--data", type=arguments.folder, required=True, metavar="DIR", help="the board"
+    )
     parser.add_argument("--transport", choices=("udp", "tcp"), help="default: udp")
     first = parser.add_argument_group("the first start with a DIR needs")
     first.add_argument("--cloud", metavar="URL", help="REST address of the cloud")

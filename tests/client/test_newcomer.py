@@ -1,0 +1,154 @@
+"""Mistakes that everybody makes once: refused at once, with words that tell what to do."""
+
+import asyncio
+import sys
+
+from fake_cloud import connected, make
+from particle import Error
+from particle.client import now
+from support import raises
+
+
+class Said:
+    """What is printed while it lasts; MicroPython cannot redirect sys.stdout."""
+
+    def __enter__(self):
+        import builtins
+
+        self.lines = []
+        self._print = builtins.print
+        builtins.print = lambda *what, **more: self.lines.append(" ".join([str(w) for w in what]))
+        return self.lines
+
+    def __exit__(self, *error):
+        import builtins
+
+        builtins.print = self._print
+
+
+def test_a_handler_that_cannot_be_called():
+    c, link = make()
+    for bad in (5, "led", True, [], object()):
+        e = raises(ValueError, c.function, "led", bad)
+        assert "led" in str(e) and "cannot be called" in str(e)
+        raises(ValueError, c.subscribe, "door", bad)
+    assert not c._functions and not c._handlers
+    assert c.function("led", print) is True and c.subscribe("door", print) is True
+    # as decorators they hand the function back
+    assert c.function("a")(now) is now and c.subscribe("b")(now) is now
+    assert c.variable("v", type=int)(now) is now
+
+
+def test_data_that_json_cannot_say():
+    c, link = connected()
+    nan = float("nan")
+    for bad in (
+        {"t": nan},
+        {"t": [1, {"u": float("inf")}]},
+        [-float("inf")],
+        {1: 2},
+        {"raw": b"\x00"},
+        [object()],
+        object(),
+        {"a": {1, 2}},
+        len,
+    ):
+        e = raises(ValueError, c.publish, "t", bad)
+        assert str(e).startswith("data: ")
+    assert link.take("E") == []
+    assert c.more.recent == []  # what is refused does not count as an attempt
+    assert c.publish("t", {"a": [1, 2.5, None, True, "x", {"b": (3,)}]}, ack=True)
+    assert link.take("E")[0].payload == b'{"a": [1, 2.5, null, true, "x", {"b": [3]}]}'
+
+
+def test_timeouts_that_are_none():
+    c, link = make()
+    for bad in (-1, "a", float("nan"), [], -0.5):
+        e = raises(ValueError, lambda bad=bad: c.connect(timeout=bad))
+        assert "timeout: seconds" in str(e)
+        raises(ValueError, c.wait_until, lambda: True, bad)
+    assert link.opened == 0
+    assert c.connect(timeout=float("inf"), background=False)
+    raises(ValueError, lambda: c.publish("t", timeout=-1))
+    assert c.wait_until(lambda: True, 1e12)
+    assert link.take("E") == []
+
+
+def test_no_time_at_all_names_the_stage():
+    c, link = make()
+    e = raises(Error, lambda: c.connect(timeout=0, background=False))
+    assert e.errno == -160 and e.stage == "DNS" and "DNS: no answer in time" in str(e)
+    # a traceback of MicroPython shows the arguments
+    assert "DNS: no answer in time" in repr(e)
+
+
+def test_waiting_in_a_task_says_what_to_do():
+    c, link = make()
+
+    async def main():
+        return str(raises(Error, c.run)), str(raises(Error, c.wait_until, c.connected, 1))
+
+    for text in asyncio.run(main()):
+        assert "use await" in text
+
+
+def test_what_the_prompt_shows():
+    c, link = make()
+    v = c.variable("temp", 21.5)
+    assert repr(v) == "<Variable temp 21.5>"
+    assert repr(c.variable("up", now, type=int)).startswith("<Variable up <")
+    assert repr(c.variable("name", "porch")) == "<Variable name 'porch'>"
+    stream = c.events("door")
+    assert repr(stream) == "<EventStream door, 0 waiting, 0 discarded>"
+    c._deliver(now(), "door/front", b"open", 0)
+    assert repr(stream) == "<EventStream door, 1 waiting, 0 discarded>"
+    assert repr(stream._queue[0]) == "<Event door/front 'open'>"
+
+
+def test_the_time_out_of_a_publish_is_waited_for_once():
+    c, link = connected()
+    link.acks = False
+    start = now()
+    p = c.publish("a", "1", ack=True, timeout=0.4)
+    first = now() - start
+    assert 350 < first < 3000 and not p.done()
+    start = now()
+    assert not p and not bool(p)
+    assert now() - start < 200
+    link.acks = True
+
+
+def test_text_over_the_limit_is_an_error_of_the_read():
+    c, link = connected()
+    v = c.variable("long", "x" * 1024)
+    assert len(v.encode(1024)) == 1024
+    v.value = "\u00f6" * 513
+    e = raises(Error, v.encode, 1024)
+    assert e.errno == -190 and "long" in str(e) and "1026" in str(e)
+
+
+def test_the_console_tells_when_it_is_tried_again():
+    c, link = make()
+    link.refuses = True
+    with Said() as lines:
+        raises(Error, lambda: c.connect(timeout=1.6, background=False))
+    failed = [line for line in lines if "firewall" in line]
+    assert len(failed) >= 2, lines
+    assert all(line.endswith("; again in 1 s") for line in failed), lines
+
+
+def test_exit_and_interrupt_pass_through_a_handler():
+    # Ctrl-C and sys.exit() are the program's business; all else stays in the handler
+    c, link = make()
+
+    def stop(text):
+        if text == "exit":
+            sys.exit(3)
+        raise KeyboardInterrupt
+
+    c.function("stop", stop)
+    c.connect(timeout=30, background=False)
+    for text, wanted in ((b"exit", SystemExit), (b"now", KeyboardInterrupt)):
+        link.say(b"\x41\x02\x07\xb1f\x04stop" + bytes([0x40 | len(text)]) + text)
+        raises(wanted, c.wait_until, lambda: False, 5)
+        assert not c._busy and c.connected()
