@@ -6,12 +6,12 @@ CFLAGS += -mthumb -mcpu=cortex-m3 -mfloat-abi=soft
 CFLAGS += -DQEMU_SOC_MPS2 -DMICROPY_HW_MCU_NAME='"Cortex-M3"'
 
 CFLAGS += -I$(BOARD_DIR) -DMP_CONFIGFILE='<mpconfigboard.h>'
-SRC_C += $(BOARD_DIR)/board.c shared/timeutils/timeutils.c
+SRC_C += $(BOARD_DIR)/board.c $(BOARD_DIR)/board_memory.c shared/timeutils/timeutils.c
 SRC_BOARD_O = shared/runtime/gchelper_native.o shared/runtime/gchelper_thumb2.o
 MPY_CROSS_FLAGS += -march=armv7m
 
 LDSCRIPT = $(BOARD_DIR)/mps2.ld
-LDFLAGS += -Wl,--wrap=gc_init,--wrap=mp_init,--wrap=pyexec_friendly_repl
+LDFLAGS += -Wl,--wrap=gc_init,--wrap=gc_alloc,--wrap=gc_realloc,--wrap=mp_init,--wrap=pyexec_friendly_repl
 
 MICROPY_VFS_LFS2 = 1
 # The most a board here can have; the straps in board.c say how much of it there is.
