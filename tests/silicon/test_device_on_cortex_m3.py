@@ -30,6 +30,7 @@ def test_heap_is_a_switch(board):
         assert 0.9 * heap < free < heap
 
 
-@pytest.mark.parametrize("file", device_suite.FILES)
+# what needs a socket that others can send to cannot run here
+@pytest.mark.parametrize("file", [f for f in device_suite.FILES if "test_sockets" not in f])
 def test_on_cortex_m3(board, file):
     board.run_unit_tests(file)

@@ -30,19 +30,20 @@ class Sock:
             s.setblocking(False)
             # CPython has other names for the calls that MicroPython makes without allocation
             self._read = getattr(s, "readinto", None) or s.recv_into
-            if self._kind != socket.SOCK_STREAM:
-                # MicroPython's readinto fills the buffer from as many datagrams as there are
-                self._read = self._datagram
             self._write = getattr(s, "write", None)
             try:
                 s.connect(info[-1])
             except OSError as e:
                 if e.args[0] not in _BUSY:
                     raise
+            self._poll = p = select.poll()
             if self._kind != socket.SOCK_STREAM:
+                p.register(s, select.POLLIN)
+                self._ready = getattr(p, "ipoll", None) or p.poll
+                self._into = self._read
+                self._read = self._datagram
                 return True
-            self._poll = select.poll()
-            self._poll.register(s, select.POLLOUT)
+            p.register(s, select.POLLOUT)
         for _, flags in self._poll.poll(0):
             if flags & (select.POLLERR | select.POLLHUP):
                 raise OSError(_ECONNREFUSED)
@@ -59,10 +60,18 @@ class Sock:
                 return None
             raise
 
+    # MicroPython's readinto fills the buffer from as many datagrams as there are, which spoils all
+    # of them if the first is garbage: it is for a heap that has no room for a second buffer.
     def _datagram(self, buf):
-        data = self._s.recv(len(buf))
-        buf[: len(data)] = data
-        return len(data) or None  # an empty datagram closes nothing
+        n = 0
+        for _ in self._ready(0):  # asked first: an attempt costs a buffer
+            try:
+                data = self._s.recv(len(buf))
+                n = len(data)
+                buf[:n] = data
+            except MemoryError:
+                n = self._into(buf)
+        return n or None  # an empty datagram closes nothing
 
     def write(self, buf, n):
         """Return how many of the first `n` bytes of `buf` were taken, None for "not now"."""
