@@ -7,6 +7,8 @@ from micropython import const
 from .errors import Error
 
 _NOT_SUPPORTED = const(-120)
+_CELLULAR_S = const(1380)  # between pings (cloud-protocol 3.7)
+_STEP = const(256)  # numbers reserved with one write to flash
 
 
 class More:
@@ -20,15 +22,29 @@ class More:
         self.vitals = None  # the job that sends them
         self.time_synced = 0, 0
         self.queue = None  # of persisted events, when there ever was one
+        self.retained = None
         self.updates_enabled = True
         self.updates_forced = self.updates_pending = self.signal = False
 
-    def look(self, client):
-        """Take up the persisted events of earlier boots, before a connection is made."""
+    def back_up(self, client):
+        """Have the session kept in backup memory too, on a board that has it."""
+        if not hasattr(client._store, "step"):
+            try:
+                from .store.backup import backup
+            except ImportError:
+                return  # not installed: every session is on flash
+            client._store = backup(client._store, client._board)
+
+    def dialing(self, client, conn):
+        """Tell a connection what it is made with; take up persisted events of earlier boots."""
+        values = client._values
+        conn.step = getattr(client._store, "step", _STEP)
+        if client._link.kind == "cellular" and values["transport"] == "udp":
+            conn.keep_alive = values.get("keep_alive", _CELLULAR_S)
         try:
             if self.queue is None:
                 os.stat(client._store.root + "/queue")
-            client.queue.dialing(client._conn)
+            client.queue.dialing(conn)
         except Error as e:
             print(e)
         except (AttributeError, OSError):
@@ -42,9 +58,21 @@ def find(client, name):
         return client.more
     if name == "queue":
         return _queue(client)
+    if name == "retained":
+        return _retained(client)
     from .verbs import find as verb
 
     return verb(client, name)
+
+
+def _retained(client):
+    more = client.more
+    if more.retained is None:
+        from .store.backup import memory
+        from .store.retained import Retained
+
+        more.retained = Retained(memory(client._board) or client._store)
+    return more.retained
 
 
 def _queue(client):

@@ -161,7 +161,9 @@ def keep_alive(client, seconds=None):
         client._values["keep_alive"] = check("keep_alive", seconds)
         if client._conn:
             client._conn.keep_alive = seconds
-    return client._values.get("keep_alive", 15)
+    if client._conn:
+        return client._conn.keep_alive
+    return client._values.get("keep_alive", 25 if client._values["transport"] == "udp" else 15)
 
 
 class _Answer(Operation):

@@ -14,7 +14,6 @@ particle = pytest.importorskip("particle")
 # Names that do not exist yet, by the issue that brings them. A name that is
 # written must leave this table, and nothing may be missing from it.
 PENDING = {
-    6: "retained",
     9: "wifi led",
     10: "setup",
     11: "system " + " ".join(EVENTS),

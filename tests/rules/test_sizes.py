@@ -11,7 +11,7 @@ CEILINGS = {
     "client": 5600,
     "operation": 3700,
     "errors": 600,
-    "optional": 800,
+    "optional": 1300,
     "persisted": 2500,
     "verbs": 4500,
     "wire/coap": 2200,

@@ -45,6 +45,8 @@ COMPONENTS = {
     "dtls-std": ["session/dtls_std"],
     # What goes with the C module `_particle_crypto` (firmware/cmodules, firmware/natmod).
     "native": ["crypto/native"],
+    # Backup memory: the session without wear of the flash, variables that survive a reset.
+    "backup": ["store/backup", "store/retained"],
     # Events that survive a reset; with what is under "repl".
     "queue": ["persisted", "store/queue"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,

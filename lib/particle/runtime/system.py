@@ -9,6 +9,7 @@ from ..errors import Error
 _GET = const(1)
 _PUT = const(3)
 _CON = const(0)
+_SOON_MS = const(500)  # for an acknowledgement to leave
 _PERIOD = const(0x3FFFFFFF)  # of ticks
 _CLAIM = const(4)  # kind of container
 _RESETS = {
@@ -34,6 +35,7 @@ def handle(client, kind, a, b, now):
         from .rules import check_stored
 
         check_stored(a)
+        client.more.back_up(client)
     elif kind == "PUBLISH":
         from .limiter import count
 
@@ -51,7 +53,7 @@ def handle(client, kind, a, b, now):
 
         client._timer = client._timer or start(client.process)
     elif kind == "DIAL":
-        client.more.look(client)
+        client.more.dialing(client, client._conn)
     elif kind == "DOWN":
         from .remedy import failure
 
@@ -60,7 +62,7 @@ def handle(client, kind, a, b, now):
         _event(client, a, b[0], now)
     elif kind == "READY":
         client._conn.on(_GET, "d", lambda now, m: _describe(client, now, m))
-        client._conn.on(_PUT, "k", lambda now, m: _key_change(client, m))
+        client._conn.on(_PUT, "k", lambda now, m: _key_change(client, now, m))
         _announce(client, now)
         if client.more.queue:
             client.more.queue.ready(now)
@@ -100,10 +102,18 @@ def _describe(client, now, m):
         client._conn.describe_request(now, m)
 
 
-def _key_change(client, m):
+def _key_change(client, now, m):
     # "forget the session": over TCP there is none (4.12)
+    conn = client._conn
     if m.type == _CON:
-        client._conn.acknowledge(m)
+        conn.acknowledge(m)
+    if m.query() == b"\x01" and hasattr(conn, "forget"):
+        client._jobs[lambda t: _begin_anew(client, t)] = (now + _SOON_MS) & _PERIOD
+
+
+def _begin_anew(client, now):
+    client.clear_session()
+    _reset(client, b"network", now)
 
 
 def _say(client, now, name, data=b""):

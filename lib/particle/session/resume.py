@@ -21,7 +21,7 @@ from .reliable import Reliable
 # length of the address that follows
 _FORMAT = "<II40s8sIIIIHBBIIIB"
 _LENGTH = const(89)
-_STEP = const(256)  # numbers reserved with one write
+_STEP = const(256)  # numbers reserved with one write to flash
 _TRIES = const(2)  # resumes without an answer before a handshake
 _SHAKES = const(2)  # handshakes in one wire profile before the other is tried
 _TRANSMISSIONS = const(3)  # of a message on a session that was just resumed
@@ -89,6 +89,8 @@ class Resuming(Reliable):
     """
 
     CHANNEL = Resumable
+    step = _STEP  # numbers reserved at once; 1 with memory that does not wear
+    _why = "none stored"  # a full handshake is needed
     _keep = []  # events not acknowledged when the connection went; replaced, never changed
     _session = None  # what `Resumable.restore` takes
     _floor = -1  # last message ID of earlier boots until this boot's session is heard
@@ -106,13 +108,18 @@ class Resuming(Reliable):
         self._resumes = 0  # without an answer
         self._reserved = 0  # message IDs left
         self.resumes = 0
+        self.reasons = {}  # of full handshakes -> how many
         try:
             saved = saved(_KIND)
         except OSError:
-            saved = None  # damaged: a handshake makes a new one
+            saved = b"?"  # damaged: a handshake makes a new one
+        if saved:
+            self._why = "damaged"
         if saved and len(saved) >= _LENGTH:
             s = struct.unpack_from(_FORMAT, saved)
-            if s[:2] == self._marks and len(saved) == _LENGTH + s[14]:
+            if s[:2] != self._marks:
+                self._why = "other keys or server"
+            elif len(saved) == _LENGTH + s[14]:
                 self._session = s[2:8]
                 self._mid = self._floor = s[8]
                 self._resumes = s[9]
@@ -133,7 +140,7 @@ class Resuming(Reliable):
                 self._channel.restore(now, *self._session)
                 self._drain(now)
                 return
-            self.forget()
+            self.forget("unanswered")
         if ok and self._state == _DIAL:
             self._shakes += 1
             if self._shakes > _SHAKES:
@@ -142,8 +149,9 @@ class Resuming(Reliable):
                 self._channel.profile ^= 1
         super().opened(now, ok)
 
-    def forget(self):
+    def forget(self, why="cleared"):
         """Give up the session: the next connection begins with a handshake."""
+        self._why = why
         self._session = None
         self._stored = False
         self._resumes = 0
@@ -152,6 +160,7 @@ class Resuming(Reliable):
     def _opened(self, now):
         self._news = []
         if not self._session:
+            self.reasons[self._why] = self.reasons.get(self._why, 0) + 1
             super()._opened(now)
             return
         self.resumes += 1
@@ -211,10 +220,10 @@ class Resuming(Reliable):
 
     def _save(self):
         # reserve another step of numbers; nothing leaves before they are stored
-        self._reserved = _STEP
-        state = self._channel.state(_STEP)
+        self._reserved = step = max(self.step, len(self._queue))
+        state = self._channel.state(step)
         address = self._addresses[0].encode() if self._addresses else b""
-        fields = self._marks + state + ((self._mid + _STEP) & 0xFFFF, self._resumes)
+        fields = self._marks + state + ((self._mid + step) & 0xFFFF, self._resumes)
         fields += (self._channel.profile,) + self._crcs + (len(address),)
         self._blocked = True
         self._emit("SAVE", struct.pack(_FORMAT, *fields) + address)
@@ -223,11 +232,11 @@ class Resuming(Reliable):
         """Take note that the last SAVE was stored, or could not be."""
         self._blocked = False
         if ok:
-            self._channel.left = _STEP
+            self._channel.left = self._reserved
             self._stored = True
         elif self._stored:
             # what is stored would use the numbers of this session again: it must not go on
-            self.forget()
+            self.forget("not stored")
             self._fail(self._now, "store", _ABORTED)
         else:
             self._channel.left = _UNSAVED  # a session that is not stored needs no reserve
@@ -291,5 +300,5 @@ class Resuming(Reliable):
 
     def _fail(self, now, stage, code):
         if code in (_END_OF_STREAM, _PROTOCOL):
-            self.forget()  # the cloud ended the session, or nobody can go on with it
+            self.forget("ended")  # by the cloud, or nobody can go on with it
         super()._fail(now, stage, code)

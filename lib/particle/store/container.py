@@ -19,7 +19,7 @@ _FILE = const(-225)
 
 _VERSION = const(1)
 # by kind; also the names of the files
-_NAMES = (None, "session", "wifi", "cell", "claim", "usage")
+_NAMES = (None, "session", "wifi", "cell", "claim", "usage", "queue", "retained")
 
 
 def pack(kind, payload):
