@@ -24,6 +24,8 @@
 #define MICROPY_PY_HASHLIB_SHA1 (1)
 #define MICROPY_PY_HASHLIB_SHA256 (1)
 
+#define MICROPY_TRACKED_ALLOC (QEMU_M3_ECP)
+
 // Sleep until the next tick of 1 ms instead of spinning on the host's processor.
 #define MICROPY_INTERNAL_WFE(TIMEOUT_MS) board_wait_tick()
 

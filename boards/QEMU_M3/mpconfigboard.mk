@@ -28,3 +28,15 @@ SRC_C += $(addprefix lib/mbedtls/library/, \
 	sha1.c \
 	sha256.c \
 	)
+
+# For firmware/cmodules/particle_crypto over mbedTLS, as a port with TLS has it.
+ifeq ($(PARTICLE_CRYPTO_MBEDTLS),1)
+CFLAGS += -DQEMU_M3_ECP=1
+SRC_C += $(addprefix lib/mbedtls/library/, \
+	bignum.c \
+	bignum_core.c \
+	ecp.c \
+	ecp_curves.c \
+	platform.c \
+	)
+endif

