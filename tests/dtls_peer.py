@@ -8,9 +8,11 @@ what a client must never do is an AssertionError. The network between is `Net`.
 from binascii import unhexlify
 from hashlib import sha256
 
-from particle.crypto import ec_der, p256
+from particle.crypto import p256
 from particle.crypto.ccm import Ccm
 from particle.crypto.prf import prf
+from particle.store import keys_ec
+from particle.wire import dtls_handshake
 from support import drive, rng
 
 HVR, HELLO, CERTIFICATE, EXCHANGE, REQUEST, DONE = 3, 2, 11, 12, 13, 14
@@ -66,7 +68,7 @@ class Key:
         self.d = d
         with Memory():
             self.point = drive(p256.public(d))
-        self.spki = ec_der.ec_spki(self.point)
+        self.spki = keys_ec.ec_spki(self.point)
 
 
 class DeviceKeys:
@@ -186,7 +188,7 @@ class Peer:
         out = [self.message(HELLO, body, seq)]
         params = b"\x03\x00\x17\x41" + self.ephemeral.point
         digest = sha256(self.client_random + self.random + params).digest()
-        proof = ec_der.signature(*drive(p256.sign(self.key.d, digest)))
+        proof = dtls_handshake.signature(*drive(p256.sign(self.key.d, digest)))
         bodies = (
             (EXCHANGE, params + b"\x04\x03" + u16(len(proof)) + proof),
             (REQUEST, unhexlify("0140000204030000")),
@@ -308,8 +310,8 @@ class Peer:
             digest = sha256(self.messages[: -len(m)]).digest()
             assert body[:2] == b"\x04\x03"
             assert number(body[2:4]) == len(body) - 4
-            r, s = ec_der.parse_signature(body[4:])
-            good = drive(p256.verify(ec_der.ec_public(self.spki), digest, r, s))
+            r, s = dtls_handshake.parse_signature(body[4:])
+            good = drive(p256.verify(keys_ec.ec_public(self.spki), digest, r, s))
             if not good and not self.strict:
                 return False
             assert good, "CertificateVerify"

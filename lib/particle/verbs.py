@@ -76,7 +76,7 @@ def server(client, host, port=None, *, key=None):
     values = checked(values)
     if key:
         if client._values["transport"] == "udp":
-            from .crypto.ec_der import ec_public
+            from .store.keys_ec import ec_public
 
             ec_public(key)
             client._store.write("server.ec.der", key)

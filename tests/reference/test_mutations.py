@@ -4,7 +4,9 @@ import random
 
 from cryptography.hazmat.primitives.asymmetric import utils
 
-from particle.crypto import ec_der, p256
+from particle.crypto import p256
+from particle.store import keys_ec
+from particle.wire import dtls_handshake
 from support import drive
 
 _COUNT = 100_000
@@ -46,12 +48,12 @@ def test_signatures():
     accepted = 0
     for _ in range(_COUNT):
         sizes = rng.choice((8, 248, 256)), rng.choice((8, 248, 256))
-        data = mutated(ec_der.signature(*map(rng.getrandbits, sizes)), rng)
+        data = mutated(dtls_handshake.signature(*map(rng.getrandbits, sizes)), rng)
         theirs = attempt(utils.decode_dss_signature, data)
         # numbers of any size, and negative ones, are in order for the other reader
         if theirs and not all(0 <= number < 1 << 256 for number in theirs):
             theirs = None
-        assert attempt(ec_der.parse_signature, data) == theirs, data.hex()
+        assert attempt(dtls_handshake.parse_signature, data) == theirs, data.hex()
         accepted += theirs is not None
     assert _COUNT // 100 < accepted < _COUNT // 2
 
@@ -66,7 +68,7 @@ def test_private_keys():
     der += bytes.fromhex("a144034200") + _POINT
     for _ in range(_COUNT):
         data = mutated(der, rng)
-        found = attempt(ec_der.ec_private, data)
+        found = attempt(keys_ec.ec_private, data)
         if found:
             d, point = found
             assert data[:121] == der[:7] + d.to_bytes(32, "big") + der[39:56] + point
@@ -75,12 +77,12 @@ def test_private_keys():
 
 def test_public_keys():
     rng = random.Random(3)
-    der = ec_der.ec_spki(_POINT)
+    der = keys_ec.ec_spki(_POINT)
     for _ in range(_COUNT):
         data = mutated(der, rng)
-        point = attempt(ec_der.ec_public, data)
+        point = attempt(keys_ec.ec_public, data)
         if point:
-            assert data[:91] == ec_der.ec_spki(point)
+            assert data[:91] == keys_ec.ec_spki(point)
             assert point[0] == 4 and not data[91:].strip(b"\x00\xff")
 
 

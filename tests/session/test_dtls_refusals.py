@@ -71,12 +71,13 @@ def resigned(params):
     """Return a change that signs other parameters with the right key."""
     from hashlib import sha256
 
-    from particle.crypto import ec_der, p256
+    from particle.crypto import p256
+    from particle.wire import dtls_handshake
     from support import drive
 
     def change(body):
         digest = sha256(peer.client_random + peer.random + params).digest()
-        proof = ec_der.signature(*drive(p256.sign(SERVER.d, digest)))
+        proof = dtls_handshake.signature(*drive(p256.sign(SERVER.d, digest)))
         return params + b"\x04\x03" + u16(len(proof)) + proof
 
     peer = Peer(change={EXCHANGE: change})

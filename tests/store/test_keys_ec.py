@@ -2,8 +2,9 @@
 
 from binascii import a2b_base64
 
-from particle.crypto import ec_der, p256
+from particle.crypto import p256
 from particle.errors import ConfigError
+from particle.store import keys_ec
 from particle.store.keys_ec import EcKeys
 from support import drive, raises, session_lines
 
@@ -17,7 +18,7 @@ def pem(name):
 
 
 DEVICE = pem("device_private_key_sec1_pem")
-SERVER = ec_der.ec_spki(ec_der.ec_private(pem("server_private_key_sec1_pem"))[1])
+SERVER = keys_ec.ec_spki(keys_ec.ec_private(pem("server_private_key_sec1_pem"))[1])
 
 
 class Files:
@@ -38,7 +39,7 @@ def test_good_keys():
         assert keys.device_id == ID
         assert keys.server == SERVER and len(keys.public) == 91
         r, s = drive(keys.sign(bytes(32)))
-        assert drive(p256.verify(ec_der.ec_public(keys.public), bytes(32), r, s))
+        assert drive(p256.verify(keys_ec.ec_public(keys.public), bytes(32), r, s))
 
 
 def test_each_key_is_named_when_it_is_bad():

@@ -30,7 +30,7 @@ CORE = (
     " session/conn session/messaging net/sockets net/dns store/container"
 ).split()
 _UDP = (
-    "wire/dtls_record wire/dtls_handshake crypto/ccm crypto/ec_der crypto/p256 crypto/prf"
+    "wire/dtls_record wire/dtls_handshake crypto/ccm crypto/p256 crypto/prf"
     " session/dtls session/resume session/reliable store/keys_ec"
 )
 _TCP = "crypto/aes crypto/der crypto/rsa session/aes_tcp store/keys"

@@ -6,7 +6,6 @@ package(
     "particle",
     files=[
         "crypto/ccm.py",
-        "crypto/ec_der.py",
         "crypto/p256.py",
         "crypto/prf.py",
         "session/dtls.py",

@@ -236,12 +236,12 @@ class Dtls:
 
     def _answer(self):
         from ..crypto import p256
-        from ..crypto.ec_der import ec_public, signature
         from ..crypto.prf import prf
+        from ..wire.dtls_handshake import signature
 
         shake = self._shake
         hello = shake.random + shake.server_random
-        server = ec_public(self._keys.server)
+        server = self._keys.server[-65:]
         digest = sha256(hello + shake.params).digest()
         if not (yield from p256.verify(server, digest, *shake.signature)):
             return self._down("server key", _NOT_ALLOWED, _DECRYPT)

@@ -1,14 +1,13 @@
 """DTLS 1.2 handshake messages of a client of the Particle dialect (cloud-protocol 2.1, 2.2, 2.8).
 
 The server sends no certificate: its key is pinned. Messages are `bytes` with their 12-byte
-header in unfragmented form, as the transcript hash wants them.
+header in unfragmented form, as the transcript hash wants them. DER has one form for each value:
+what is read must be what would be written.
 """
 
 from hashlib import sha256
 
 from micropython import const
-
-from ..crypto.ec_der import parse_signature
 
 # Handshake types, RFC 5246 section 7.4
 _CLIENT_HELLO = const(1)
@@ -33,6 +32,28 @@ _RAW = b"\x02"
 
 def _u16(n):
     return n.to_bytes(2, "big")
+
+
+def signature(r, s):
+    """Give the DER of the Ecdsa-Sig-Value of r and s, two numbers from 0 to 2**256 - 1."""
+    out = b""
+    for n in (r, s):
+        n = n.to_bytes(32, "big").lstrip(b"\x00")
+        if not n or n[0] > 127:
+            n = b"\x00" + n
+        out += b"\x02" + bytes((len(n),)) + n
+    return b"\x30" + bytes((len(out),)) + out
+
+
+def parse_signature(der):
+    """Give (r, s) of an Ecdsa-Sig-Value, two numbers below 2**256. Raises ValueError."""
+    if 8 <= len(der) <= 72:
+        at = der[3] + 4
+        r = int.from_bytes(der[4:at], "big")
+        s = int.from_bytes(der[at + 2 :], "big")
+        if not (r | s) >> 256 and signature(r, s) == der:
+            return r, s
+    raise ValueError("signature")
 
 
 class Handshake:

@@ -1,3 +1,6 @@
+def signature(r: int, s: int) -> bytes: ...
+def parse_signature(der: bytes) -> tuple[int, int]: ...
+
 class Handshake:
     ORDER: bytes
     random: bytes

@@ -1,6 +1,7 @@
 """DER of P-256 keys and of ECDSA signatures: what is accepted, and many forms that are not."""
 
-from particle.crypto import ec_der
+from particle.store import keys_ec
+from particle.wire import dtls_handshake
 from support import raises
 
 # RFC 6979, A.2.5
@@ -31,20 +32,20 @@ def number(n, zeros=0):
 
 
 def test_signature():
-    der = ec_der.signature(R, S)
+    der = dtls_handshake.signature(R, S)
     assert der == tlv(0x30, number(R), number(S))
     assert len(der) == 71 and der[:6].hex() == "3045022100ef"
-    assert ec_der.parse_signature(der) == (R, S)
+    assert dtls_handshake.parse_signature(der) == (R, S)
 
 
 def test_short_and_long_signatures():
     for r in (0, 1, 127, 128, 255, 256, R >> 9, R >> 8, R >> 1, (1 << 255) - 1, (1 << 256) - 1):
         for s in (0, 1, 0x80, S, (1 << 256) - 1):
-            der = ec_der.signature(r, s)
+            der = dtls_handshake.signature(r, s)
             assert der == tlv(0x30, number(r), number(s))
-            assert ec_der.parse_signature(der) == (r, s)
-    assert len(ec_der.signature(0, 0)) == 8
-    assert len(ec_der.signature((1 << 256) - 1, (1 << 256) - 1)) == 72
+            assert dtls_handshake.parse_signature(der) == (r, s)
+    assert len(dtls_handshake.signature(0, 0)) == 8
+    assert len(dtls_handshake.signature((1 << 256) - 1, (1 << 256) - 1)) == 72
 
 
 def test_sloppy_signatures():
@@ -100,43 +101,47 @@ def test_sloppy_signatures():
         b"\xff" * 72,
         b"\x00" * 300,
     ):
-        raises(ValueError, ec_der.parse_signature, bad)
+        raises(ValueError, dtls_handshake.parse_signature, bad)
     for i in range(len(good)):
-        raises(ValueError, ec_der.parse_signature, good[:i])
+        raises(ValueError, dtls_handshake.parse_signature, good[:i])
 
 
 def test_every_changed_octet_of_a_signatures_frame():
-    good = ec_der.signature(R, S)
+    good = dtls_handshake.signature(R, S)
     for i in (0, 1, 2, 3, 4, 37, 38):
         for x in range(256):
             if x != good[i]:
-                raises(ValueError, ec_der.parse_signature, good[:i] + bytes((x,)) + good[i + 1 :])
+                raises(
+                    ValueError,
+                    dtls_handshake.parse_signature,
+                    good[:i] + bytes((x,)) + good[i + 1 :],
+                )
 
 
 def test_private_key():
     der = bytes.fromhex(PRIVATE)
     assert len(der) == 121
-    assert ec_der.ec_private(der) == (int(D, 16), POINT)
+    assert keys_ec.ec_private(der) == (int(D, 16), POINT)
 
 
 def test_public_key():
     der = bytes.fromhex(PUBLIC)
     assert len(der) == 91
-    assert ec_der.ec_public(der) == POINT
-    assert ec_der.ec_spki(POINT) == der
+    assert keys_ec.ec_public(der) == POINT
+    assert keys_ec.ec_spki(POINT) == der
 
 
 def test_padding_of_a_slot():
     for pad in (b"", b"\x00", b"\xff", bytes(71), b"\xff" * 101, b"\x00\xff\x00"):
-        assert ec_der.ec_private(bytes.fromhex(PRIVATE) + pad)[1] == POINT
-        assert ec_der.ec_public(bytes.fromhex(PUBLIC) + pad) == POINT
+        assert keys_ec.ec_private(bytes.fromhex(PRIVATE) + pad)[1] == POINT
+        assert keys_ec.ec_public(bytes.fromhex(PUBLIC) + pad) == POINT
     for pad in (b"\x01", b"\x00\x01", b"\xff" * 50 + b"\xfe", b"\x30\x00"):
-        raises(ValueError, ec_der.ec_private, bytes.fromhex(PRIVATE) + pad)
-        raises(ValueError, ec_der.ec_public, bytes.fromhex(PUBLIC) + pad)
+        raises(ValueError, keys_ec.ec_private, bytes.fromhex(PRIVATE) + pad)
+        raises(ValueError, keys_ec.ec_public, bytes.fromhex(PUBLIC) + pad)
 
 
 def test_keys_that_are_cut_or_changed():
-    for read, text, start in ((ec_der.ec_private, PRIVATE, 56), (ec_der.ec_public, PUBLIC, 26)):
+    for read, text, start in ((keys_ec.ec_private, PRIVATE, 56), (keys_ec.ec_public, PUBLIC, 26)):
         der = bytes.fromhex(text)
         for i in range(len(der)):
             raises(ValueError, read, der[:i])
@@ -146,7 +151,7 @@ def test_keys_that_are_cut_or_changed():
         for i in range(start + 1):
             for bit in (1, 0x20, 0x80):
                 bad = der[:i] + bytes((der[i] ^ bit,)) + der[i + 1 :]
-                if read is ec_der.ec_private and 7 <= i < 39:
+                if read is keys_ec.ec_private and 7 <= i < 39:
                     assert read(bad)[1] == POINT  # the number itself
                 else:
                     raises(ValueError, read, bad)
@@ -174,7 +179,7 @@ def test_other_forms_of_keys():
         + "a144034200"
         + point,
     ):
-        raises(ValueError, ec_der.ec_private, bytes.fromhex(text))
+        raises(ValueError, keys_ec.ec_private, bytes.fromhex(text))
     for text in (
         "3056301006072a8648ce3d020106052b8104000a034200" + point,  # secp256k1
         "3039301306072a8648ce3d0201" + CURVE + "032200" + "03" + XY[:64],
@@ -188,4 +193,4 @@ def test_other_forms_of_keys():
         # an RSA key
         "305c300d06092a864886f70d0101010500034b003048024100" + XY + "0203010001",
     ):
-        raises(ValueError, ec_der.ec_public, bytes.fromhex(text))
+        raises(ValueError, keys_ec.ec_public, bytes.fromhex(text))
