@@ -5,6 +5,7 @@
 same name that the interpreter's wheel installs.
 """
 
+import gc
 import os
 from pathlib import Path
 
@@ -18,6 +19,12 @@ assert Path(micropython.__file__).is_relative_to(ROOT / "tests" / "shims"), micr
 
 def pytest_configure(config):
     os.chdir(ROOT)
+
+
+def pytest_collection_finish(session):
+    # device code collects garbage now and then: what pytest holds need not be looked at each time
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture
