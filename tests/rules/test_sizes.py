@@ -29,7 +29,7 @@ CEILINGS = {
     "session/conn": 3100,
     "session/messaging": 3700,
     "session/reliable": 2000,
-    "session/resume": 3800,
+    "session/resume": 3900,
     "session/dtls": 3600,
     "session/dtls_std": 2000,
     "session/aes_tcp": 2600,

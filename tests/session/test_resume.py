@@ -122,6 +122,37 @@ def test_unanswered_resume_takes_a_new_socket_then_a_handshake():
     assert [e[2] for e in b.events if e[0] == "ACKED"] == [-160]
 
 
+def test_a_long_blackout_costs_no_session():
+    b, flash, numbers = joined()
+    mid = b.conn.publish(b.now, "a", b"1", 0, None)
+    b.step()
+    attempts = []
+    b.conn._channel.start = attempts.append  # a handshake that nobody answers
+    for _ in range(40):
+        b.run(20000)
+        if len(attempts) % 2:
+            attempts.append(None)
+            b.conn._fail(b.now, "port", -160)
+    assert len(attempts) > 8 and b.conn.resumes > 5
+    while b.conn._state != 7:
+        b.run(1000)
+        if b.conn._state == 5:
+            b.conn._fail(b.now, "port", -160)
+    b.said = b.said[-1:]
+    assert [m.mid for m in b.ack_all()] == [mid]
+    assert b.conn.ready and b.conn.handshakes == 1
+    unique(numbers)
+
+
+def test_a_socket_that_fails_is_no_answer_of_the_cloud():
+    b, flash, numbers = joined()
+    for _ in range(20):
+        b.conn._fail(b.now, "port", -230)
+        b.run(4000)
+    assert b.conn.handshakes == 1 and b.conn.resumes > 5
+    unique(numbers)
+
+
 def test_a_lost_connection_goes_on():
     b, flash, numbers = joined()
     writes = flash.writes

@@ -34,6 +34,7 @@ class Reliable(Conn):
     """The whole connection over UDP (see `Conn`)."""
 
     CHANNEL = Dtls
+    _closed = False  # a session was resumed and nothing came yet
     DEFAULTS = 5684, 25, 1280
 
     def __init__(self, keys, *more):
@@ -76,8 +77,8 @@ class Reliable(Conn):
         if message:
             entry = self._open.get(message[2] << 8 | message[3])
             if entry and entry[0] is message:
-                # 4-6, 8-12, 16-24, 32-48 s
-                wait = _ACK_TIMEOUT_MS << entry[2]
+                # 4-6, 8-12, 16-24, 32-48 s; 4-6 s while nobody knows whether the session lives
+                wait = _ACK_TIMEOUT_MS << (0 if self._closed else entry[2])
                 entry[1] = add(self._now, wait + (wait * self._rng(1)[0] >> 9))
                 entry[2] += 1
         return message

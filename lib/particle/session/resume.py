@@ -31,6 +31,8 @@ _UNSAVED = const(0x3FFFFFF)
 
 # Error numbers of Device OS (errors.py)
 _ABORTED = const(-150)
+_NETWORK = const(-230)
+_TIMEOUT = const(-160)
 _END_OF_STREAM = const(-201)
 _PROTOCOL = const(-240)
 _ACK = const(2)
@@ -93,6 +95,7 @@ class Resuming(Reliable):
     _why = "none stored"  # a full handshake is needed
     _keep = []  # events not acknowledged when the connection went; replaced, never changed
     _session = None  # what `Resumable.restore` takes
+    _spare = None  # session and checksums that come back when the handshake gets no answer either
     _floor = -1  # last message ID of earlier boots until this boot's session is heard
 
     def __init__(self, keys, saved, rng, hello, limits):
@@ -140,7 +143,9 @@ class Resuming(Reliable):
                 self._channel.restore(now, *self._session)
                 self._drain(now)
                 return
+            spare = self._session, self._crcs
             self.forget("unanswered")
+            self._spare = spare
         if ok and self._state == _DIAL:
             self._shakes += 1
             if self._shakes > _SHAKES:
@@ -152,7 +157,7 @@ class Resuming(Reliable):
     def forget(self, why="cleared"):
         """Give up the session: the next connection begins with a handshake."""
         self._why = why
-        self._session = None
+        self._session = self._spare = None
         self._stored = False
         self._resumes = 0
         self._crcs = 0, 0, 0
@@ -190,6 +195,7 @@ class Resuming(Reliable):
         self._announce()
         self._again()
         self._session = self._channel.state(0)
+        self._spare = None
         self._resumes = self._shakes = 0
         self._save()
 
@@ -301,4 +307,13 @@ class Resuming(Reliable):
     def _fail(self, now, stage, code):
         if code in (_END_OF_STREAM, _PROTOCOL):
             self.forget("ended")  # by the cloud, or nobody can go on with it
+        elif self._state < _ON:
+            if self._spare and code in (_TIMEOUT, _NETWORK):
+                # there is no way to the cloud: the session is not to blame
+                self._session, self._crcs = self._spare
+                self._spare = None
+                self._stored = True
+                self._resumes = _TRIES - 1
+        elif self._closed and code == _NETWORK:
+            self._resumes -= 1  # it was not asked
         super()._fail(now, stage, code)
