@@ -55,9 +55,7 @@ def _measure(folder: Path, cloud: LocalCloud, api: Api, transport: str) -> list[
     answers = "each acknowledged by the device" if transport == "udp" else "not acknowledged"
     return [
         *_spread(f"{transport}_function_call_ms", calls, f"{name}: REST to board and back"),
-        *_spread(
-            f"{transport}_publish_round_trip_ms", published, f"{name}: until the cloud's ACK"
-        ),
+        *_spread(f"{transport}_publish_round_trip_ms", published, f"{name}: until its ACK"),
         Figure(
             f"{transport}_device_calls_per_s",
             round(requests),

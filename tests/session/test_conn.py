@@ -2,7 +2,7 @@
 
 from particle.errors import Error
 from particle.session.aes_tcp import TcpConn
-from support import raises
+from support import raises, rng
 from tcp_peer import Parsed, TcpPeer, VectorKeys, field, vector_rng
 
 HELLO = (6, 1, 0x30, 6)
@@ -12,9 +12,9 @@ APP = b'{"f":["led"],"v":{"temp":9}}'
 class World:
     """A Conn, its clock and the cloud's end; collects what comes out."""
 
-    def __init__(self, host="10.0.0.1"):
+    def __init__(self, host="10.0.0.1", rng=vector_rng):
         self.now = 5
-        self.conn = TcpConn(VectorKeys(), None, vector_rng, HELLO, {"server": host})
+        self.conn = TcpConn(VectorKeys(), None, rng, HELLO, {"server": host})
         self.events = []
         self.heard = []
         self.raw = b""
@@ -384,6 +384,23 @@ def test_back_off():
     for n, pause in enumerate(got):
         base = 1000 << min(7, n // 5)
         assert base <= pause <= base * 5 // 4, (n, pause)
+
+
+def test_a_fleet_does_not_come_back_in_one_moment():
+    # the pauses of boards that lost their cloud together are spread over a quarter of the pause
+    for failures, base in ((0, 1000), (36, 128000)):
+        fleet = []
+        for seed in range(1, 41):
+            w = World("cloud.example", rng(seed))
+            w.conn.start(w.now)
+            w.conn.failures = failures
+            w.conn.link(w.now, True)
+            w.step()
+            w.conn.addresses(w.now, [])
+            fleet.append(w.conn.deadline() - w.now)
+        assert min(fleet) >= base and max(fleet) <= base * 5 // 4
+        assert max(fleet) - min(fleet) > base // 8, fleet
+        assert len(set(fleet)) > 20, fleet
 
 
 def test_stage_tells_what_it_is_doing():
