@@ -25,23 +25,32 @@ _LINE = re.compile(r"\s*[\d.]+ (D>S|S>D) wire=\d+ plain=(\d+) ([0-9a-f]+)$")
 _ID = "0123456789abcdef01234567"
 _GET, _POST, _PUT = 1, 2, 3
 
-# What our cloud sends instead of spark-server's message: None = nothing. Keyed by either the
-# message of the device that is answered or the message of spark-server.
+# What our cloud sends instead of spark-server's message, and why: None = nothing. Keyed by either
+# the message of the device that is answered or the message of spark-server.
 _OTHERWISE = {
-    # A posted Describe is acknowledged: empty without a token (2.3.1), 2.04 with one (6.2.0).
+    # A posted Describe is confirmable, and whoever sends a CON waits for its ACK (RFC 7252, 4.2):
+    # Device OS notes only then that the cloud knows the Describe (cloud-protocol 2.6), and our own
+    # device would repeat it over UDP. spark-server says nothing. The form is that of the vendor's
+    # cloud: empty when there was no token (2.3.1), 2.04 with the token when there was one (6.2.0).
     "4002b769": "6000b769",
     "4002b76f": "6000b76f",
     "4102359d": "6144359dd1",
     "410235a1": "614435a1d3",
-    # So is a separate confirmable answer, even to a question that our cloud did not ask.
+    # The same for the separate confirmable answer. In this replay it answers a question of
+    # spark-server's that our cloud did not ask; an ACK says "arrived", not "wanted".
     "4145b773": "6000b773",
-    # Only confirmable messages are acknowledged.
+    # A NON is sent so that nobody answers (RFC 7252, 4.3): an ACK for it is 18 bytes for nothing.
+    # The device takes no notice of those that spark-server sends.
     "6000b76a": None,
     "6000b76b": None,
-    # The Hello announces (flag 0x20) that the device describes itself: it is not asked.
+    # The Hello says with flag 0x20 that the device describes itself, and it does so at once: a
+    # question would have it sent twice. spark-server does not look at the flag, and 6.2.0 answers
+    # its form of the question (no Uri-Query) with 4.00, whereupon spark-server closes.
     "4101a02d": None,
     "410110ab": None,
-    # Events of the system are not sent back to the device that published them.
+    # Events of the system are for the owner's stream and the cloud. Sent back, because the device
+    # subscribes to the prefix `particle`, they would be orders that it gave itself: the flag
+    # `updates/forced` would be echoed for ever.
     "5002a02e": None,
     "5002a02f": None,
 }
