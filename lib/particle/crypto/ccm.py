@@ -22,16 +22,16 @@ _CBC = const(2)
 _PLENTY = const(50000)  # bytes of free heap that make garbage cheap
 
 
+def plenty():
+    """Collect garbage and tell whether the heap has room for ciphers that make more of it."""
+    gc.collect()
+    return not hasattr(gc, "mem_free") or gc.mem_free() > _PLENTY
+
+
 class Ccm:
-    """Seal and open records with one 16-byte key.
+    """Seal and open records with one 16-byte key; fast: they may make garbage."""
 
-    fast: whether records may make garbage; None decides by the free heap.
-    """
-
-    def __init__(self, key, fast=None):
-        if fast is None:
-            gc.collect()
-            fast = not hasattr(gc, "mem_free") or gc.mem_free() > _PLENTY
+    def __init__(self, key, fast):
         # what _run() works with: three blocks of 16 bytes
         self._set = fast and key, aes(key, _ECB), bytearray(16), bytearray(16), bytearray(16)
 

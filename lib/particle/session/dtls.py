@@ -4,6 +4,7 @@
 Both sides are proven by their P-256 keys; what is needed only for a handshake is loaded by it.
 """
 
+import gc
 from hashlib import sha256
 
 from micropython import const
@@ -73,6 +74,7 @@ class Dtls:
 
     def start(self, now):
         """Begin a handshake."""
+        gc.collect()  # what is going to stay must not lie between garbage
         self._shake = self.dialect(self._rng(32))
         self._begin(now, self.records())
         self._events.append(("STAGE", "transport", None))
@@ -235,10 +237,12 @@ class Dtls:
     # the calculation between the server's flight and ours
 
     def _answer(self):
+        gc.collect()
         from ..crypto import p256
         from ..crypto.prf import prf
         from ..wire.dtls_handshake import signature
 
+        yield
         shake = self._shake
         hello = shake.random + shake.server_random
         server = self._keys.server[-65:]
@@ -258,7 +262,9 @@ class Dtls:
         secret = prf(secret, b"master secret", hello, 48)
         yield
         hello = shake.server_random + shake.random
-        self._records.keys(prf(secret, b"key expansion", hello, 40), shake.cid)
+        block = prf(secret, b"key expansion", hello, 40)
+        yield
+        self._records.keys(block, shake.cid)
         yield
         verify = prf(secret, b"client finished", shake.transcript(), 12)
         self._finished = shake.message(_FINISHED, verify)

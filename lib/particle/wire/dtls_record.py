@@ -6,7 +6,7 @@ is two 24-bit halves, because an int above 2**30 would be garbage on a 32-bit bo
 
 from micropython import const
 
-from ..crypto.ccm import Ccm
+from ..crypto.ccm import Ccm, plenty
 
 _CID = const(25)  # content type of a record with a connection ID
 _MOVED = const(253)  # the same while a resumed session asks for its new address to be noticed
@@ -43,8 +43,10 @@ class Records:
         """Protect from now on: the 40-byte key block of the client and both connection IDs.
 
         cid: what the peer wants to see in our records; own: what we gave it for its records.
-        fast: whether the ciphers may make garbage, see `Ccm`.
+        fast: whether the ciphers may make garbage; None decides by the free heap.
         """
+        if fast is None:
+            fast = plenty()
         self.block = block
         self._seal = Ccm(block[:16], fast)
         self._open = Ccm(block[16:32], fast)
