@@ -20,8 +20,7 @@ _TIMEOUT = const(-160)  # error number of Device OS (errors.py)
 
 _ACK_TIMEOUT_MS = const(4000)
 _TRANSMISSIONS = const(4)
-_SPAN_MS = const(45000)  # how long a received CON is remembered
-_SEEN = const(8)  # received CONs remembered at the most
+_SEEN = const(8)  # received CONs remembered, as long as the keys are the same
 _PONG_MS = const(30000)
 _OPEN = const(14)  # messages without an ACK when one more event is taken
 
@@ -41,7 +40,7 @@ class Reliable(Conn):
         super().__init__(keys, *more)
         self._type = _CON
         self._device_id = keys.device_id
-        self._seen = []  # [ID, ticks until which it is remembered, reply or None]
+        self._seen = []  # [ID, reply or None]
         self._now = 0
         self._hello_id = None
         self._tries = _TRANSMISSIONS
@@ -114,13 +113,13 @@ class Reliable(Conn):
                 self._hello_id = None
                 self._server_hello(now, m)
         elif m.type == _CON:
-            self._seen = [s for s in self._seen if diff(s[1], now) > 0]
+            # No time limit: who holds back a record for long must not have it acted upon twice.
             for s in self._seen:
                 if s[0] == m.mid:
-                    if s[2]:
-                        self._queue.append(s[2])
+                    if s[1]:
+                        self._queue.append(s[1])
                     return
-            self._seen = self._seen[1 - _SEEN :] + [[m.mid, add(now, _SPAN_MS), None]]
+            self._seen = self._seen[1 - _SEEN :] + [[m.mid, None]]
         super().dispatch(now, m)
 
     def _send(self, message):
@@ -130,13 +129,14 @@ class Reliable(Conn):
         elif kind >= _ACK:
             for s in self._seen:
                 if s[0] == message[2] << 8 | message[3]:
-                    s[2] = message
+                    s[1] = message
         super()._send(message)
 
     def _opened(self, now):
         self.handshakes += 1
         self._heard = self._sent = self._since = now
         self.reset(0, 0)
+        self._seen = []
         self._state = _HELLO
         self._due = None  # the Hello is repeated as every CON, and given up like one
         self._hello_id = mid = self._next()
