@@ -1,0 +1,84 @@
+"""A NOR flash in memory whose power fails in the Nth operation, for tests under MicroPython."""
+
+import vfs
+
+BLOCK = 4096
+_BLOCKS = 48
+PROG = 256
+
+
+class Cut(BaseException):
+    """The power failed: nothing in the device may catch it."""
+
+
+class RamFlash:
+    """Erasing sets bits, programming clears them. cut: operation that fails, 0 = none.
+
+    tear: how much of that operation happened: 0 nothing, 1 half, 2 all but one byte, 3 all.
+    """
+
+    def __init__(self, data=None, cut=0, tear=0):
+        self.data = data or bytearray(b"\xff" * (BLOCK * _BLOCKS))
+        self.operations = 0
+        self._cut = cut
+        self._tear = tear
+        self._dead = False
+
+    def _part(self, n):
+        # how much of an operation on n bytes happens
+        if self._dead:
+            return 0
+        self.operations += 1
+        if self.operations != self._cut:
+            return n
+        self._dead = True
+        return (0, n // 2, n - 1, n)[self._tear]
+
+    def _end(self, dead):
+        # what closes files behind the failure does nothing any more
+        if self._dead and not dead:
+            raise Cut
+
+    def readblocks(self, block, buf, offset=0):
+        """Fill `buf` from byte `offset` of `block`."""
+        if self._dead:
+            return  # a file is collected that was open: the heap is locked
+        at = block * BLOCK + offset
+        buf[:] = memoryview(self.data)[at : at + len(buf)]
+
+    def writeblocks(self, block, buf, offset=0):
+        """Program `buf`."""
+        dead = self._dead
+        at = block * BLOCK + offset
+        for i in range(self._part(len(buf))):
+            self.data[at + i] &= buf[i]
+        self._end(dead)
+
+    def ioctl(self, op, arg):
+        """Answer 4 block count, 5 block size; 6 erases block `arg`."""
+        if op == 4:
+            return _BLOCKS
+        if op == 5:
+            return BLOCK
+        if op == 6:
+            dead = self._dead
+            n = self._part(BLOCK)
+            at = arg * BLOCK
+            self.data[at : at + n] = b"\xff" * n
+            self._end(dead)
+        return 0
+
+
+def mount(flash, at="/cut"):
+    """Mount a flash, which is formatted when it is new."""
+    if flash.data[:BLOCK] == b"\xff" * BLOCK:
+        vfs.VfsLfs2.mkfs(flash, progsize=PROG)
+    vfs.mount(vfs.VfsLfs2(flash, progsize=PROG), at)
+
+
+def umount(at="/cut"):
+    """Take the flash off, whatever state it is in."""
+    try:
+        vfs.umount(at)
+    except OSError:
+        pass
