@@ -97,7 +97,7 @@ class TestDevice:
 
     __test__ = False  # not a test class, whatever its name says
 
-    def __init__(self, port, server_key_der, key, device_id, *, timeout=5.0, short=False):
+    def __init__(self, port, server_key_der, key, device_id, *, timeout=20.0, short=False):
         self.server_key = RSA.import_key(server_key_der)
         self.key = key
         self.id = device_id

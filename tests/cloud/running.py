@@ -11,12 +11,15 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from concurrent.futures import Future
+from unittest import mock
 
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
 from cloud.device import TestDevice, random_id
 from cloud.udp_device import UdpDevice
+from particle_tools.cloud import server
+from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.server import Cloud
 from particle_tools.cloud.settings import Settings
 
@@ -43,7 +46,7 @@ class Api:
             headers.setdefault("Authorization", f"Bearer {self.token}")
         request = urllib.request.Request(self.url + path, data, headers, method=method)
         try:
-            with urllib.request.urlopen(request, timeout=10) as response:
+            with urllib.request.urlopen(request, timeout=60) as response:
                 return response.status, self._parsed(response)
         except urllib.error.HTTPError as error:
             with error:
@@ -69,15 +72,55 @@ class Api:
         return self
 
 
-class Running:
-    """A cloud in its own thread and event loop."""
+class _Loop(asyncio.SelectorEventLoop):
+    """An event loop whose time can be held; then only a test lets it pass."""
 
-    def __init__(self, settings):
+    _held = None
+    _ahead = 0.0
+
+    def time(self):
+        return super().time() + self._ahead if self._held is None else self._held
+
+    def hold(self):
+        self._held = self.time()
+
+    def skip(self, seconds):
+        self._held += seconds
+
+    def release(self):
+        if self._held is not None:
+            self._ahead, self._held = self._held - super().time(), None
+
+
+class _LoopClock(Clock):
+    """The cloud's clock as the time of its loop."""
+
+    def __init__(self, loop):
+        super().__init__()
+        self._loop = loop
+        self._begin = loop.time()
+
+    def monotonic(self):
+        return self._loop.time() - self._begin
+
+
+class Running:
+    """A cloud in its own thread and event loop.
+
+    held: its time stands still but for `pass_time`, however slow this machine is.
+    """
+
+    def __init__(self, settings, *, held=False):
         self.cloud = Cloud(settings)
-        self.loop = asyncio.new_event_loop()
+        self.loop = _Loop()
         self._thread = threading.Thread(target=self.loop.run_forever, daemon=True)
         self._thread.start()
-        self.run(self.cloud.start())
+        if held:
+            with mock.patch.object(server, "Clock", lambda scale: _LoopClock(self.loop)):
+                self.run(self.cloud.start())
+            self.call(self.loop.hold)
+        else:
+            self.run(self.cloud.start())
         self.url = self.cloud.http_url
         self.services = self.cloud.services
         self.tcp_port = self.services.addresses.tcp_port
@@ -87,16 +130,30 @@ class Running:
 
     def run(self, coroutine):
         """Run a coroutine in the cloud's loop and return its value."""
-        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(20)
+        return asyncio.run_coroutine_threadsafe(coroutine, self.loop).result(60)
 
     def call(self, function, *args):
         """Call a function in the cloud's loop and return its value."""
         future: Future = Future()
         self.loop.call_soon_threadsafe(lambda: future.set_result(function(*args)))
-        return future.result(10)
+        return future.result(60)
+
+    def pass_time(self, seconds, step=1.0):
+        """Let time pass in steps; what is due is done after each."""
+        while seconds > 0:
+            self.run(self._pass(min(step, seconds)))
+            seconds -= step
+
+    async def _pass(self, seconds):
+        self.loop.skip(seconds)
+        for _ in range(2):
+            for _ in range(5):  # of timers, what they wake, what that sends
+                await asyncio.sleep(0)
+            await self.services.db.write(lambda db: None)  # what they have stored
 
     def stop(self):
         """Stop the cloud."""
+        self.call(self.loop.release)
         self.run(self.cloud.stop())
         self.loop.call_soon_threadsafe(self.loop.stop)
         self._thread.join()
@@ -113,7 +170,7 @@ class Running:
     def last_refusal(self, address):
         """Wait for the refusal of a connection from this local address."""
         text = f"{address[0]}:{address[1]}"
-        for _ in range(500):
+        for _ in range(3000):
             for refusal in self.services.refusals.recent():
                 if refusal.address == text:
                     return refusal
@@ -122,7 +179,7 @@ class Running:
 
     def last_end(self, device_id):
         """Wait until the device is offline and return why its session ended."""
-        for _ in range(500):
+        for _ in range(3000):
             ended = self.services.sessions.ended(device_id)
             if self.services.sessions.get(device_id) is None and ended is not None:
                 return ended.reason
@@ -133,8 +190,9 @@ class Running:
 class Restarted:
     """A cloud that can be stopped and started on the same data and ports."""
 
-    def __init__(self, folder, **more):
+    def __init__(self, folder, *, held=False, **more):
         self.settings = Settings(data=folder, user=USER, **more)
+        self.held = held
         self.cloud = None
         self.start()
 
@@ -142,7 +200,7 @@ class Restarted:
         if self.cloud is not None:
             self.cloud.stop()
         self.settings = dataclasses.replace(self.settings, **changes)
-        self.cloud = Running(self.settings)
+        self.cloud = Running(self.settings, held=self.held)
         self.settings = dataclasses.replace(
             self.settings, udp_port=self.cloud.udp_port, tcp_port=self.cloud.tcp_port
         )

@@ -14,7 +14,7 @@ def run_beside(function, *args):
     thread.start()
 
     def value():
-        thread.join(10)
+        thread.join(60)
         return box[0]
 
     return value

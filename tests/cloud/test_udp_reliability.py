@@ -2,7 +2,6 @@
 
 import random
 import struct
-import time
 
 import pytest
 
@@ -71,135 +70,146 @@ def test_the_memory_for_duplicates_is_bounded():
     assert not reliability.new(4999, 5.0)
 
 
-SCALE = 60.0
-
-
 @pytest.fixture(scope="module")
-def fast(tmp_path_factory):
-    """A cloud whose time runs 60 times faster."""
-    running = Running(
-        Settings(data=tmp_path_factory.mktemp("fast") / "d", user=USER, time_scale=SCALE)
-    )
+def held(tmp_path_factory):
+    """A cloud whose time the tests let pass."""
+    settings = Settings(data=tmp_path_factory.mktemp("held") / "d", user=USER)
+    running = Running(settings, held=True)
     yield running
     running.stop()
 
 
 @pytest.fixture
-def fast_device(fast, ec_key):
-    api = Api(fast.url).login()
-    device_id = provision_ec(api, ec_key)
-    with fast.udp_device(ec_key, device_id) as device:
-        yield api, device.connect()
+def device(held, ec_key):
+    """A connected device of it."""
+    device_id = provision_ec(Api(held.url).login(), ec_key)
+    with held.udp_device(ec_key, device_id) as device:
+        yield device.connect()
 
 
-def keep_alive(device, mid=[0x7000]):  # noqa: B006
-    """Send a message that is no acknowledgement: the device is there."""
+@pytest.fixture
+def rest(held):
+    """REST as ANN."""
+    return Api(held.url).login()
+
+
+def keep_alive(held, device, mid=[0x7000]):  # noqa: B006
+    """Send a message that is no acknowledgement, and wait until it has come: it is there."""
     mid[0] += 1
+    seen, stop = listening(held, device.id)
     device.send(pack(NON, 2, mid[0], options=[(11, b"E"), (11, b"alive")]))
+    wait_for(lambda: "alive" in [event.name for event in list(seen)])
+    stop()
 
 
-def test_a_lost_request_is_repeated(fast_device):
-    api, device = fast_device
+def test_a_lost_request_is_repeated(held, rest, device):
     device.describe(["f"], {})
-    value = run_beside(api, "POST", f"/v1/devices/{device.id}/f", {"arg": "1"})
+    value = run_beside(rest, "POST", f"/v1/devices/{device.id}/f", {"arg": "1"})
     first = device.recv()
-    keep_alive(device)
-    second = device.recv(2)
-    assert second is not None and second.raw == first.raw
+    keep_alive(held, device)
+    held.pass_time(3.9)
+    assert device.recv(0) is None
+    held.pass_time(2.2)
+    second = device.recv()
+    assert second.raw == first.raw
     device.answer(second, 0x44, struct.pack(">i", 5))
     assert value()[1]["return_value"] == 5
     numbers = device.client.server_numbers
     assert len(set(numbers)) == len(numbers)
 
 
-def test_one_message_never_acknowledged_while_the_rest_is(fast, fast_device):
-    """It is sent four times and dropped; the session stays (4.5)."""
-    api, device = fast_device
+def test_one_message_never_acknowledged_while_the_rest_is(held, rest, device):
+    """It is sent four times and dropped; the session stays (3.3, 4.5)."""
     device.subscribe("lost")
-    api("POST", "/v1/devices/events", {"name": "lost", "data": "lost"})
-    times = []
-    begin = time.monotonic()
-    while time.monotonic() - begin < 100 / SCALE:
-        keep_alive(device)
-        got = device.recv(0.1)
+    rest("POST", "/v1/devices/events", {"name": "lost", "data": "lost"})
+    assert device.recv().payload == b"lost"
+    times = [0]
+    for second in range(1, 100):
+        held.pass_time(1)
+        if second % 5 == 0:
+            keep_alive(held, device)
+        got = device.recv(0)
         if got is not None:
             assert got.payload == b"lost"
-            times.append((time.monotonic() - begin) * SCALE)
-    assert len(times) == 4
-    assert state_of(api, device.id)["online"] is True
-    assert state_of(api, device.id)["unacknowledged"] == 0
+            times.append(second)
+    gaps = [b - a for a, b in zip(times, times[1:], strict=False)]
+    assert len(gaps) == 3 and 4 <= gaps[0] <= 7 and 8 <= gaps[1] <= 13 and 16 <= gaps[2] <= 25
+    assert state_of(rest, device.id)["online"] is True
+    assert state_of(rest, device.id)["unacknowledged"] == 0
     device.ping()
 
 
-def test_a_device_that_acknowledges_nothing_goes_offline(fast, fast_device):
-    api, device = fast_device
-    device.subscribe("a")
-    api("POST", "/v1/devices/events", {"name": "a", "data": "1"})
-    begin = time.monotonic()
-    fast.last_end(device.id)
-    assert 40 < (time.monotonic() - begin) * SCALE < 100
-    transmissions = 0
-    while device.recv(0.05) is not None:
-        transmissions += 1
-    assert 1 < transmissions <= 4
-    device.ping()  # and is back
-    assert state_of(api, device.id)["online"] is True
+def test_a_device_that_acknowledges_nothing_goes_offline(held, rest, ec_key):
+    device_id = provision_ec(rest, ec_key)
+    with held.udp_device(ec_key, device_id) as device:
+        device.connect(platform=13)  # cellular: its silence alone would take 46 minutes
+        device.subscribe("a")
+        rest("POST", "/v1/devices/events", {"name": "a", "data": "1"})
+        held.pass_time(59)
+        assert state_of(rest, device_id)["online"] is True
+        held.pass_time(33)
+        assert held.last_end(device_id) == "the device acknowledges nothing"
+        assert len({device.recv().raw for _ in range(4)}) == 1 and device.recv(0) is None
+        device.ping()  # and is back
+        assert state_of(rest, device_id)["online"] is True
 
 
-def test_events_beyond_what_a_device_acknowledges_are_dropped(fast, fast_device):
-    api, device = fast_device
+def test_events_beyond_what_a_device_acknowledges_are_dropped(held, rest, device):
     device.subscribe("b")
-    session = fast.services.sessions.get(device.id)
+    session = held.services.sessions.get(device.id)
 
     def burst():
         for _ in range(100):
             session.send_event("b", b"x" * 900)
 
-    fast.call(burst)
-    state = state_of(api, device.id)
+    held.call(burst)
+    state = state_of(rest, device.id)
     assert (state["unacknowledged"], state["dropped_events"]) == (64, 36)
     got = []
     while len({m.mid for m in got}) < 64:
-        got.append(device.recv(1))
+        got.append(device.recv())
         device.acknowledge(got[-1])
-    wait_for(lambda: state_of(api, device.id)["unacknowledged"] == 0)
+    wait_for(lambda: state_of(rest, device.id)["unacknowledged"] == 0)
 
 
-def test_silence_ends_the_session_after_twice_the_keep_alive(fast, ec_key):
+def test_silence_ends_the_session_after_twice_the_keep_alive(held, rest, ec_key):
     """50 s for Wi-Fi, 46 min for cellular (rest-api 7.3)."""
-    api = Api(fast.url).login()
-    wifi, cellular = provision_ec(api, ec_key), provision_ec(api, ec_key)
-    first, second = (fast.udp_device(ec_key, i) for i in (wifi, cellular))
+    wifi, cellular = provision_ec(rest, ec_key), provision_ec(rest, ec_key)
+    first, second = (held.udp_device(ec_key, i) for i in (wifi, cellular))
     with first, second:
         second.connect(platform=13)
         first.connect()
-        begin = time.monotonic()
-        assert fast.last_end(wifi) == "nothing came from the device for 50 s"
-        assert 49 < (time.monotonic() - begin) * SCALE < 60
-        state = state_of(api, cellular)
+        held.pass_time(50)
+        assert state_of(rest, wifi)["online"] is True
+        held.pass_time(2)
+        assert held.last_end(wifi) == "nothing came from the device for 50 s"
+        held.pass_time(2700, step=10)
+        state = state_of(rest, cellular)
         assert state["online"] is True and state["keep_alive_s"] == 1380
+        held.pass_time(20)
+        assert held.last_end(cellular) == "nothing came from the device for 2760 s"
         first.ping()
-        assert state_of(api, wifi)["online"] is True
+        assert state_of(rest, wifi)["online"] is True
 
 
-def test_a_slower_keep_alive_is_learned(fast, fast_device):
-    api, device = fast_device
+def test_a_slower_keep_alive_is_learned(held, rest, device):
     for _ in range(3):
-        time.sleep(40 / SCALE)
+        held.pass_time(40)
         device.ping()
-    state = state_of(api, device.id)
-    assert state["online"] and 39 < state["keep_alive_s"] < 60
-    time.sleep(65 / SCALE)
-    assert state_of(api, device.id)["online"] is True
+    state = state_of(rest, device.id)
+    assert state["online"] and 39 < state["keep_alive_s"] < 41
+    held.pass_time(79)
+    assert state_of(rest, device.id)["online"] is True
+    held.pass_time(3)
+    assert held.last_end(device.id) == "nothing came from the device for 80 s"
 
 
-def test_the_device_repeats_a_message_for_45_s(fast, fast_device):
+def test_the_device_repeats_a_message_for_45_s(held, device):
     """The same message, up to four times in new records, while answers get lost (3.3)."""
-    _, device = fast_device
     event = pack(CON, 2, device.next_mid(), options=[(11, b"E"), (11, b"once")])
-    seen, stop = listening(fast, device.id)
+    seen, stop = listening(held, device.id)
     for wait in (0, 6, 12, 24):
-        time.sleep(wait / SCALE)
+        held.pass_time(wait)
         device.send(event)
         assert device.recv().raw == pack(ACK, 0, device.mid)
     stop()

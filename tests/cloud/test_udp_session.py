@@ -30,7 +30,7 @@ def listening(cloud, device_id):
     return seen, lambda: cloud.call(bus.forget, owner, seen.append)
 
 
-def wait_for(condition, seconds=5):
+def wait_for(condition, seconds=20):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end

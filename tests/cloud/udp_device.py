@@ -24,7 +24,7 @@ class UdpDevice:
 
     __test__ = False
 
-    def __init__(self, port, server_spki, key, device_id, *, timeout=5.0, **form):
+    def __init__(self, port, server_spki, key, device_id, *, timeout=20.0, **form):
         self.port = port
         self.id = device_id
         self.client = DtlsClient(key, server_spki, **form)
@@ -124,8 +124,7 @@ class UdpDevice:
         """Receive one CoAP message; None if none comes."""
         end = time.monotonic() + (self.timeout if timeout is None else timeout)
         while not self.inbox:
-            left = end - time.monotonic()
-            data = self.recv_raw(left) if left > 0 else None
+            data = self.recv_raw(max(0.0, end - time.monotonic()))
             if data is None:
                 return None
             application = self.client.datagram(data)[1]

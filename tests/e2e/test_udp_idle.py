@@ -48,8 +48,8 @@ def test_a_board_that_waits_is_called(tmp_path, clouds):
             began = time.monotonic()
             assert api.device(device)["online"]
             assert api.read(device, "temp") == 21.5
-            # A board that had waited for its next ping would have taken up to 25 s.
-            assert time.monotonic() - began < 5
+            # Its next ping is up to 25 s away.
+            assert time.monotonic() - began < 15
             cloud.kill()
             cloud = clouds()
             api = cloud.api()

@@ -341,15 +341,14 @@ class Link(Checkpointed):
         self.reliability.forget()
         self._arm()
         self._silences.clear()
-        self._gateway.spawn(self._left(session.last_heard))
-
-    async def _left(self, heard: float) -> None:
-        await self.services.devices.heard(self.device_id, heard)
-        connection = self.dtls.connection
         # A device that is only left by a cloud that stops is online when the cloud is back.
-        if connection is None or self.session or self._coming() or self._gateway.stopping:
-            return
-        await self._gateway.store.left(self.device_id, connection.key_block)
+        self._gateway.spawn(self._left(session.last_heard, gone=not self._gateway.stopping))
+
+    async def _left(self, heard: float, *, gone: bool) -> None:
+        connection = self.dtls.connection
+        if gone and connection is not None and self.session is None and not self._coming():
+            await self._gateway.store.left(self.device_id, connection.key_block)
+        await self.services.devices.heard(self.device_id, heard)
 
     def facts(self) -> dict[str, Any]:
         """Return the state of the DTLS session."""
