@@ -243,6 +243,8 @@ class Operation:
         return (self.done() or self._client._wait(self.done, self._limit)) and not self.error
 
     def _end(self, error=None):
+        if self.done():
+            return  # what it was told too late changes nothing
         self.error = error
         self.status = "FAILED" if error else "SENT"
         self._ms = diff(now(), self._from)

@@ -54,6 +54,27 @@ def test_names_the_cloud_knows():
     assert c.usage()["ops"] == 6
 
 
+def test_answers_that_come_late_twice_or_never():
+    c, link = connected()
+    name = b"\x50\x02\xb1E\x08particle\x06device\x04name\xfflamp"
+    link.mute = "t"  # and nothing answers the event
+    e = raises(Error, lambda: c.get_name(timeout=0.05))
+    assert e.errno == -160
+    late = c.more.asked["particle/device/name"]
+    for _ in range(2):
+        link.say(name)
+    settle(c, link, lambda: "particle/device/name" not in c.more.asked)
+    # the late answer changes nothing of what was said, nor does it answer the next question
+    assert late.status == "FAILED" and late.error is e
+    raises(Error, lambda: c.get_name(timeout=0.05))
+    link.answer = {"particle/device/name": b"lamp"}
+    c.more.recent = []
+    assert c.get_name(timeout=5) == "lamp"
+    raises(Error, c.sync_time)
+    link.mute = ""
+    assert c.sync_time() == 0x6553F100
+
+
 def test_time():
     c, link = connected()
     assert c.sync_time() == 0x6553F100

@@ -261,6 +261,35 @@ def test_answers_late_twice_and_never():
     assert w.conn.ready
 
 
+def test_answers_to_the_wrong_question():
+    # a 2.05 is the time only with the token of the time request and four bytes
+    w = World().connect()
+    w.conn.time(w.now)
+    w.step()
+    asked = w.take()[0]
+    token, mid = asked.token, asked.raw[2:4]
+    other = bytes([token[0] ^ 1])
+    for answer in (
+        b"\x61\x45" + mid + other + b"\xff\x65\x53\xf1\x00",
+        b"\x60\x45" + mid + b"\xff\x65\x53\xf1\x00",
+        b"\x61\x45" + mid + token + b"\xff\x65\x53\xf1",
+        b"\x61\x45" + mid + token + b"\xff\x65\x53\xf1\x00\x00",
+        b"\x61\x45" + mid + token,
+        b"\x61\x44" + mid + token + b"\xff\x65\x53\xf1\x00",
+        b"\x61\x84" + mid + token,
+        b"\x62\x45" + mid + token + token + b"\xff\x65\x53\xf1\x00",
+    ):
+        w.feed(w.peer.seal(answer))
+        w.step()
+        assert w.kinds() == [] and w.conn.time_token == token[0] and w.conn.ready
+    # late, separately and twice: it counts once, and every copy of a CON is acknowledged
+    w.now += 9000
+    for _ in range(2):
+        w.say((0x40, 0x45), b"\xff\x65\x53\xf1\x00", token)
+    assert w.events == [("TIME", 0x6553F100, None)] and w.conn.time_token is None
+    assert [(m.type, m.code) for m in w.take()] == [(2, 0)] * 2
+
+
 def test_describe_requests():
     w = World()
     w.conn.describe(0, 1, b'{"p":6,"m":[]}')
