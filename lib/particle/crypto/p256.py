@@ -229,7 +229,7 @@ def _mul(k, u=0, q=None):
             d = digits[i]
             s, t, _ = triple if d + 1 & 4 else q
             p = _add(p, s, t if d < 4 else -t)
-        if not i & 3:
+        if not i & 3 or k and q and not i & 1:
             yield
         i -= 1
     return p

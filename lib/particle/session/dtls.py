@@ -249,16 +249,20 @@ class Dtls:
         digest = sha256(hello + shake.params).digest()
         if not (yield from p256.verify(server, digest, *shake.signature)):
             return self._down("server key", _NOT_ALLOWED, _DECRYPT)
+        yield
         d = p256.scalar(self._rng)
         try:
             secret = yield from p256.ecdh(d, shake.params[4:])
         except ValueError:
             return self._down("transport", _PROTOCOL, _ILLEGAL)
+        yield
         flight = [shake.message(_CERTIFICATE, b"\x00\x00\x5b" + self._keys.public)]
         flight.append(shake.message(_EXCHANGE, b"\x41" + (yield from p256.public(d))))
+        yield
         proof = signature(*(yield from self._keys.sign(shake.transcript())))
         proof = b"\x04\x03\x00" + bytes((len(proof),)) + proof
         flight.append(shake.message(_VERIFY, proof))
+        yield
         secret = prf(secret, b"master secret", hello, 48)
         yield
         hello = shake.server_random + shake.random
