@@ -102,9 +102,13 @@ class Numbers:
         self.seen = set()
         self.repeated = []
 
-    def sent(self, datagram):
-        """Take note of a datagram as it left its sender."""
-        for key in protected(datagram):
+    def sent(self, datagram, session=None):
+        """Take note of a datagram as it left its sender.
+
+        session: what names it where records have no connection ID.
+        """
+        for cid, number in protected(datagram):
+            key = session or cid, number
             if key in self.seen:
                 self.repeated.append(key)
             self.seen.add(key)

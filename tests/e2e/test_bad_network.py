@@ -1,0 +1,291 @@
+"""Days of bad network and hundreds of power cuts on a fake clock (DESIGN decisions 2, 3 and 7).
+
+Cloud and device are the real ones in one process (fake_world.py); test_udp.py shows the same on
+real sockets and processes.
+"""
+
+import time
+
+import pytest
+
+from fake_board import Publisher
+from fake_world import World
+from relay import Weather
+
+DAY = 86400
+FAIR = Weather(delay=0.05)
+STORM = Weather(
+    loss=0.2,
+    double=0.1,
+    corrupt=0.03,
+    truncate=0.02,
+    delay=0.5,
+    replay=0.1,
+    rebind=0.01,
+    dark=0.002,
+    blackout=600,
+)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """Give a world in fair weather."""
+    with World(tmp_path, seed=4, weather=FAIR) as found:
+        yield found
+
+
+def connected(board):
+    return lambda: board.client is not None and board.client.connected()
+
+
+def started(world, period=60, **values):
+    """Return a connected board that publishes every `period` seconds, and its program."""
+    program = Publisher(period)
+    board = world.board(program, **values)
+    assert world.run(60, connected(board))
+    return board, program
+
+
+def nothing_lost(world, *pairs):
+    """Let things settle in fair weather; check what must hold whatever has happened."""
+    world.storm.weather, world.storm.until = FAIR, 0.0
+    for board, program in pairs:
+        program.left = 0
+        board.countdown = None
+    world.run(400)
+    for board, program in pairs:
+        arrived = [int(data) for data in world.events_of(board, "n")]
+        assert program.acked <= set(arrived)
+        assert len(program.calls) == len(set(program.calls))
+        assert not board.numbers.repeated
+        assert world.run(300, connected(board))
+    assert not world.numbers.repeated
+
+
+def usage(board):
+    return board.client.usage()
+
+
+def storm_for(world, seconds, board):
+    """Let a board publish in bad weather, and the cloud call it now and then."""
+    end = world.time + seconds
+    called = 0
+    while world.time < end:
+        world.run(world.random.uniform(100, 1000))
+        world.call(board, "led", f"call {called}")
+        called += 1
+    return called
+
+
+def in_the_storm(world, loss, seconds, period=60):
+    board, program = started(world, period)
+    world.storm.weather = Weather(**{**vars(STORM), "loss": loss})
+    called = storm_for(world, seconds, board)
+    nothing_lost(world, (board, program))
+    arrived = {int(data) for data in world.events_of(board, "n")}
+    assert arrived == set(range(1, program.number + 1))  # acknowledged or not
+    assert program.number > seconds / period / 3
+    assert set(program.calls) <= {f"call {n}" for n in range(called)}
+    counts = world.storm.counts
+    print(
+        f"{seconds / DAY:g} days, loss {loss}: {program.number} published, all arrived,"
+        f" {len(program.acked)} acknowledged in time; {len(program.calls)} of {called} calls;"
+        f" {usage(board)}, {counts}"
+    )
+    assert min(counts.values()) > 0
+    return board, program
+
+
+def test_half_a_day_of_bad_weather(world):
+    in_the_storm(world, 0.2, DAY // 2)
+
+
+def test_hours_in_which_two_of_five_datagrams_are_lost(world):
+    in_the_storm(world, 0.4, DAY // 8)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(900)
+@pytest.mark.parametrize("loss", (0.05, 0.2, 0.4))
+def test_ten_days_of_bad_weather(world, loss):
+    in_the_storm(world, loss, 10 * DAY)
+
+
+@pytest.mark.parametrize(("days", "values"), ((1, {}), (20, {"keep_alive": 1380})))
+def test_quiet_days_need_one_handshake(world, days, values):
+    board, program = started(world, 3600, **values)
+    world.run(days * DAY)
+    nothing_lost(world, (board, program))
+    used = usage(board)
+    assert (used["handshakes"], used["resumes"], used["drops"]) == (1, 0, 0)
+    assert len(program.acked) == program.number > days * 23
+
+
+def test_200_power_cuts_of_the_board(world):
+    board, program = started(world, 3)
+    world.storm.weather = Weather(loss=0.05, double=0.05, delay=0.2, replay=0.3)
+    handshakes = 0
+    for cut in range(200):
+        boots = board.boots
+        board.countdown = world.random.randrange(60)
+        assert world.run(900, lambda boots=boots: board.boots > boots), cut
+        handshakes += usage(board)["handshakes"]
+    nothing_lost(world, (board, program))
+    assert board.boots == 201
+    assert len(board.numbers.seen) > 1000
+    print(
+        f"200 cuts: {len(board.numbers.seen)} records of the board, {len(world.numbers.seen)} of"
+        f" the cloud, none twice; {program.number} published, {handshakes} handshakes"
+    )
+    assert handshakes < 20
+
+
+def test_200_kills_of_the_cloud(world):
+    board, program = started(world, 3)
+    world.storm.weather = Weather(loss=0.05, double=0.05, delay=0.2, rebind=0.02)
+    for kill in range(200):
+        world.run(world.random.expovariate(1 / 20))
+        if kill % 4 == 0:
+            world.call(board, "led", f"call {kill}")
+            world.run(world.random.random() / 10)
+        world.kill_cloud()
+    nothing_lost(world, (board, program))
+    print(
+        f"200 kills: {len(world.numbers.seen)} records of the cloud, {len(board.numbers.seen)} of"
+        f" the board, none twice; {program.number} published, {usage(board)}"
+    )
+    assert usage(board)["handshakes"] < 5
+
+
+def test_records_of_earlier_boots_mean_nothing(world):
+    board, program = started(world, 5)
+    for turn in range(20):
+        world.call(board, "led", f"call {turn}")
+        world.run(30)
+        assert f"call {turn}" in program.calls
+        old, sent = list(board.down), len(board.up)
+        board.countdown = 0
+        boots = board.boots
+        assert world.run(60, lambda boots=boots: board.boots > boots)
+        before = usage(board)
+        for _ in range(3):  # before the first answer, around it, and later
+            for datagram in old:
+                board.sock.inbox.append(datagram)
+            board.wake.set()
+            world.run(0.5)
+        assert usage(board)["handshakes"] == before["handshakes"] == 0
+        assert len(board.up) - sent < 8  # nothing was answered
+    nothing_lost(world, (board, program))
+    assert len(program.calls) == 20
+    assert usage(board)["handshakes"] == 0
+
+
+def test_a_new_address_in_the_middle_costs_nothing(world):
+    board, program = started(world, 10)
+    for turn in range(100):
+        world.run(25)
+        world.rebind(board.sock)
+        world.call(board, "led", f"lost {turn}") if turn % 5 == 0 else None
+    nothing_lost(world, (board, program))
+    used = usage(board)
+    assert (used["handshakes"], used["resumes"]) == (1, 0)
+    assert len(program.acked) == program.number
+
+
+def test_a_cloud_that_lost_its_table(world):
+    board, program = started(world, 20)
+    times = []
+    for _ in range(5):
+        world.run(200)
+        before = usage(board)["handshakes"]
+        world.kill_cloud(forget=True)
+        start = world.time
+        assert world.run(300, lambda n=before: usage(board)["handshakes"] > n)
+        times.append(round(world.time - start))
+    nothing_lost(world, (board, program))
+    print(f"after a lost table a new session is there within {times} s")
+    assert max(times) < 120
+    assert usage(board)["handshakes"] == 6
+    assert program.acked | {n for n, _ in program.failed} == set(range(1, program.number + 1))
+    arrived = {int(data) for data in world.events_of(board, "n")}
+    assert arrived == set(range(1, program.number + 1))
+
+
+def test_a_restart_of_the_cloud_costs_no_handshake(world):
+    board, program = started(world, 20)
+    for _ in range(20):
+        world.run(100)
+        world.kill_cloud()
+    nothing_lost(world, (board, program))
+    assert usage(board)["handshakes"] == 1
+    assert len(program.acked) == program.number
+
+
+def test_two_boards_with_one_identity(world):
+    # a cloned flash: they take the session from each other, but neither floods nor dies
+    one, first = started(world, 60)
+    second = Publisher(60)
+    two = world.board(second, like=one)
+    world.run(3600)
+    sent = [sum(map(len, board.up)) for board in (one, two)]
+    handshakes = [usage(board)["handshakes"] for board in (one, two)]
+    print(f"an hour of two boards with one identity: {sent} bytes up, {handshakes} handshakes")
+    assert max(handshakes) < 60 and max(sent) < 125_000
+    for board, program in ((one, first), (two, second)):
+        arrived = {int(data) for data in world.events_of(board, "n")}
+        assert program.acked <= arrived
+        assert not board.numbers.repeated
+    # the clone is switched off: the other one is well
+    two.task.cancel()
+    before = len(first.acked)
+    world.run(1200)
+    assert one.client.connected() and len(first.acked) > before + 15
+
+
+def test_clocks_that_jump(world, monkeypatch):
+    board, program = started(world, 30)
+    clock = world.services.clock
+    ticks = time.ticks_ms
+    skew = [0]
+    monkeypatch.setattr(time, "ticks_ms", lambda: (ticks() + skew[0]) % (1 << 30))
+    for jump in (3600, -7200, 400 * DAY, -3000 * DAY, DAY):
+        clock.jump += jump  # the cloud's date
+        world.run(300)
+    for jump in (100, 60_000, 3600_000, DAY * 1000, 5 * DAY * 1000):
+        skew[0] += jump  # the board slept and did not know it
+        board.wake.set()
+        world.run(300)
+    nothing_lost(world, (board, program))
+    assert usage(board)["handshakes"] == 1
+    assert program.number > 60
+
+
+@pytest.mark.parametrize("kind", ("connect", "read", "write"))
+def test_a_socket_that_fails_at_every_call(world, kind):
+    """The n-th call raises, for every n, alone and with all that follow for a minute."""
+    board, program = started(world, 15)
+    calls = [0]
+    bad = [None, 0.0]  # the number of the call, the time until which all fail
+
+    def fails(name):
+        if name != kind:
+            return False
+        calls[0] += 1
+        if calls[0] == bad[0]:
+            bad[1] = world.time + (60 if calls[0] % 3 == 0 else 0)
+            return True
+        return world.time < bad[1]
+
+    board.faults = fails
+    for n in range(1, 25):
+        calls[0], bad[0] = 0, n
+        if kind == "connect":
+            world.inside(board.client.disconnect)  # the next connection opens a socket
+            world.run(2)
+            bad[0] = 1 + n % 2
+            world.inside(board.client.connect)
+        world.run(120)
+        assert world.run(300, connected(board)), n
+    board.faults = None
+    nothing_lost(world, (board, program))
+    assert usage(board)["handshakes"] == 1
