@@ -40,7 +40,7 @@ class Process:
 
     def end(self, number=signal.SIGTERM):
         self.child.send_signal(number)
-        out, err = self.child.communicate(timeout=10)
+        out, err = self.child.communicate(timeout=30)
         return self.child.returncode, out.decode(), err.decode()
 
     def __enter__(self):
@@ -87,7 +87,7 @@ def test_ready_line_and_graceful_end(tmp_path, number):
         began = time.monotonic()
         code, out, err = cloud.end(number)
         assert (code, out, err) == (0, "", "")
-        assert time.monotonic() - began < 8
+        assert time.monotonic() - began < 20
         assert device.ended()
         device.close()
         asked.close()
@@ -256,12 +256,12 @@ def test_bad_options(tmp_path, options):
 
 def test_time_scale(tmp_path):
     key = RSA.generate(1024)
-    with Process(tmp_path / "d", "--user", LOGIN, "--time-scale", "50") as cloud:
+    with Process(tmp_path / "d", "--user", LOGIN, "--time-scale", "10") as cloud:
         device_id = provision(cloud.api.login(), key)
         with cloud.device(key, device_id) as device:
             began = time.monotonic()
-            assert device.ended()  # 31 s of silence at 50 times the speed
-            assert 0.4 < time.monotonic() - began < 5
+            assert device.ended()  # 31 s of silence at 10 times the speed
+            assert 2.5 < time.monotonic() - began < 20
         last = cloud.api("GET", "/local/v1/sessions")[1][0]["last_end"]
         assert last["reason"] == "no byte from the device for 31 s"
 

@@ -6,7 +6,7 @@ import sqlite3
 import pytest
 
 from cloud.device import ACK, CON, pack
-from cloud.test_udp_session import listening, state_of
+from cloud.test_udp_session import listening, state_of, wait_for
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def failing(cloud):
 @pytest.fixture
 def device(cloud, ec_key, udp_id):
     """A connected device."""
-    with cloud.udp_device(ec_key, udp_id, timeout=1.0) as device:
+    with cloud.udp_device(ec_key, udp_id) as device:
         yield device.connect()
 
 
@@ -36,7 +36,8 @@ def test_a_message_that_cannot_be_stored_is_as_if_lost(cloud, api, device, faili
     failing(True)
     event = pack(CON, 2, device.next_mid(), options=[(11, b"E"), (11, b"x")])
     device.send(event)
-    assert device.recv(0.3) is None and seen == []
+    wait_for(lambda: "cannot be stored" in caplog.text)
+    assert device.recv(0.1) is None and seen == []
     failing(False)
     device.send(event)  # the device repeats it
     assert device.recv().raw == pack(ACK, 0, device.mid)
@@ -47,10 +48,13 @@ def test_a_message_that_cannot_be_stored_is_as_if_lost(cloud, api, device, faili
 
 
 def test_a_hello_that_cannot_be_stored_is_not_acknowledged(cloud, ec_key, udp_id, failing, caplog):
-    with cloud.udp_device(ec_key, udp_id, timeout=1.0).handshake() as device:
+    with cloud.udp_device(ec_key, udp_id).handshake() as device:
         failing(True)
+        device.timeout = 1.0
         with pytest.raises(AssertionError, match="no ACK"):
             device.hello()
+        device.timeout = 20.0
+        wait_for(lambda: "is lost: disk I/O error" in caplog.text)
         failing(False)
         device.mid = 0
         device.hello()
@@ -61,14 +65,18 @@ def test_a_hello_that_cannot_be_stored_is_not_acknowledged(cloud, ec_key, udp_id
 def test_a_subscription_that_cannot_be_stored_is_not_acknowledged(cloud, api, device, monkeypatch):
     store = cloud.cloud._udp.store
 
+    tried = []
+
     async def fails(*_):
+        tried.append(True)
         raise sqlite3.OperationalError("disk I/O error")
 
     message = pack(CON, 1, device.next_mid(), options=[(11, b"e"), (11, b"door")])
     with monkeypatch.context() as patch:
         patch.setattr(store, "subscribe", fails)
         device.send(message)
-        assert device.recv(0.3) is None
+        wait_for(lambda: tried)
+        assert device.recv(0.1) is None
         assert state_of(api, device.id)["subscriptions"] == []
     device.send(message)
     assert device.recv().raw == pack(ACK, 0, device.mid)
