@@ -14,16 +14,17 @@ FILES = sorted(
 )
 
 
-def run(argv: list[str], file: str, seconds: float = 100) -> str:
+def run(argv: list[str], file: str, seconds: float = 100, first: str = "") -> str:
     """Run one file with the MicroPython started by `argv`; return its output.
 
+    first: a folder where it looks for modules first.
     Raises AssertionError with the whole output when a test failed or none ran.
     Standard output and error are merged: ports differ in where tracebacks go.
     """
     done = subprocess.run(
         [*argv, "tests/mp_runner.py", file],
         cwd=ROOT,
-        env=os.environ | {"MICROPYPATH": "lib:tests:.frozen"},
+        env=os.environ | {"MICROPYPATH": (first and first + ":") + "lib:tests:.frozen"},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

@@ -5,6 +5,7 @@ import sys
 import time
 
 from bench import (
+    c_module,
     cloud_udp,
     frozen,
     handshake,
@@ -26,7 +27,7 @@ def main() -> int:
     begin = time.monotonic()
     figures = sizes.measure() + wire.measure() + wire_udp.measure() + latency.measure()
     figures += handshake.measure() + cloud_udp.measure()
-    on_m3 = frozen.measure() + instructions.measure() + heap_frozen.measure()
+    on_m3 = frozen.measure() + instructions.measure() + c_module.measure() + heap_frozen.measure()
     smallest = heap.measure()
     figures += on_m3 + smallest
     print(table(figures))

@@ -25,8 +25,10 @@ import argparse
 import ast
 import json
 import sys
+from collections.abc import Mapping
 from dataclasses import astuple, dataclass
 from pathlib import Path
+from types import MappingProxyType
 
 from bench.figures import Figure
 from silicon import cortex_m3
@@ -80,21 +82,35 @@ def default_files() -> list[Path]:
     return [path for path in sorted(_CASES.glob("*.py")) if path != _COUNT]
 
 
-def count(files: list[Path], heap: int = _HEAP) -> tuple[list[Counted], list[str]]:
-    """Count the cases of files with a heap of `heap` KiB; return them and what went wrong."""
+def count(
+    files: list[Path],
+    heap: int = _HEAP,
+    elf: str | None = None,
+    more: Mapping[str, bytes] = MappingProxyType({}),
+) -> tuple[list[Counted], list[str]]:
+    """Count the cases of files with a heap of `heap` KiB; return them and what went wrong.
+
+    elf: another image than the board's. more: further files on the board's sys.path.
+    """
     counted, failed = [], []
     for path in files:
-        good, bad = _count(path, heap)
+        good, bad = _count(path, heap, elf, dict(more))
         counted += good
         failed += bad
     return counted, failed
 
 
-def _count(path: Path, heap: int) -> tuple[list[Counted], list[str]]:
-    rom = cortex_m3.helpers(path) | {
-        "count.mpy": cortex_m3.compiled(_COUNT),
-        "cases.mpy": cortex_m3.compiled(path),
-    }
+def _count(
+    path: Path, heap: int, elf: str | None, more: dict[str, bytes]
+) -> tuple[list[Counted], list[str]]:
+    rom = (
+        more
+        | cortex_m3.helpers(path)
+        | {
+            "count.mpy": cortex_m3.compiled(_COUNT),
+            "cases.mpy": cortex_m3.compiled(path),
+        }
+    )
     for name, keys in _vectors(path).items():
         whole = json.loads((cortex_m3.TESTS / "vectors" / name).read_text())
         rom[f"vectors/{name}"] = json.dumps({key: whole[key] for key in keys}).encode()
@@ -104,6 +120,7 @@ def _count(path: Path, heap: int) -> tuple[list[Counted], list[str]]:
         said = cortex_m3.run(
             f"import count, cases; count.run(cases, '{what}')",
             rom,
+            elf,
             heap=heap << 10,
             counting=True,
             seconds=300,

@@ -91,12 +91,7 @@ def test_results_keep_their_leading_zeros():
 
 def test_no_slice_is_the_whole_calculation():
     if "particle.crypto.native" in sys.modules:
-        # 64 windows, 8 at a time; 64 doublings and additions, 16 at a time; what is made before
-        # and behind
-        assert slices(p256.ecdh(D, G)) >= 11
-        assert slices(p256.verify(Q, DIGEST, R, S)) >= 16
-        assert slices(p256.public(D)) >= 6
-        return
+        return  # the C module's are counted in instructions: tests/silicon/test_c_module
     # 256 doublings of 100 k instructions, 4 at a time; 64 doublings and additions, 4 at a time
     assert slices(p256.ecdh(D, G)) >= 65
     assert slices(p256.verify(Q, DIGEST, R, S)) >= 66

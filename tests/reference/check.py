@@ -32,19 +32,24 @@ GROUPS = {
 }
 
 
-def compare(argv: list[str], cases: Iterable[Case], folder: Path, seconds: float = 100) -> int:
+def compare(
+    argv: list[str], cases: Iterable[Case], folder: Path, seconds: float = 100, first: str = ""
+) -> int:
     """Give cases to the interpreter started by `argv`; return how many there were.
 
-    `*` in an expected text stands for any character. Raises AssertionError for the first result
-    that differs.
+    first: a folder where MicroPython looks for modules first. `*` in an expected text stands for
+    any character. Raises AssertionError for results that differ.
     """
     cases = list(cases)
     path = folder / "cases.jsonl"
     path.write_text("".join(json.dumps([name, *args]) + "\n" for name, args, _ in cases))
+    paths = _PATHS[argv[0] == sys.executable]
+    if first:
+        paths = {"MICROPYPATH": os.pathsep.join([first, paths["MICROPYPATH"]])}
     done = subprocess.run(
         [*argv, "tests/reference/runner.py", str(path)],
         cwd=ROOT,
-        env=os.environ | _PATHS[argv[0] == sys.executable],
+        env=os.environ | paths,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -52,10 +57,21 @@ def compare(argv: list[str], cases: Iterable[Case], folder: Path, seconds: float
         check=False,
     )
     lines = done.stdout.splitlines()
-    for (name, args, expected), line in zip(cases, lines, strict=False):
-        assert _same(expected, line), f"{name}{args}: {line}, not {expected}"
+    assert differences(cases, lines[: len(cases)]) == []
     assert len(lines) == len(cases) and not done.returncode, done.stdout[-2000:]
     return len(cases)
+
+
+def differences(cases: list[Case], lines: list[str]) -> list[str]:
+    """List the results that differ from what is expected of cases."""
+    found = [
+        f"{name}{args}: {line}, not {expected}"
+        for (name, args, expected), line in zip(cases, lines, strict=False)
+        if not _same(expected, line)
+    ]
+    if len(lines) != len(cases):
+        found.append(f"{len(lines)} results of {len(cases)}: {lines[-3:]}")
+    return found
 
 
 def _same(expected: str, found: str) -> bool:

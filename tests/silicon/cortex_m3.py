@@ -2,7 +2,9 @@
 
 import functools
 import re
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 import device_suite
 from particle_tools import packing
@@ -42,18 +44,28 @@ def image() -> build.Image:
     return build.build("QEMU_M3")
 
 
-def run(statement: str, files: dict[str, bytes], **options) -> str:
+def run(statement: str, files: dict[str, bytes], elf: str | None = None, **options) -> str:
     """Run one statement of Python with files in /tests, which is on sys.path; return the console.
 
-    The current folder is the root; /build is an empty littlefs. Options as of `qemu.run`.
+    The current folder is the root; /build is an empty littlefs. elf: another image than that of
+    `image`. Options as of `qemu.run`.
     """
     main = {"main.py": _MAIN % statement.encode()}
-    return qemu.run(image().elf, files | main, **options)
+    return qemu.run(elf or image().elf, files | main, **options)
 
 
-def run_unit_tests(file: str, seconds: float = 100) -> str:
-    """Run one file of `device_suite.FILES`; AssertionError with the console unless all passed."""
-    said = run(f"import mp_runner; mp_runner.main(['{file}'])", rom(file), seconds=seconds)
+def run_unit_tests(
+    file: str,
+    seconds: float = 100,
+    elf: str | None = None,
+    more: Mapping[str, bytes] = MappingProxyType({}),
+) -> str:
+    """Run one file of `device_suite.FILES`; AssertionError with the console unless all passed.
+
+    more: files that are there too, on sys.path.
+    """
+    runs = f"import mp_runner; mp_runner.main(['{file}'])"
+    said = run(runs, rom(file) | dict(more), elf, seconds=seconds)
     last = said.rstrip().rpartition("\n")[2]
     assert re.fullmatch(r"[1-9][0-9]* passed, 0 failed", last), f"{file}:\n{said}"
     return said

@@ -7,8 +7,6 @@
 
 #include <string.h>
 
-#include "py/runtime.h"
-
 #include "mbedtls/ecp.h"
 #include "mbedtls/platform_util.h"
 #include "mbedtls/sha256.h"
@@ -19,6 +17,8 @@
 #if !defined(MBEDTLS_ECP_NIST_OPTIM)
 #error "MBEDTLS_ECP_NIST_OPTIM is off: mbedTLS would be slower than Python; #define it in the board's mbedtls_config_board.h"
 #endif
+
+#include "py/runtime.h"
 
 // Numbers that blind a calculation come from its secrets: an attacker knows neither.
 typedef struct {

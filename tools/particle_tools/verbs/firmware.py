@@ -21,10 +21,21 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     build.add_argument("--c-modules", action="store_true", help="link firmware/cmodules too")
     build.add_argument("--fresh", action="store_true", help="use nothing of an earlier build")
     build.add_argument("--json", action="store_true", help="print one JSON object")
+    native = actions.add_parser(
+        "native", help="build the C module as a native .mpy, for boards with stock firmware"
+    )
+    native.add_argument("arch", metavar="ARCH", help="armv6m for RP2040, armv7emsp for nRF52840")
+    native.add_argument("--out", type=Path, metavar="DIR", help="default: build/native/ARCH")
+    native.add_argument(
+        "--micropython", type=Path, metavar="DIR", help="source tree; default: Debian's package"
+    )
+    native.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Build, and say where the image is and what it takes."""
+    if args.action == "native":
+        return _native(args)
     from particle_tools.firmware import build
 
     begin = time.monotonic()
@@ -47,6 +58,22 @@ def run(args: argparse.Namespace) -> int:
         f"{args.board}: {image.elf}, {image.text} bytes of flash, {frozen} of them frozen code,"
         f" {time.monotonic() - begin:.0f} s"
     )
+    return 0
+
+
+def _native(args: argparse.Namespace) -> int:
+    from particle_tools import ROOT
+    from particle_tools.firmware import natmod
+
+    made = natmod.build(args.arch, args.micropython)
+    folder = args.out or ROOT / "build" / "native" / args.arch
+    folder.mkdir(parents=True, exist_ok=True)
+    path = folder / f"{natmod.NAME}.mpy"
+    path.write_bytes(made)
+    if args.json:
+        print(json.dumps({"arch": args.arch, "file": str(path), "bytes": len(made)}))
+    else:
+        print(f"{args.arch}: {path}, {len(made)} bytes; install: mpremote fs cp {path} :/lib/")
     return 0
 
 
