@@ -187,7 +187,7 @@ class Board:
         # until something is due; `Servicing._until` looks every second, and a day has many
         now, client = time.ticks_ms(), self.client
         times = [source.deadline() for source in (client._conn, client._dns) if source]
-        times += [job[0] for job in client._jobs] + [self.due]
+        times += [*client._jobs.values(), self.due]
         waits = [time.ticks_diff(t, now) for t in times if t is not None]
         wait = max(0, min([3600_000, *waits])) / 1000
         timer = self.world.loop.call_later(wait, self.wake.set)
@@ -198,14 +198,18 @@ class Board:
 
 
 class Publisher:
-    """A program that publishes numbered events, knows which were acknowledged, counts calls."""
+    """A program that publishes numbered events, knows which were acknowledged, counts calls.
+
+    options: of `publish`. With persist=True it publishes without a connection, too.
+    """
 
     def __init__(self, period, count=None, **options):
         self.period = period
         self.left = count
         self.options = options
         self.number = 0
-        self.acked, self.failed, self.calls = set(), [], []
+        self.taken, self.acked = set(), set()
+        self.failed, self.calls = [], []
         self._waiting = {}
 
     def __call__(self, board, begin=False):
@@ -227,7 +231,7 @@ class Publisher:
             board.due = None
         if board.due is None or time.ticks_diff(now, board.due) < 0:
             return
-        if not client.connected():
+        if not client.connected() and not self.options:
             board.due = time.ticks_add(now, 1000)
             return
         board.due = time.ticks_add(now, int(self.period * 1000))
@@ -235,3 +239,4 @@ class Publisher:
         self.left = self.left and self.left - 1
         with contextlib.suppress(Error):
             self._waiting[self.number] = client.publish("n", str(self.number), **self.options)
+            self.taken.add(self.number)

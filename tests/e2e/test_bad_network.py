@@ -38,9 +38,9 @@ def connected(board):
     return lambda: board.client is not None and board.client.connected()
 
 
-def started(world, period=60, **values):
+def started(world, period=60, persist=None, **values):
     """Return a connected board that publishes every `period` seconds, and its program."""
-    program = Publisher(period)
+    program = Publisher(period, **({"persist": True} if persist else {}))
     board = world.board(program, **values)
     assert world.run(60, connected(board))
     return board, program
@@ -157,8 +157,49 @@ def test_200_kills_of_the_cloud(world):
     assert usage(board)["handshakes"] < 5
 
 
-def test_records_of_earlier_boots_mean_nothing(world):
-    board, program = started(world, 5)
+def arrived_once(world, board, program):
+    numbers = [int(data) for data in world.events_of(board, "n")]
+    assert len(numbers) == len(set(numbers))
+    assert program.taken <= set(numbers) <= set(range(1, program.number + 1))
+    assert program.acked <= set(numbers)
+    return len(numbers)
+
+
+def test_persisted_events_arrive_once_whatever_happens_to_the_board(world):
+    board, program = started(world, 20, persist=True)
+    for turn in range(60):
+        fair = turn % 4 == 0
+        world.storm.weather = FAIR if fair else Weather(**{**vars(STORM), "blackout": 60})
+        boots = board.boots
+        board.countdown = world.random.randrange(100)
+        world.run(world.random.uniform(0, 600), lambda boots=boots: board.boots > boots)
+    nothing_lost(world, (board, program))
+    world.run(1200)
+    count = arrived_once(world, board, program)
+    print(f"{count} of {program.number} events, each once, over {board.boots} boots")
+    assert board.boots > 20 and count > 200
+
+
+def test_persisted_events_are_stored_once_whatever_happens_to_the_cloud(world):
+    # a reader that was cut off with the cloud may miss one, but none comes twice
+    board, program = started(world, 5, persist=True)
+    for turn in range(100):
+        world.run(world.random.expovariate(1 / 10))
+        world.kill_cloud(forget=turn % 10 == 9)
+    nothing_lost(world, (board, program))
+    world.run(600)
+    heard = [int(data) for data in world.events_of(board, "n")]
+    assert len(heard) == len(set(heard))
+    rows = world.services.db.all("SELECT data FROM persisted_events")
+    stored = [int(row["data"]) for row in rows]
+    assert len(stored) == len(set(stored)) == min(512, len(program.taken))
+    assert set(stored) >= set(sorted(program.taken)[-len(stored) :])
+    print(f"{len(stored)} stored and {len(heard)} heard of {program.number}")
+
+
+@pytest.mark.parametrize("persist", (False, True))
+def test_records_of_earlier_boots_mean_nothing(world, persist):
+    board, program = started(world, 5, persist)
     for turn in range(20):
         world.call(board, "led", f"call {turn}")
         world.run(30)
