@@ -117,8 +117,7 @@ class _Gateway(udp_gateway.UdpGateway):
     async def listen(self, world):
         """Do what `start` does, on a socket of the world."""
         self._socket = _Port(world)
-        for device_id, cid, where in self.store.index():
-            self._remember(device_id, cid, where)
+        await self._recall()
         loop = asyncio.get_running_loop()
         self._clocks = [loop.create_task(self._sweep()), loop.create_task(self._expire())]
 

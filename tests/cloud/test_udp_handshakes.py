@@ -165,7 +165,7 @@ def test_a_network_that_loses_doubles_and_reorders(cloud, ec_key, udp_id, seed):
             for datagram in datagrams:
                 device.send_raw(datagram)
             waiting = []
-            while not client.done and (data := device.recv_raw(0.03)) is not None:
+            while not client.done and (data := device.recv_raw(0.1)) is not None:
                 if source.random() > 0.3:
                     out, application = client.datagram(data)
                     waiting += out

@@ -68,10 +68,7 @@ class UdpGateway:
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER)
         self._socket.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, _BUFFER)
         self._socket.bind(address)
-        for device_id, cid, where in self.store.index():
-            self._remember(device_id, cid, where)
-        for device_id in await self.store.online(self.services.clock.time()):
-            self._wake(device_id)
+        await self._recall()
         loop.add_reader(self._socket, self._readable)
         self._clocks = [loop.create_task(self._sweep()), loop.create_task(self._expire())]
         return self._socket.getsockname()[1]
@@ -324,6 +321,13 @@ class UdpGateway:
         else:
             self._take_address(link, stored.state.address)
         return link
+
+    async def _recall(self) -> None:
+        # Take up what is on storage; who was online when the cloud ended is so again.
+        for device_id, cid, where in self.store.index():
+            self._remember(device_id, cid, where)
+        for device_id in await self.store.online(self.services.clock.time()):
+            self._wake(device_id)
 
     def _wake(self, device_id: str) -> None:
         try:
