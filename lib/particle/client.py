@@ -10,12 +10,13 @@ from binascii import unhexlify
 
 from micropython import const
 
-from .errors import ConfigError, Error
+from .errors import ConfigError, Disconnected, Error
 from .operation import Operation, Servicing, Variable, in_task, int32, now
 from .session.messaging import add
 from .wire.messages import describe_app, encode
 
 # Error numbers of Device OS (errors.py)
+_ABORTED = const(-150)
 _BAD_DATA = const(-280)
 _INVALID_ARGUMENT = const(-270)
 _INVALID_STATE = const(-210)
@@ -56,8 +57,8 @@ def load(store, board):
         except (ValueError, AttributeError, TypeError):
             pass
         if version != 1:
-            why = "of a newer version" if version else "damaged: provision again or remove it"
-            raise ConfigError(_BAD_DATA, "config.json is " + why, "store")
+            why = "config.json (version %s) is damaged or newer: provision again" % version
+            raise ConfigError(_BAD_DATA, why, "store")
         # a key this version does not know stays in the record and is written back
         for key in saved:
             if saved[key] is not None:
@@ -292,7 +293,8 @@ class Cloud(Servicing):
             if kind == "ACKED":
                 op = self._operations.pop(a, None)
                 if op is not None:
-                    op._end(Error(b, "no ACK", "cloud") if b else None)
+                    kind = Disconnected if b == _ABORTED else Error
+                    op._end(kind(b, "no ACK", "cloud") if b else None)
             elif kind == "CALL":
                 self._answer(t, a, self._functions.get(b[0]), b[1])
             elif kind == "READ":

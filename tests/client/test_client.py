@@ -3,7 +3,7 @@
 import asyncio
 
 from fake_cloud import ID, Board, CloudLink, Files, connected, make, settle
-from particle import Cloud, ConfigError, Error
+from particle import Cloud, ConfigError, Disconnected, Error
 from particle.client import now
 from support import raises
 
@@ -71,6 +71,7 @@ def test_publish_with_acknowledgement():
     link.sock.closed = True
     settle(c, link, p.done)
     assert p.status == "FAILED" and p.error.errno == -150
+    assert isinstance(p.error, Disconnected)
     raises(Error, p.result)
 
 
