@@ -26,6 +26,7 @@ CEILINGS = {
     "crypto/native": 800,
     "crypto/p256": 2400,
     "crypto/prf": 350,
+    "session/blocks": 1100,
     "session/conn": 3100,
     "session/messaging": 3700,
     "session/reliable": 2000,

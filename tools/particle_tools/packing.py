@@ -47,6 +47,8 @@ COMPONENTS = {
     "native": ["crypto/native"],
     # Backup memory: the session without wear of the flash, variables that survive a reset.
     "backup": ["store/backup", "store/retained"],
+    # For applications with so many functions and variables that their list fits no message.
+    "blocks": ["session/blocks"],
     # Events that survive a reset; with what is under "repl".
     "queue": ["persisted", "store/queue"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,

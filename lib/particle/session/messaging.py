@@ -64,6 +64,7 @@ class Messaging:
         self.ready = False
         self._events = []
         self._w = Writer(bytearray(size))
+        self._most = size - _OVERHEAD  # of a description in one message
         self._type = _NON  # of events, answers and subscriptions on a transport that loses nothing
         self._bodies = {}  # describe flags -> (body, content format)
         self._filters = [("particle", None), ("spark", None)]
@@ -89,6 +90,7 @@ class Messaging:
         self._waiting = {}  # message ID -> ticks at which the wait for its ACK ends
         self._unsent = []  # IDs of non-confirmable publishes still in the queue
         self.time_token = None
+        self._blocks = None  # a description that goes in blocks
 
     def abandon(self):
         """Forget everything queued and waited for; ACKED tells about each event."""
@@ -183,10 +185,14 @@ class Messaging:
     def describe(self, now, flags, body, ctype=None):
         """Keep a description and post it when connected and changed; body: bytes.
 
-        flags: 1 system, 2 application. Raises `Error(TOO_LARGE)`.
+        flags: 1 system, 2 application. Raises `Error(TOO_LARGE)` when it does not fit and cannot
+        go in blocks.
         """
-        if len(body) > len(self._w.buf) - _OVERHEAD:
-            raise Error(_TOO_LARGE, "description of %d bytes" % len(body))
+        if len(body) > self._most:
+            try:
+                from . import blocks  # noqa: F401
+            except ImportError:
+                raise Error(_TOO_LARGE, "description of %d bytes" % len(body)) from None
         if self._bodies.get(flags) != (body, ctype):
             self._bodies[flags] = body, ctype
             if self.ready:
@@ -221,6 +227,11 @@ class Messaging:
         self._send(messages.subscribe(self._w, self._type, self._next(), prefix, flags))
 
     def _post(self, flags, body, ctype):
+        if len(body) > self._most:
+            from .blocks import Post
+
+            self._blocks = Post(self, flags, body, ctype)
+            return
         self._token = (self._token + 1) & 0xFF
         mid = self._next()
         self._send(messages.describe(self._w, _CON, mid, self._token, flags, body, ctype))
@@ -235,6 +246,8 @@ class Messaging:
                 self.time_token = None
                 self._emit("TIME", epoch)
         if m.type >= _ACK:
+            if self._blocks:
+                self._blocks.answer(m)
             if self._waiting.pop(m.mid, None) is not None:
                 error = 0
                 if m.type == _RST:
@@ -311,8 +324,16 @@ class Messaging:
         self.answer_describe(m, body, ctype)
 
     def answer_describe(self, m, body, ctype=None):
-        """Queue `body` as the answer to the GET /d in `m`; refuse when it is empty or too long."""
-        if not body or len(body) > len(self._w.buf) - _OVERHEAD:
+        """Queue `body` as the answer to the GET /d in `m`; refuse what there is not."""
+        if len(body) > self._most:
+            try:
+                from .blocks import answer
+
+                answer(self, m, body, ctype)
+                return
+            except ImportError:
+                body = b""
+        if not body:
             self._refuse(m, _NOT_FOUND)
             return
         self.acknowledge(m)

@@ -280,9 +280,10 @@ class Resuming(Reliable):
             self._channel.heard()
             self._save()
         super().dispatch(now, m)
-        if m.mid in self._news and m.type == _ACK:
+        # one that is refused stays: then everything is announced again with the next connection
+        if m.mid in self._news and m.type == _ACK and m.code < 0x80:
             self._news.remove(m.mid)
-            if m.code < 0x80 and not self._news:
+            if not self._news:
                 self._crcs = self._sums()
                 self._save()
 
