@@ -115,6 +115,7 @@ class Cloud(Servicing):
         self._handlers = []
         self._operations = {}
         self._jobs = {}  # function(ticks) -> ticks of when it is to be called
+        self._broken = False  # the last step was not finished
 
     _conn = _sock = _dialing = _dns = _timer = _poller = _connecting = _tasks = error = None
     _stuck = False  # the socket did not take everything
@@ -261,15 +262,16 @@ class Cloud(Servicing):
             platform = v["platform_id"]
             product = platform if v["product_id"] == 0xFFFF else v["product_id"]
             hello = (product, v["product_version"], _FLAGS, platform)
-            self._conn = Conn(keys, self._store.get, os.urandom, hello, v)
+            conn = Conn(keys, self._store.get, os.urandom, hello, v)
             self._in = bytearray(Conn.DEFAULTS[2])
-            self._conn.describe(now(), 1, *Conn.system(platform))
+            conn.describe(now(), 1, *Conn.system(platform))
             for prefix, _, flags in self._handlers:
-                self._conn.subscribe(now(), prefix, flags)
+                conn.subscribe(now(), prefix, flags)
             if self._link is None:
                 from .net.host import HostLink
 
                 self._link = HostLink(getattr(self._board, "DNS", None))
+            self._conn = conn  # nobody may meet half of this
         self._describe(now())
         self._link.up()
         self._conn.start(now())

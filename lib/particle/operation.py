@@ -67,6 +67,10 @@ class Servicing:
         try:
             t = now()
             conn = self._conn
+            if self._broken:
+                self._network(t, "HANGUP", None, None)
+                conn.broken(t)
+                self._broken = False
             conn.link(t, self._link.step(t) == _UP)
             if self._dns:
                 self._resolve(t)
@@ -84,6 +88,9 @@ class Servicing:
                 more = self._events(t)
                 count += more
             return count
+        except MemoryError:
+            self._broken = True  # half of a step was done; the next call repairs it
+            raise
         finally:
             self._busy = False
 

@@ -1,6 +1,7 @@
 """A provisioned board: the emulated Cortex-M3, its flash in a file, its sockets by a bridge."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 from particle_tools.firmware import qemu
@@ -48,12 +49,23 @@ class M3Board:
             file.seek(qemu.FLASH_AT)
             file.write(self._flash)
 
-    def run(self, application: Path, *, heap: int = 0, seconds: float = 30) -> str:
+    def run(
+        self,
+        application: Path,
+        *,
+        heap: int = 0,
+        seconds: float = 30,
+        files: Mapping[str, bytes] | None = None,
+    ) -> str:
         """Boot with `application`, wait for its end and return the console.
 
-        Raises `qemu.Failed` when it does not end.
+        files: what else is there, below /rom. Raises `qemu.Failed` when it does not end.
         """
-        files = {"main.mpy": self._main, "app.mpy": cortex_m3.compiled(application)}
+        files = {
+            **(files or {}),
+            "main.mpy": self._main,
+            "app.mpy": cortex_m3.compiled(application),
+        }
         with Bridge() as bridge:
             return qemu.run(
                 cortex_m3.image().elf,

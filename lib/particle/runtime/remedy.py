@@ -6,6 +6,7 @@ from ..errors import AuthError, Error, ProtocolError
 
 _PROTOCOL = const(-240)
 _TIMEOUT = const(-160)
+_NO_MEMORY = const(-260)
 
 TEXTS = {
     "link": "no network: check Wi-Fi credentials or cable",
@@ -27,6 +28,8 @@ def failure(stage, code):
     elif code == _PROTOCOL:
         kind = ProtocolError
     text = TEXTS.get(stage, "connection failed")
+    if code == _NO_MEMORY:
+        return Error(code, "memory ran out", stage)
     if stage == "cloud" and code != _TIMEOUT:
         text = "the connection broke off; it is tried again"
         if code == _PROTOCOL:

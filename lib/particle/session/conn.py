@@ -18,6 +18,7 @@ _POST = const(2)
 # Error numbers of Device OS (errors.py)
 _NETWORK = const(-230)
 _TIMEOUT = const(-160)
+_NO_MEMORY = const(-260)
 
 _LEVEL = const(6200)  # of Device OS, whose messages we speak
 _CHUNK = const(512)  # of an update
@@ -221,10 +222,16 @@ class Conn(Messaging):
             self._due = add(now, _NAME_MS)
             self._emit("RESOLVE", self._host)
 
+    def broken(self, now):
+        """Begin anew because memory ended in the middle of a step."""
+        if self._state != _OFF:
+            self._fail(now, self.stage(), _NO_MEMORY)
+
     def _fail(self, now, stage, code):
         state = self._state
         self._off()
         if state != _CLOSING:
+            self._state = _PAUSE  # if memory ends here it can be repeated
             if state >= _DIAL:
                 self._addresses.pop(0)  # the next attempt takes the next address, or asks again
             if state == _ON and diff(now, self._since) >= _STEADY_MS:
