@@ -1,0 +1,83 @@
+"""Handlers that do what nobody expects, on both transports: the board is served all the same."""
+
+import pytest
+
+from e2e.desk import Desk
+from particle_tools.errors import UserError
+from particle_tools.local import wait_for
+
+PROGRAM = """
+import particle
+
+heard = []
+
+@particle.function("busy")
+def busy(text):
+    # everything that a function may do with the library, and what it must not
+    heard.append(text)
+    particle.publish("from/handler", text, ack=True)
+    particle.function("made", lambda text: 42)
+    particle.variable("heard", len(heard))
+    particle.subscribe("more", lambda name, data: heard.append(data))
+    done = [particle.process(), particle.connected(), particle.usage()["handshakes"] > 0]
+    try:
+        particle.wait_until(lambda: True, 1)
+    except particle.Error as e:
+        done.append(e.errno)
+    for bad in ("n" * 65, "", None):
+        for verb in (particle.function, particle.variable, particle.subscribe):
+            try:
+                verb(bad, print)
+            except ValueError:
+                done.append(1)
+    print("done", done)
+    return len(done)
+
+particle.function("alive", len)
+particle.subscribe("off", lambda name, data: particle.disconnect())
+particle.subscribe("bye", lambda name, data: particle.disconnect(graceful=True))
+particle.subscribe("again", lambda name, data: particle.config(product_version=int(data)))
+while True:
+    particle.connect(30)
+    print("online")
+    particle.wait_until(particle.disconnected)
+    print("offline")
+    particle.wait_until(lambda: False, 1)
+"""
+
+
+@pytest.fixture(scope="module", params=["tcp", "udp"])
+def board(cloud, api, tmp_path_factory, request):
+    desk = Desk(tmp_path_factory.mktemp(request.param), cloud)
+    board = desk.board(PROGRAM, transport=request.param)
+    board.said("online")
+    assert wait_for(lambda: api.device(board.device_id)["functions"], 20)
+    yield board
+    desk.close()
+
+
+def served(api, board):
+    """Tell whether the board can be called."""
+    try:
+        return api.call(board.device_id, "alive", "four") == 4
+    except UserError:
+        return False
+
+
+def test_a_function_that_calls_the_library(api, events, board):
+    assert api.call(board.device_id, "busy", "\u00fc") == 13
+    assert events.wait("from/handler")["data"] == "\u00fc"
+    board.said("done [0, True, True, -210, 1, 1, 1, 1, 1, 1, 1, 1, 1]")
+    # what it registered is announced and works
+    assert wait_for(lambda: "made" in api.device(board.device_id)["functions"], 20)
+    assert api.call(board.device_id, "made", "") == 42
+    assert api.read(board.device_id, "heard") == 1
+
+
+@pytest.mark.parametrize(("name", "data"), [("off", ""), ("bye", ""), ("again", "7")])
+def test_an_event_handler_that_ends_the_connection(api, board, name, data):
+    before = board.output().count("offline")
+    api.publish(name, data)
+    board.said("offline", count=before + 1)
+    assert wait_for(lambda: served(api, board), 30), board.output()
+    assert board.alive() and "Traceback" not in board.output()
