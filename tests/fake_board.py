@@ -175,9 +175,12 @@ class Board:
                 self.boot()
                 while True:
                     self.wake.clear()
+                    before = self.client.connected()
                     self.client.process()
                     self.program(self)
                     self.client.process()
+                    if self.client.connected() != before:
+                        self.wake.set()  # the program may have something to say
                     await self._idle()
             except PowerCut:
                 self.countdown = None
@@ -186,7 +189,9 @@ class Board:
     async def _idle(self):
         # until something is due; `Servicing._until` looks every second, and a day has many
         now, client = time.ticks_ms(), self.client
-        times = [source.deadline() for source in (client._conn, client._dns) if source]
+        times = [client._conn.deadline()]
+        if client._dns or client._dialing:
+            times.append(time.ticks_add(now, 10))
         times += [*client._jobs.values(), self.due]
         waits = [time.ticks_diff(t, now) for t in times if t is not None]
         wait = max(0, min([3600_000, *waits])) / 1000

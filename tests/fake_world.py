@@ -195,7 +195,10 @@ class World:
         """Call a function in a task of the world, where nothing of the client blocks."""
 
         async def call():
-            return function(*args)
+            found = function(*args)
+            for board in self.boards:
+                board.wake.set()
+            return found
 
         return self._run(call())
 

@@ -15,6 +15,8 @@ from bench import (
     latency,
     sizes,
     wire,
+    wire_mqtt,
+    wire_rows,
     wire_udp,
 )
 from bench.figures import record, table
@@ -26,11 +28,15 @@ def main() -> int:
     """Measure, print and write; 1 if STRICT=1 and something could not be measured."""
     begin = time.monotonic()
     figures = sizes.measure() + wire.measure() + wire_udp.measure() + latency.measure()
-    figures += handshake.measure() + cloud_udp.measure()
+    figures += handshake.measure() + cloud_udp.measure() + wire_rows.measure()
+    mqtt = wire_mqtt.measure()
+    figures += mqtt
     on_m3 = frozen.measure() + instructions.measure() + c_module.measure() + heap_frozen.measure()
     smallest = heap.measure()
     figures += on_m3 + smallest
     print(table(figures))
+    if not mqtt:
+        print(f"NOT RUN: mqtt_* needs {wire_mqtt.NAME}; {wire_mqtt.COMMAND}")
     if not smallest:
         print("NOT RUN: heap32_mpy_steady needs the 32-bit MicroPython; make fetch")
     if not on_m3:
