@@ -6,6 +6,7 @@ import time
 
 from bench import (
     c_module,
+    channel_heap,
     cloud_udp,
     frozen,
     handshake,
@@ -13,6 +14,7 @@ from bench import (
     heap_frozen,
     instructions,
     latency,
+    mbedtls_m3,
     sizes,
     wire,
     wire_mqtt,
@@ -32,6 +34,7 @@ def main() -> int:
     mqtt = wire_mqtt.measure()
     figures += mqtt
     on_m3 = frozen.measure() + instructions.measure() + c_module.measure() + heap_frozen.measure()
+    on_m3 += channel_heap.measure() + mbedtls_m3.measure()
     smallest = heap.measure()
     figures += on_m3 + smallest
     print(table(figures))
