@@ -59,13 +59,14 @@ def run_unit_tests(
     seconds: float = 100,
     elf: str | None = None,
     more: Mapping[str, bytes] = MappingProxyType({}),
+    **options,
 ) -> str:
     """Run one file of `device_suite.FILES`; AssertionError with the console unless all passed.
 
-    more: files that are there too, on sys.path.
+    more: files that are there too, on sys.path. Options as of `qemu.run`.
     """
     runs = f"import mp_runner; mp_runner.main(['{file}'])"
-    said = run(runs, rom(file) | dict(more), elf, seconds=seconds)
+    said = run(runs, rom(file) | dict(more), elf, seconds=seconds, **options)
     last = said.rstrip().rpartition("\n")[2]
     assert re.fullmatch(r"[1-9][0-9]* passed, 0 failed", last), f"{file}:\n{said}"
     return said

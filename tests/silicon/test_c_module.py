@@ -15,6 +15,9 @@ _GROUPS = ("edge_scalars", "edge_sums", "made_signatures", "public_keys", "ccm_t
 _CASES = 60  # of each
 _CRYPTO = ("tests/crypto/test_p256.py", "tests/crypto/test_ccm.py", natmods.CHECKS)
 _SLICE = 2_000_000
+# How an .mpy names its machine
+_ARMV7M = 5
+_ARMV7EMSP = 7
 
 
 @pytest.fixture(params=c_module.FORMS)
@@ -28,7 +31,7 @@ def board(need, request):
 def test_native_mpy(need, arch):
     made = natmods.have(need, arch)
     assert made[:2] == b"M\x06"
-    assert len(made) < 10_000
+    assert len(made) < 11_000
     assert natmod.build(arch) == made
 
 
@@ -43,6 +46,15 @@ def test_both_forms(board, file):
     cortex_m3.run_unit_tests(file, **board)
 
 
+@pytest.mark.parametrize("file", _CRYPTO)
+def test_code_for_cortex_m4(need, file):
+    need(cortex_m3.NAME, cortex_m3.available(), cortex_m3.COMMAND)
+    made = bytearray(natmods.have(need, "armv7emsp"))
+    assert made[2] >> 2 == _ARMV7EMSP
+    made[2] = _ARMV7M << 2 | made[2] & 3  # the firmware was built for the core without an FPU
+    cortex_m3.run_unit_tests(file, more={f"{natmod.NAME}.mpy": made}, machine="mps2-an386")
+
+
 @pytest.mark.parametrize("group", _GROUPS)
 def test_vectors(board, group):
     cases = list(check.GROUPS[group]())
@@ -54,9 +66,11 @@ def test_vectors(board, group):
 def test_fewer_instructions_than_python(need):
     need(cortex_m3.NAME, cortex_m3.available(), cortex_m3.COMMAND)
     python = c_module.count()
-    for name in ("native_mpy", "user_module"):
+    for name in ("native_mpy", "native_mpy_armv6m", "user_module"):
         c = c_module.count(**c_module.FORMS[name]())
-        for key, times in c_module.GOALS.items():
+        # code for the core without long multiplication cannot take as much less of this one's
+        goals = {"p256_ecdh": 3} if name == "native_mpy_armv6m" else c_module.GOALS
+        for key, times in goals.items():
             assert python[key].total >= times * c[key].total, f"{name}: {key}"
         assert {one.key: one.longest for one in c.values() if one.longest > _SLICE} == {}
         assert c["record_open_small"].allocated == 0

@@ -39,20 +39,21 @@ def run(
     seed: bytes | None = None,
     memory: Path | None = None,
     uart: str | None = None,
+    machine: str = "mps2-an385",
 ) -> str:
     """Boot the board with `files` at /rom, wait for `machine.reset()` and return its console.
 
     heap: bytes, 0 for all there is. counting: an instruction takes 1 ns, idle time passes at
     once. seed: 32 bytes for its random numbers; default: fixed when counting, else the host's.
-    memory: file that keeps the PSRAM. uart: where UART 1 leads, as QEMU's -serial has it. Raises
-    Failed after `seconds`.
+    memory: file that keeps the PSRAM. uart: where UART 1 leads, as QEMU's -serial has it. machine:
+    "mps2-an386" has a Cortex-M4. Raises Failed after `seconds`.
     """
     toolchain.require(toolchain.EMULATOR)
     with tempfile.TemporaryDirectory(prefix="particle-qemu-") as folder:
         psram = memory or Path(folder) / "psram"
         prepare(psram, files, heap, seed or (bytes(32) if counting else os.urandom(32)))
         command = [
-            *(toolchain.EMULATOR, "-machine", "mps2-an385,memory-backend=psram"),
+            *(toolchain.EMULATOR, "-machine", f"{machine},memory-backend=psram"),
             *("-object", f"memory-backend-file,id=psram,size=16M,mem-path={psram},share=on"),
             *("-nographic", "-monitor", "none", "-semihosting", "-serial", "stdio"),
             *(["-serial", uart] if uart else []),
