@@ -9,10 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cloud.device import ACK, CON, pack
+from cloud.missed import Reader
 from cloud.nursery import Nursery
 from cloud.running import Api, new_ec_key, provision_ec
 from cloud.test_process import LOGIN, Process
-from cloud.test_udp_session import state_of
+from cloud.test_udp_session import state_of, wait_for
 from cloud.udp_device import UdpDevice
 
 _SESSIONS = 1000
@@ -244,6 +245,7 @@ def test_no_number_is_used_twice_in_200_kills(quick):
     print("seed", seed)
     source = random.Random(seed)
     busy = Busy(quick, new_ec_key())
+    reader = Reader(quick.api, "/v1/devices/events/p")
     for turn in range(_KILLS):
         if source.random() < 0.5:
             busy.device.resume(253)
@@ -255,6 +257,13 @@ def test_no_number_is_used_twice_in_200_kills(quick):
         quick.start()
     _check(quick, busy, _KILLS)
     assert len(busy.records) > 2 * _KILLS
+    published = busy.next - 1
+    wait_for(lambda: len(reader.got) >= published)
+    reader.close()
+    # Whoever asks for what it has missed gets every acknowledged event, once.
+    numbers = [int(data) for _, _, data, _ in reader.got]
+    assert len(numbers) == published and set(numbers) == set(range(1, busy.next))
+    assert reader.streams > 10
 
 
 @pytest.mark.soak

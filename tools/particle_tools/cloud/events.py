@@ -20,7 +20,10 @@ _RESERVED = ("particle/", "spark/")
 
 @dataclass(frozen=True)
 class Event:
-    """One published event. `owner` is the account that may see it; `core_id` who made it."""
+    """One published event. `owner` is the account that may see it; `core_id` who made it.
+
+    `id` is that of a persisted event on storage; later ones have higher ids.
+    """
 
     name: str
     data: bytes
@@ -29,6 +32,7 @@ class Event:
     published_at: float
     ttl: int = TTL
     content_format: int = 0
+    id: int | None = None
 
     @property
     def reserved(self) -> bool:

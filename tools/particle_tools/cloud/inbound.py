@@ -126,8 +126,10 @@ async def _event(session: Session, message: Message) -> Answer:
     if number is not None:
         if len(number) > _PERSISTED_BYTES:
             return _BAD
-        if not await session.channel.persist(int.from_bytes(number, "big"), event):
+        kept = await session.channel.persist(int.from_bytes(number, "big"), event)
+        if kept is None:
             return _OK  # it was here before, under another message ID
+        event = kept
     services.bus.publish(event)
     return _OK
 

@@ -56,8 +56,11 @@ class Channel(Protocol):
     async def subscribed(self, subscriptions: list[Subscription]) -> None:
         """Keep the subscriptions as long as the device's side of the session lasts."""
 
-    async def persist(self, number: int, event: Event) -> bool:
-        """Commit an event under its number; False if the number is known (DESIGN decision 7)."""
+    async def persist(self, number: int, event: Event) -> Event | None:
+        """Commit an event under its number and return it with its id (DESIGN decision 7).
+
+        None if the number is known.
+        """
 
 
 class Rejected(DeviceError):

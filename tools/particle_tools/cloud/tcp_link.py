@@ -246,9 +246,9 @@ class Link:
     async def subscribed(self, subscriptions: list[Subscription]) -> None:
         """Keep nothing: subscriptions end with the connection."""
 
-    async def persist(self, number: int, event: Event) -> bool:
+    async def persist(self, number: int, event: Event) -> Event | None:
         """Take every number: exactly once is a promise of UDP only (DESIGN decision 7)."""
-        return True
+        return event
 
     def close(self) -> None:
         """Drop the connection; what is already written has a moment to go out."""

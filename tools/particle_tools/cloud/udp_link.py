@@ -11,6 +11,7 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from particle_tools.cloud import coap
@@ -393,10 +394,11 @@ class Link(Checkpointed):
         self._subscriptions = list(subscriptions)
         await self._gateway.store.subscribe(self.device_id, self._subscriptions)
 
-    async def persist(self, number: int, event: Event) -> bool:
+    async def persist(self, number: int, event: Event) -> Event | None:
         """Commit an event under its number."""
         fields = (event.name, event.data, event.content_format, event.published_at)
-        return await self._gateway.store.persist(self.device_id, number, fields)
+        id_ = await self._gateway.store.persist(self.device_id, number, fields)
+        return None if id_ is None else replace(event, id=id_)
 
     # Writing.
 

@@ -13,7 +13,7 @@ import sqlite3
 from dataclasses import dataclass, field
 
 from particle_tools.cloud.database import Database
-from particle_tools.cloud.events import Subscription
+from particle_tools.cloud.events import Event, Subscription
 
 _LOG = logging.getLogger("particle.cloud")
 _PERSISTED = 512  # event numbers kept per device (DESIGN decision 7)
@@ -192,19 +192,19 @@ class UdpStore:
 
     async def persist(
         self, device_id: str, number: int, event: tuple[str, bytes, int, float]
-    ) -> bool:
-        """Commit a persisted event under its number; return False if the number is known.
+    ) -> int | None:
+        """Commit a persisted event under its number; return its id, None if the number is known.
 
         `event` is (name, data, content format, time).
         """
 
-        def job(db: sqlite3.Connection) -> bool:
+        def job(db: sqlite3.Connection) -> int | None:
             if db.execute(
                 "SELECT 1 FROM persisted_events WHERE device_id = ? AND number = ?",
                 (device_id, number),
             ).fetchone():
-                return False
-            db.execute(
+                return None
+            added = db.execute(
                 "INSERT INTO persisted_events (device_id, number, name, data, content_format,"
                 " published_at) VALUES (?, ?, ?, ?, ?, ?)",
                 (device_id, number, *event),
@@ -214,7 +214,7 @@ class UdpStore:
                 " persisted_events WHERE device_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
                 (device_id, _PERSISTED),
             )
-            return True
+            return added.lastrowid
 
         return await self._db.write(job)
 
@@ -300,3 +300,32 @@ class Checkpointed:
 def persisted_events(db: Database, device_id: str) -> list[sqlite3.Row]:
     """Return the persisted events kept for a device, oldest first."""
     return db.all("SELECT * FROM persisted_events WHERE device_id = ? ORDER BY id", device_id)
+
+
+def newest_event(db: Database) -> int:
+    """Return the id of the newest persisted event."""
+    row = db.one("SELECT max(id) AS id FROM persisted_events")
+    return row["id"] or 0 if row else 0
+
+
+def events_after(db: Database, owner: int, id_: int, limit: int) -> list[Event]:
+    """Return persisted events of an account's devices with an id above this one, in order."""
+    rows = db.all(
+        "SELECT e.* FROM persisted_events AS e JOIN devices AS d ON d.id = e.device_id"
+        " WHERE d.owner = ? AND e.id > ? ORDER BY e.id LIMIT ?",
+        owner,
+        id_,
+        limit,
+    )
+    return [
+        Event(
+            row["name"],
+            row["data"],
+            row["device_id"],
+            owner,
+            row["published_at"],
+            content_format=row["content_format"],
+            id=row["id"],
+        )
+        for row in rows
+    ]

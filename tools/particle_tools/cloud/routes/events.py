@@ -1,9 +1,14 @@
-"""Publishing and server-sent event streams (rest-api 7)."""
+"""Publishing and server-sent event streams (rest-api 7).
+
+A reader that sends Last-Event-ID is given ids with the persisted events, and first those it has
+missed: 0 for all that are kept, else the last id it has seen. Others see no difference.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections import deque
 from typing import Any
 
@@ -12,6 +17,7 @@ from aiohttp import web
 from particle_tools.cloud import catalogue
 from particle_tools.cloud.events import FROM_API, TTL, Event
 from particle_tools.cloud.rest import Ask, Route
+from particle_tools.cloud.udp_store import events_after, newest_event
 
 _HEADERS = {
     "Content-Type": "text/event-stream",
@@ -19,6 +25,7 @@ _HEADERS = {
     "Connection": "keep-alive",
     "X-Accel-Buffering": "no",
 }
+_ID = re.compile(r"[0-9]{1,18}")
 _MAX_TTL = 16_777_215
 _LINE_ENDS = str.maketrans("", "", "\r\n")
 
@@ -30,40 +37,58 @@ class Stream:
     single events is not.
     """
 
-    def __init__(self, limit: int, prefix: str, device_id: str | None) -> None:
+    def __init__(
+        self, limit: int, prefix: str, device_id: str | None, last: int | None = None
+    ) -> None:
+        self.last = last  # id up to which persisted events were sent; None: nobody asks
         self._limit = limit
         self._prefix = prefix
         self._device_id = device_id
-        self._waiting: deque[bytes] = deque()
+        self._waiting: deque[tuple[int | None, bytes]] = deque()
         self._news = asyncio.Event()
         self.transport: asyncio.Transport | None = None
 
     def offer(self, event: Event) -> None:
         """Queue an event if it is selected."""
-        if not event.name.startswith(self._prefix):
-            return
-        if self._device_id not in (None, event.core_id):
+        if not self._wanted(event):
             return
         if len(self._waiting) >= self._limit:
             if self.transport is not None:
                 self.transport.abort()
             return
-        name = event.name.translate(_LINE_ENDS)
-        self._waiting.append(f"event: {name}\ndata: {json.dumps(event.to_json())}\n\n".encode())
+        self._waiting.append((event.id, self._encoded(event)))
         self._news.set()
+
+    def missed(self, events: list[Event]) -> bytes:
+        """Return what is selected of persisted events that come before all that is queued."""
+        self.last = events[-1].id
+        return b"".join(self._encoded(event) for event in events if self._wanted(event))
+
+    def _wanted(self, event: Event) -> bool:
+        return event.name.startswith(self._prefix) and self._device_id in (None, event.core_id)
+
+    def _encoded(self, event: Event) -> bytes:
+        name = event.name.translate(_LINE_ENDS)
+        mark = "" if self.last is None or event.id is None else f"id: {event.id}\n"
+        return f"event: {name}\ndata: {json.dumps(event.to_json())}\n{mark}\n".encode()
 
     async def next(self) -> bytes:
         """Wait for events and return all that are queued."""
         await self._news.wait()
         self._news.clear()
-        data = b"".join(self._waiting)
+        last = self.last or 0
+        # An event that was committed while the missed ones were read may be among those.
+        data = b"".join(d for id_, d in self._waiting if id_ is None or id_ > last)
         self._waiting.clear()
         return data
 
 
 async def _serve(ask: Ask, prefix: str, device_id: str | None = None) -> web.StreamResponse:
     services, request = ask.services, ask.http
-    stream = Stream(ask.limits.stream_events, prefix, device_id)
+    last = _last(request)
+    if last is not None and last > newest_event(services.db):
+        last = 0  # what this reader has seen was of other data
+    stream = Stream(ask.limits.stream_events, prefix, device_id, last)
     stream.transport = request.transport
     response = web.StreamResponse(headers=_HEADERS)
     owner = ask.who.id
@@ -71,6 +96,11 @@ async def _serve(ask: Ask, prefix: str, device_id: str | None = None) -> web.Str
     try:
         await response.prepare(request)
         await response.write(b":ok\n\n")
+        while stream.last is not None:
+            missed = events_after(services.db, owner, stream.last, ask.limits.stream_events)
+            if not missed:
+                break
+            await response.write(stream.missed(missed))
         while True:
             try:
                 data = await services.clock.wait_for(stream.next(), ask.limits.keepalive_s)
@@ -81,6 +111,13 @@ async def _serve(ask: Ask, prefix: str, device_id: str | None = None) -> web.Str
         return response  # the reader went away
     finally:
         services.bus.forget(owner, stream.offer)
+
+
+def _last(request: web.Request) -> int | None:
+    value = request.headers.get("Last-Event-ID")
+    if value is not None and not _ID.fullmatch(value):
+        raise catalogue.bad_request("Last-Event-ID is the number of an event")
+    return None if value is None else int(value)
 
 
 async def _all(ask: Ask) -> web.StreamResponse:
