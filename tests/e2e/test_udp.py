@@ -1,5 +1,6 @@
 """Boards over UDP: sessions that go on, a network that does not help (DESIGN decisions 2, 3)."""
 
+import random
 import time
 
 import pytest
@@ -40,11 +41,13 @@ def start(tmp_path, cloud):
     """Start boards and relays; all are stopped in the end."""
     things = []
 
-    def run(program, name="board", relay=None, where=cloud):
+    def run(program, name="board", relay=None, where=cloud, options=()):
         script = tmp_path / (name + ".py")
         script.write_text(program)
         server = f"127.0.0.1:{relay.port}" if relay else None
-        board = Board(tmp_path / name, where, script=script, server=server, transport="udp")
+        board = Board(
+            tmp_path / name, where, script=script, server=server, transport="udp", options=options
+        )
         things.append(board)
         return board
 
@@ -114,15 +117,52 @@ def wait_number(events, number, seconds=LIMIT):
     raise AssertionError(found)
 
 
-def test_bad_weather_loses_nothing_that_was_acknowledged(api, cloud, events, start):
-    weather = Weather(loss=0.2, double=0.1, corrupt=0.05, truncate=0.03, delay=0.05)
-    relay = start.network(cloud.ready["udp_port"], seed=7, weather=weather)
-    board = start(COUNTING, relay=relay)
-    seen = set(wait_number(events, 12, 110))
-    acked = {int(x.split()[1]) for x in board.output().splitlines() if x.startswith("acked")}
-    assert {n for n in acked if n <= 12} <= seen
-    assert len(seen) >= 12
-    assert api.usage(board.device_id)["handshakes"] >= 1
+def bad_weather(tmp_path, start, seconds, kills, seed):
+    """Let a board publish through a storm, and cut its power; all of it ten times as fast."""
+    source = random.Random(seed)
+    scale = ("--time-scale", "10")
+    weather = Weather(0.2, 0.1, 0.03, 0.02, 0.05, replay=0.1, rebind=0.01, dark=0.005, blackout=1)
+    cloud = LocalCloud(tmp_path / "own", options=scale)
+    try:
+        api = cloud.api()
+        events = api.events()
+        relay = start.network(cloud.ready["udp_port"], seed=seed, weather=weather)
+
+        def boot(turn):
+            text = COUNTING.replace("str(turn)", f"'{turn}.%d' % turn")
+            text = text.replace(", turn)", f", '{turn}.%d' % turn)")
+            return start(text.replace(", turn, e", ", e"), relay=relay, where=cloud, options=scale)
+
+        board = boot(0)
+        for turn in range(1, kills + 1):
+            time.sleep(source.uniform(0.2, 2 * seconds / kills))
+            board.kill()
+            board = boot(turn)
+        relay.storm.weather = Weather()
+        assert wait_for(lambda: f"acked {kills}." in board.output(), 60), board.output()
+        acked = {x.split()[1] for x in board.output().splitlines() if x.startswith("acked")}
+        seen = set()
+        while not acked <= seen:
+            seen.add(events.wait("n", 10)["data"])
+        assert not relay.numbers.repeated
+        assert "Traceback" not in cloud.output() + board.output()
+        used = api.usage(board.device_id)
+        print(f"{kills} kills: {len(acked)} acknowledged, {used}, {relay.storm.counts}")
+        return used
+    finally:
+        cloud.stop()
+
+
+@pytest.mark.timeout(200)
+def test_bad_weather_and_power_cuts_lose_nothing_that_was_acknowledged(tmp_path, start):
+    bad_weather(tmp_path, start, 12, 6, seed=7)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(1800)
+def test_ten_minutes_of_bad_weather_and_200_power_cuts(tmp_path, start):
+    used = bad_weather(tmp_path, start, 600, 200, seed=8)
+    assert used["handshakes"] < 40
 
 
 def test_a_restart_of_the_cloud(tmp_path, start):
