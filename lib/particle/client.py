@@ -115,7 +115,7 @@ class Cloud(Servicing):
         self._handlers = []
         self._operations = {}
         self._jobs = {}  # function(ticks) -> ticks of when it is to be called
-        self._broken = False  # the last step was not finished
+        self._torn = False  # the last step was not finished
 
     _conn = _sock = _dialing = _dns = _timer = _poller = _connecting = _tasks = error = None
     _stuck = False  # the socket did not take everything

@@ -67,10 +67,10 @@ class Servicing:
         try:
             t = now()
             conn = self._conn
-            if self._broken:
+            if self._torn:
                 self._network(t, "HANGUP", None, None)
-                conn.broken(t)
-                self._broken = False
+                conn.link(t, None)
+                self._torn = False
             conn.link(t, self._link.step(t) == _UP)
             if self._dns:
                 self._resolve(t)
@@ -89,7 +89,7 @@ class Servicing:
                 count += more
             return count
         except MemoryError:
-            self._broken = True  # half of a step was done; the next call repairs it
+            self._torn = True  # half of a step was done; the next call repairs it
             raise
         finally:
             self._busy = False

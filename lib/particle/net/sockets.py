@@ -19,8 +19,7 @@ class Sock:
 
     def __init__(self, kind):
         self._kind = socket.SOCK_STREAM if kind == "tcp" else socket.SOCK_DGRAM
-        self._s = None
-        self._poll = None
+        self._s = self._poll = None
 
     def connect(self, addr, port):
         """Return True when connected to the literal `addr`, False to be called again."""
