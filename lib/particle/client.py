@@ -115,7 +115,7 @@ class Cloud(Servicing):
         self._handlers = []
         self._operations = {}
         self._jobs = {}  # function(ticks) -> ticks of when it is to be called
-        self._torn = False  # the last step was not finished
+        self._broken = False  # the last step was not finished
 
     _conn = _sock = _dialing = _dns = _timer = _poller = _connecting = _tasks = error = None
     _stuck = False  # the socket did not take everything
@@ -230,8 +230,10 @@ class Cloud(Servicing):
 
     def subscribe(self, prefix, handler=None, *, structured=False, binary=False):
         """Have `handler(name, data)` called for events whose name starts with `prefix`."""
-        kinds = {"structured": structured, "binary": binary}
-        later = _decorator(self.subscribe, prefix, handler, callable(handler), **kinds)
+        fits = callable(handler)
+        later = _decorator(
+            self.subscribe, prefix, handler, fits, structured=structured, binary=binary
+        )
         if later:
             return later
         if len(self._handlers) >= _MAX_HANDLERS:
@@ -352,21 +354,20 @@ class Cloud(Servicing):
         data = None
         if asked:
             self.ops += 1
-            called = arg is not None
+            code = _INTERNAL
             try:
-                if called:
-                    data = asked(arg)
-                    if hasattr(data, "send") and self._system(t, "COROUTINE", data, token):
-                        return
-                    data = encode(_INT, int32(data or 0))
-                else:
+                if arg is None:
                     data = asked.encode(int(self._values["limits"]))
-                code = _CHANGED if called else _CONTENT
+                    code = _CONTENT
+                else:
+                    code = _CHANGED
+                    data = encode(_INT, -1)  # what a caller learns of a function that fails
+                    value = asked(arg)
+                    if hasattr(value, "send") and self._system(t, "COROUTINE", value, token):
+                        return
+                    data = encode(_INT, int32(value or 0))
             except Exception as e:
                 sys.print_exception(e)
-                # what a caller learns of a function that failed is its result -1
-                code = _CHANGED if called else _INTERNAL
-                data = encode(_INT, -1) if called else None
         self._conn.respond(t, token, code, data)
 
     def _deliver(self, t, name, data, ctype):

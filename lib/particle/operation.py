@@ -67,10 +67,10 @@ class Servicing:
         try:
             t = now()
             conn = self._conn
-            if self._torn:
+            if self._broken:
                 self._network(t, "HANGUP", None, None)
-                conn.link(t, None)
-                self._torn = False
+                conn.broken(t)
+                self._broken = False
             conn.link(t, self._link.step(t) == _UP)
             if self._dns:
                 self._resolve(t)
@@ -89,7 +89,7 @@ class Servicing:
                 count += more
             return count
         except MemoryError:
-            self._torn = True  # half of a step was done; the next call repairs it
+            self._broken = True  # half of a step was done; the next call repairs it
             raise
         finally:
             self._busy = False
@@ -201,9 +201,9 @@ class Servicing:
         if self._poller is None or self._polled is not thing:
             self._poller = select.poll()
             self._polled = thing
-            self._poller.register(thing, select.POLLIN)
         out = self._stuck or (self._sock and self._dialing)
-        self._poller.modify(thing, select.POLLIN | (select.POLLOUT if out else 0))
+        # again with other flags is as good as modify()
+        self._poller.register(thing, select.POLLIN | (select.POLLOUT if out else 0))
         self._poller.poll(ms)
 
     def _pause(self):

@@ -16,6 +16,7 @@ from .session.messaging import add
 _INVALID_STATE = const(-210)
 _USER = const(2)  # reason of a cloud disconnection (cloud-protocol 4.11)
 _SESSION = const(1)  # kind of container
+_METRICS = const(4)  # the describe flag of the vitals (cloud-protocol 4.2)
 # settings that take effect without a new connection
 _LATER = {"auto_connect", "connect_events", "limits"}
 
@@ -230,7 +231,7 @@ def publish_vitals(client, period=None):
 
     def send(t):
         if client.connected():
-            client._conn.vitals(t, vitals.encode(client))
+            client._conn._post(_METRICS, vitals.encode(client), None)
         if period:
             client._jobs[send] = add(t, int(period * 1000))
 
@@ -255,7 +256,7 @@ def usage(client):
         "pings": conn.pings if conn else 0,
         "limited": client.limited,
         "drops": client.drops,
-        "full_handshakes": getattr(conn, "reasons", {}),  # why -> how often
+        "full_handshakes": client.more.reasons,  # why -> how often
     }
     if client.more.queue:
         out.update(client.more.queue.counters())

@@ -51,6 +51,12 @@ class Conn(Messaging):
     keep-alive and the bytes that are read at once, `system(platform_id)` describes the system.
     """
 
+    _state = _OFF
+    _up = False
+    _due = None
+    _pong = None  # ticks at which the answer to a ping is overdue
+    tx = rx = handshakes = pings = failures = 0
+
     def __init__(self, keys, saved, rng, hello, limits):
         self._rng = rng
         self._channel = self.CHANNEL(keys, saved, rng)
@@ -62,11 +68,7 @@ class Conn(Messaging):
         self._port = limits.get("port", self.DEFAULTS[0])
         self._hello = hello, (_LEVEL, _MESSAGE, 0, _CHUNK)
         self.keep_alive = limits.get("keep_alive", self.DEFAULTS[1])
-        self._state = _OFF
-        self._due = self._pong = None  # _pong: ticks at which the answer to a ping is overdue
-        self._up = False
         self._addresses = []
-        self.failures = self.tx = self.rx = self.handshakes = self.pings = 0
 
     # what the adapter tells
 
@@ -77,17 +79,14 @@ class Conn(Messaging):
             self._retry(now)
 
     def link(self, now, up):
-        """Take note that the network came or went; None: memory ended in the middle of a step."""
-        if up == self._up and up is not None:
+        """Take note that the network came or went."""
+        if up == self._up:
             return
         self._up = up
         if up and self._state == _LINK:
             self._retry(now)
         elif not up and self._state > _PAUSE:
-            if up is None:
-                self._fail(now, self.stage(), _NO_MEMORY)
-            else:
-                self._fail(now, "link", _NETWORK)
+            self._fail(now, "link", _NETWORK)
 
     def addresses(self, now, found):
         """Take the answer to RESOLVE: literal addresses, an empty list when there is none."""
@@ -189,11 +188,9 @@ class Conn(Messaging):
     def close(self, now, reason=None, sleep_s=0):
         """End the connection and stay off; with a reason number a goodbye is sent first."""
         if self.ready and reason is not None:
-            from ..wire.goodbye import goodbye
+            from ..wire.goodbye import leave
 
-            fields = (5, reason, sleep_s) if sleep_s else (1, reason)
-            # its type is NON where it also says that no response is wanted
-            self._send(goodbye(self._w, self._type, self._next(), self._type, *fields))
+            self._send(leave(self._w, self._type, self._next(), reason, sleep_s))
             self._state = _CLOSING
             self.ready = False
             self._due = add(now, _GOODBYE_MS)
@@ -223,11 +220,16 @@ class Conn(Messaging):
             self._due = add(now, _NAME_MS)
             self._emit("RESOLVE", self._host)
 
+    def broken(self, now):
+        """Begin anew because memory ended in the middle of a step."""
+        if self._state != _OFF:
+            self._fail(now, self.stage(), _NO_MEMORY)
+
     def _fail(self, now, stage, code):
         state = self._state
         self._off()
         if state != _CLOSING:
-            self._state = _LINK  # if memory ends here it goes on all the same
+            self._state = _PAUSE  # if memory ends here it can be repeated
             if state >= _DIAL:
                 self._addresses.pop(0)  # the next attempt takes the next address, or asks again
             if state == _ON and diff(now, self._since) >= _STEADY_MS:
@@ -241,8 +243,9 @@ class Conn(Messaging):
         if self._state >= _DIAL:
             self._emit("HANGUP")
         self.abandon()
-        self._pong = self._due = None
+        self._pong = None
         self._state = _OFF
+        self._due = None
 
     def _timer(self):
         # Keep-alive counts from the older of last sent and last received: servers look at what

@@ -1,5 +1,6 @@
 from .coap import Writer
 
+def leave(w: Writer, type: int, mid: int, reason: int, sleep_s: int) -> bytes: ...
 def goodbye(
     w: Writer, type: int, mid: int, no_response: bool, flags: int, *fields: int
 ) -> bytes: ...
