@@ -72,11 +72,11 @@ class Flash:
 class Board:
     """One boot of a device; the flash and the list of numbers outlive it."""
 
-    def __init__(self, flash, numbers, app=APP, filters=("door",), host="10.0.0.9"):
+    def __init__(self, flash, numbers, app=APP, filters=("door",), host="10.0.0.9", start=1000):
         channel = type("Channel", (Numbered,), {"log": numbers})
         kind = type("Conn", (Resuming,), {"CHANNEL": channel})
         self.flash = flash
-        self.now = 1000
+        self.now = start
         self.conn = kind(Keys, flash.get, lambda n: bytes(n), HELLO, {"server": host})
         self.conn.describe(0, 1, b"system", 42)
         self.conn.describe(0, 2, app)

@@ -23,6 +23,7 @@ class More:
         self.time_synced = 0, 0
         self.queue = None  # of persisted events, when there ever was one
         self.retained = None
+        self.reasons = {}  # of full handshakes -> how many
         self.updates_enabled = True
         self.updates_forced = self.updates_pending = self.signal = False
 

@@ -165,8 +165,8 @@ class Sender:
         # the client calls it as it does for every operation that waits for an ACK
         t = now()
         number = self._number
-        if error and error.errno == _TIMEOUT:
-            self._wait(t)
+        if error and error.errno == _TIMEOUT and self._mid in getattr(self._conn, "_open", ()):
+            self._wait(t)  # it is still repeated
             return
         self._number = None
         if error is None:

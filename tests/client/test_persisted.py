@@ -176,6 +176,29 @@ def test_a_cloud_that_cannot_take_it_now_gets_it_again():
         assert op.done() and cloud.events == [b"1"]
 
 
+def test_given_up_by_the_connection_it_is_tried_again():
+    clean()
+    b, flash, numbers = joined()
+    c, cloud = Client(b), Cloud()
+    op = c.publish(b"1")
+    cloud.take(c, silent)
+    mid = c.sender._mid
+    # the wait for the ACK is over but it is still repeated
+    b.conn._waiting.pop(mid)
+    b.conn._emit("ACKED", mid, -160)
+    c.step()
+    assert list(c._jobs) == [] and mid in b.conn._waiting
+    # it is not repeated any more
+    del b.conn._open[mid], b.conn._waiting[mid]
+    b.conn._emit("ACKED", mid, -160)
+    c.step()
+    assert len(c._jobs) == 1 and not op.done()
+    c.sender.send(b.now)
+    c.step()
+    cloud.take(c)
+    assert op.done() and cloud.events == [b"1"] and set(cloud.mids) == {mid}
+
+
 def test_no_faster_than_a_device_may_publish():
     clean()
     b, flash, numbers = joined()

@@ -231,3 +231,90 @@ def test_ids_go_on_over_connections():
     w.step()
     hello = [m for m in w.take() if m.path == "h"][0]
     assert hello.mid == last + 1
+
+
+def test_a_refused_hello_is_no_connection():
+    for answer in (b"\x70\x00", b"\x60\x80", b"\x60\xa0"):
+        w = World()
+        hello = w.take()[0]
+        w.feed(answer + hello.raw[2:4])
+        assert not w.conn.ready and ("DOWN", "cloud", -240) in w.events
+        w.run(3000)
+        assert w.conn.stage() != "cloud"
+
+
+def test_a_reset_or_refused_publish_is_told_and_nothing_else_happens():
+    for answer, code in ((b"\x70\x00", -1002), (b"\x60\x80", -1100), (b"\x60\xa0", -1132)):
+        w = World().connect()
+        mid = w.conn.publish(w.now, "a", b"1", 0, None)
+        other = w.conn.publish(w.now, "b", b"1", 0, None)
+        w.step()
+        w.feed(answer + mid.to_bytes(2, "big"))
+        assert w.events == [("ACKED", mid, code)] and w.conn.ready
+        w.run(7000)
+        assert {m.mid for m in w.take()} == {mid, other}  # only the other was repeated
+        w.feed(b"\x60\x00" + other.to_bytes(2, "big"))
+        w.run(30000)
+        assert w.conn.ready or w.take()
+    # out of the blue: anybody's old message
+    w = World().connect()
+    w.feed(b"\x70\x00\x77\x77")
+    assert w.events == [] and w.conn.ready and w.take() == []
+
+
+def test_what_is_not_understood_is_reset():
+    w = World().connect()
+    w.feed(b"\x40\x02\x30\x01\xb1z")  # POST /z without a token
+    w.feed(b"\x41\x02\x30\x02\x05\xb1z")  # with one
+    assert [m.raw for m in w.take()] == [b"\x70\x00\x30\x01", b"\x61\x84\x30\x02\x05"]
+    w.feed(b"\x40\x02\x30\x01\xb1z")
+    assert [m.raw for m in w.take()] == [b"\x70\x00\x30\x01"]
+
+
+def test_devices_of_a_fleet_do_not_repeat_in_step():
+    waits = set()
+    for seed in range(0, 256, 5):
+        w = World(seed)
+        w.run(7000)
+        waits.add(times(w)[1])
+    assert len(waits) > 40 and min(waits) >= 4000 and max(waits) <= 6000
+    assert max(waits) - min(waits) > 1500
+
+
+def test_keep_alive_of_the_user():
+    for seconds in (10, 1380):
+        w = World().connect()
+        w.conn.keep_alive = seconds
+        start = w.now
+        w.run(seconds * 1000 - 1)
+        assert w.take() == []
+        w.run(1)
+        assert len(w.take()) == 1 and w.now - start == seconds * 1000
+
+
+def test_clock_that_jumps():
+    # ticks are of the board's timer and can stand still in a sleep or jump over days
+    for jump in (1 << 29, (1 << 29) - 1, 86_400_000 * 3, -5000, -86_400_000, (1 << 30) - 1):
+        w = World().connect()
+        mid = w.conn.publish(w.now, "a", b"1", 0, None)
+        w.step()
+        sent = w.take()
+        w.now = (w.now + jump) & 0x3FFFFFFF
+        for _ in range(8):
+            w.step()
+        # it is still there, or connects anew, and a message is not repeated without end
+        assert len(w.said) < 12
+        for _ in range(40):
+            d = w.conn.deadline()
+            if w.conn.stage() in ("DNS", "port"):
+                w.conn.addresses(w.now, ["10.0.0.1"])
+                w.conn.opened(w.now, True)
+            elif d is not None and diff(d, w.now) > 0:
+                w.now = d
+            w.step()
+            for m in w.take():
+                if m.type == 0:
+                    w.ack(m)
+        assert w.conn.ready, jump
+        acked = [e for e in w.events if e[0] == "ACKED"]
+        assert [e[1] for e in acked] == [mid] and sent

@@ -2,6 +2,7 @@
 
 import struct
 
+from particle.errors import Error
 from stored_session import Board, Flash, Keys, joined, unique
 
 
@@ -240,3 +241,79 @@ def test_the_other_wire_profile_is_tried():
     b.said = [m for m in b.said if m.path == "h"][-1:]
     b.ack_all()
     assert b.conn.ready and Board(flash, []).conn._channel.profile == 1
+
+
+def test_unacknowledged_publishes_go_again_in_order_before_new_ones():
+    b, flash, numbers = joined()
+    names = "abcdef"
+    mids = [b.conn.publish(b.now, name, b"", 0, None) for name in names]
+    b.step()
+    for m in b.take():
+        if m.name in ("b", "e"):
+            b.ack(m)
+    for _ in range(2):  # also when it is lost a second time
+        b.conn._fail(b.now, "link", -230)
+        b.run(3000)
+        b.conn.publish(b.now, "new", b"", 0, None)
+        b.step()
+        got = [m for m in b.take() if m.path == "E"]
+        assert [m.name for m in got][:4] == ["a", "c", "d", "f"]
+        assert [m.name for m in got][4:] == ["new"] * (len(got) - 4)
+        assert [m.mid for m in got][:4] == [mids[0], mids[2], mids[3], mids[5]]
+    for m in got:
+        b.ack(m)
+    assert {e[1] for e in b.events if e[0] == "ACKED"} >= set(mids)
+    assert b.conn.resumes == 2 and b.conn.handshakes == 1
+
+
+def test_a_blackout_with_a_talkative_application_loses_no_number():
+    # what has no ACK is bounded: everything that was taken can go again at once
+    b, flash, numbers = joined()
+    taken = []
+    for i in range(60):
+        try:
+            taken.append(b.conn.publish(b.now, "n", b"%d" % i, 0, None))
+        except Error as e:
+            assert e.errno == -200
+        b.step()
+    assert 10 <= len(taken) < 24
+    said = {}
+    for m in b.take():
+        assert said.setdefault(m.mid, m.raw) == m.raw
+    b.conn.forget()
+    b.conn._fail(b.now, "link", -230)
+    b.run(3000)
+    for m in b.ack_all():
+        assert said.setdefault(m.mid, m.raw) == m.raw
+    assert sorted(e[1] for e in b.events if e[0] == "ACKED") == taken
+
+
+def test_why_there_was_a_handshake():
+    b, flash, numbers = joined()
+    assert b.conn.why == "none"
+    good = flash.data
+    for data, host, why in (
+        (good[:-1], "10.0.0.9", "damaged"),
+        (b"damaged", "10.0.0.9", "damaged"),
+        (good, "10.0.0.8", "changed"),
+        (None, "10.0.0.9", "none"),
+    ):
+        flash.data = data
+        c = Board(flash, [], host=host)
+        assert ("OPEN", False, None) in c.events and c.conn.why == why
+    b.conn.forget()
+    assert b.conn.why == "cleared"
+    b.conn._fail(b.now, "cloud", -201)
+    assert b.conn.why == "ended"
+
+
+def test_boots_at_any_time_of_the_clock():
+    # the ticks of a boot begin anywhere, and the time of day is of no interest
+    b, flash, numbers = joined()
+    for start in (0, 1, (1 << 29) - 1, 1 << 29, (1 << 30) - 2, (1 << 30) - 1):
+        b = Board(flash, numbers, start=start)
+        mid = b.conn.publish(b.now, "a", b"", 0, None)
+        b.step()
+        got = b.ack_all()
+        assert [m.mid for m in got] == [mid] and b.conn.resumes == 1, start
+    unique(numbers)

@@ -60,6 +60,10 @@ def handle(client, kind, a, b, now):
         client.error = failure(a, b)
     elif kind == "SYSTEM":
         _event(client, a, b[0], now)
+    elif kind == "OPEN":
+        why = getattr(client._conn, "why", None)  # over TCP there is nothing else
+        if why and not a:
+            client.more.reasons[why] = client.more.reasons.get(why, 0) + 1
     elif kind == "READY":
         client._conn.on(_GET, "d", lambda now, m: _describe(client, now, m))
         client._conn.on(_PUT, "k", lambda now, m: _key_change(client, now, m))

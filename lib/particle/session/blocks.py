@@ -29,11 +29,12 @@ def _exponent(conn):
     return 6 if len(conn._w.buf) >= _ROOM else 5
 
 
-class Post:
-    """A description that is posted to the cloud, the next block when the last has arrived."""
+class _Post:
+    # a description on its way
 
     def __init__(self, conn, flags, body, ctype):
         self._conn = conn
+        self._queue = conn._queue  # another one stands for another connection
         self._what = flags, body, ctype
         self._again = True  # once, when the cloud has lost what came before
         self._send(0)
@@ -58,9 +59,8 @@ class Post:
         w.payload(body[at:end])
         conn._send(w.done())
 
-    def answer(self, m):
-        """Go on when the ACK or RST in `m` is that of the last block."""
-        if m.mid != self._mid:
+    def go_on(self, m):
+        if m.mid != self._mid or self._queue is not self._conn._queue:
             return
         if m.code == _INCOMPLETE and self._again:
             self._again = False
@@ -75,6 +75,17 @@ class Post:
         news = getattr(self._conn, "_news", None)
         if news is not None:
             news.append(self._mid)
+
+
+def post(conn, flags, body, ctype):
+    """Post a description, each block when the one before has arrived."""
+    conn.post = _Post(conn, flags, body, ctype)
+
+
+def go_on(conn, m):
+    """Post the next block when the ACK or RST in `m` is that of the last one."""
+    if hasattr(conn, "post"):
+        conn.post.go_on(m)
 
 
 def answer(conn, m, body, ctype):

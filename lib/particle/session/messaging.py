@@ -60,6 +60,8 @@ class Messaging:
     size: largest CoAP message in bytes. `ready` is True while the application's are taken.
     """
 
+    _blocks = None  # the module, when a description does not fit into one message
+
     def __init__(self, size):
         self.ready = False
         self._events = []
@@ -90,7 +92,6 @@ class Messaging:
         self._waiting = {}  # message ID -> ticks at which the wait for its ACK ends
         self._unsent = []  # IDs of non-confirmable publishes still in the queue
         self.time_token = None
-        self._blocks = None  # a description that goes in blocks
 
     def abandon(self):
         """Forget everything queued and waited for; ACKED tells about each event."""
@@ -190,17 +191,15 @@ class Messaging:
         """
         if len(body) > self._most:
             try:
-                from . import blocks  # noqa: F401
+                from . import blocks
+
+                self._blocks = blocks
             except ImportError:
                 raise Error(_TOO_LARGE, "description of %d bytes" % len(body)) from None
         if self._bodies.get(flags) != (body, ctype):
             self._bodies[flags] = body, ctype
             if self.ready:
                 self._post(flags, body, ctype)
-
-    def vitals(self, now, data):
-        """Post the vitals (4.2); data: what the METRICS description consists of."""
-        self._post(4, data, None)
 
     def respond(self, now, token, code, data):
         """Answer a CALL or READ; data: bytes of the payload, None for an error code."""
@@ -228,9 +227,7 @@ class Messaging:
 
     def _post(self, flags, body, ctype):
         if len(body) > self._most:
-            from .blocks import Post
-
-            self._blocks = Post(self, flags, body, ctype)
+            self._blocks.post(self, flags, body, ctype)
             return
         self._token = (self._token + 1) & 0xFF
         mid = self._next()
@@ -247,7 +244,7 @@ class Messaging:
                 self._emit("TIME", epoch)
         if m.type >= _ACK:
             if self._blocks:
-                self._blocks.answer(m)
+                self._blocks.go_on(self, m)
             if self._waiting.pop(m.mid, None) is not None:
                 error = 0
                 if m.type == _RST:
@@ -325,15 +322,10 @@ class Messaging:
 
     def answer_describe(self, m, body, ctype=None):
         """Queue `body` as the answer to the GET /d in `m`; refuse what there is not."""
-        if len(body) > self._most:
-            try:
-                from .blocks import answer
-
-                answer(self, m, body, ctype)
-                return
-            except ImportError:
-                body = b""
-        if not body:
+        if self._blocks and len(body) > self._most:
+            self._blocks.answer(self, m, body, ctype)
+            return
+        if not 0 < len(body) <= self._most:
             self._refuse(m, _NOT_FOUND)
             return
         self.acknowledge(m)

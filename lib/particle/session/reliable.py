@@ -16,7 +16,9 @@ _ACK = const(2)
 
 _OCTETS = const(42)  # content format
 
-_TIMEOUT = const(-160)  # error number of Device OS (errors.py)
+# Error numbers of Device OS (errors.py)
+_TIMEOUT = const(-160)
+_PROTOCOL = const(-240)
 
 _ACK_TIMEOUT_MS = const(4000)
 _TRANSMISSIONS = const(4)
@@ -111,6 +113,9 @@ class Reliable(Conn):
                 self._queue.remove(entry[0])  # it was just about to be repeated
             if entry and m.mid == self._hello_id:
                 self._hello_id = None
+                if m.type > _ACK or m.code >= 0x80:
+                    self._fail(now, "cloud", _PROTOCOL)  # refused
+                    return
                 self._server_hello(now, m)
         elif m.type == _CON:
             # No time limit: who holds back a record for long must not have it acted upon twice.

@@ -92,7 +92,15 @@ class Resuming(Reliable):
 
     CHANNEL = Resumable
     step = _STEP  # numbers reserved at once; 1 with memory that does not wear
-    _why = "none stored"  # a full handshake is needed
+    why = "none"  # no session to go on with: the reason of the next full handshake
+    _shakes = 0  # full handshakes that failed in a row
+    _crcs = 0, 0, 0  # of what the cloud knows: system, application, subscriptions
+    _news = ()  # IDs of descriptions and subscriptions not acknowledged yet
+    _blocked = False  # until what is reserved is stored
+    _stored = False  # the stored session is the one in use
+    _resumes = 0  # without an answer
+    _reserved = 0  # message IDs left
+    resumes = 0
     _keep = []  # events not acknowledged when the connection went; replaced, never changed
     _session = None  # what `Resumable.restore` takes
     _spare = None  # session and checksums that come back when the handshake gets no answer either
@@ -103,25 +111,16 @@ class Resuming(Reliable):
         where = "%s:%d" % (self._host, self._port)
         self._marks = crc32(keys.server + keys.public), crc32(where.encode())
         self._channel.profile = int(limits.get("wire_profile") == "device-os")
-        self._shakes = 0  # full handshakes that failed in a row
-        self._crcs = 0, 0, 0  # of what the cloud knows: system, application, subscriptions
-        self._news = []  # IDs of descriptions and subscriptions not acknowledged yet
-        self._closed = self._blocked = False
-        self._stored = False  # the stored session is the one in use
-        self._resumes = 0  # without an answer
-        self._reserved = 0  # message IDs left
-        self.resumes = 0
-        self.reasons = {}  # of full handshakes -> how many
         try:
             saved = saved(_KIND)
         except OSError:
             saved = b"?"  # damaged: a handshake makes a new one
         if saved:
-            self._why = "damaged"
+            self.why = "damaged"
         if saved and len(saved) >= _LENGTH:
             s = struct.unpack_from(_FORMAT, saved)
             if s[:2] != self._marks:
-                self._why = "other keys or server"
+                self.why = "changed"
             elif len(saved) == _LENGTH + s[14]:
                 self._session = s[2:8]
                 self._mid = self._floor = s[8]
@@ -156,7 +155,7 @@ class Resuming(Reliable):
 
     def forget(self, why="cleared"):
         """Give up the session: the next connection begins with a handshake."""
-        self._why = why
+        self.why = why
         self._session = self._spare = None
         self._stored = False
         self._resumes = 0
@@ -165,7 +164,6 @@ class Resuming(Reliable):
     def _opened(self, now):
         self._news = []
         if not self._session:
-            self.reasons[self._why] = self.reasons.get(self._why, 0) + 1
             super()._opened(now)
             return
         self.resumes += 1
@@ -242,7 +240,7 @@ class Resuming(Reliable):
             self._stored = True
         elif self._stored:
             # what is stored would use the numbers of this session again: it must not go on
-            self.forget("not stored")
+            self.forget("store")
             self._fail(self._now, "store", _ABORTED)
         else:
             self._channel.left = _UNSAVED  # a session that is not stored needs no reserve
