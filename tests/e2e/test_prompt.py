@@ -15,10 +15,12 @@ VERBS = sorted(set(KINDS["verbs"]) - PENDING_NAMES)
 
 
 class Prompt:
-    """The interpreter on a terminal; a board's id comes from a module `machine` in `folder`."""
+    """The interpreter on a terminal: a board with a store of its own, never provisioned."""
 
     def __init__(self, folder):
         (folder / "machine.py").write_text("def unique_id():\n    return b'abcdef'\n")
+        profile = 'PLATFORM_ID, NET, TRANSPORT, STORE_ROOT = 3, "host", "udp", %r\n'
+        (folder / "particle_board.py").write_text(profile % f"{folder}/pt")
         argv = interpreter.find()
         pid, self._fd = pty.fork()
         if pid == 0:
