@@ -8,10 +8,9 @@ import json
 from micropython import const
 
 from .errors import Error
-from .operation import Operation, in_task, now
+from .operation import Operation, end, in_task, now
 from .runtime.limiter import full
 from .runtime.rules import check, checked
-from .session.messaging import add
 
 _INVALID_STATE = const(-210)
 _USER = const(2)  # reason of a cloud disconnection (cloud-protocol 4.11)
@@ -96,6 +95,7 @@ def disconnected(client):
 
 def disconnect(client, *, graceful=False, timeout=30, clear_session=False):
     """Close the connection and stay off; graceful: say goodbye first (at most `timeout` s)."""
+    end(0, timeout)
     client._quiet()
     if client._conn is None:
         return
@@ -117,6 +117,7 @@ def clear_session(client):
 
 def set_disconnect_options(client, *, graceful=False, timeout=30, clear_session=False):
     """Set what `disconnect` does when it is not told, and a reset or sleep of the system."""
+    end(0, timeout)
     client.more.options = graceful, timeout, clear_session
 
 
@@ -126,7 +127,8 @@ def unsubscribe(client, prefix=None):
     client._handlers = [h for h in client._handlers if h[0] not in gone]
     conn = client._conn
     if conn:  # the cloud forgets a filter at the next handshake (cloud-protocol 4.4)
-        conn._filters = [f for f in conn._filters if f[0] not in gone]
+        system, user = conn._filters[:2], conn._filters[2:]
+        conn._filters = system + [f for f in user if f[0] not in gone]
 
 
 def events(client, prefix=""):
@@ -229,11 +231,13 @@ def publish_vitals(client, period=None):
     """Send the vitals now, and every `period` s from now on; 0 ends the repetition."""
     from .runtime import vitals
 
+    end(0, period)
+
     def send(t):
         if client.connected():
             client._conn._post(_METRICS, vitals.encode(client), None)
         if period:
-            client._jobs[send] = add(t, int(period * 1000))
+            client._jobs[send] = end(t, period)
 
     if period is not None:
         # the repetition that was asked for before ends

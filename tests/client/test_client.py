@@ -201,6 +201,10 @@ def test_subscriptions():
     assert got[4][0] == 2
     c.unsubscribe()
     assert c.subscribe("again", print)
+    # the filters of the system are not the application's to remove
+    c.subscribe("spark", print)
+    c.unsubscribe("spark")
+    assert [f[0] for f in c._conn._filters] == ["particle", "spark", "again"]
 
 
 def test_handler_that_raises_or_calls_the_library():

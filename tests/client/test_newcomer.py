@@ -71,6 +71,13 @@ def test_timeouts_that_are_none():
     assert c.connect(timeout=float("inf"), background=False)
     raises(ValueError, lambda: c.publish("t", timeout=-1))
     assert c.wait_until(lambda: True, 1e12)
+    for bad in (-1, "a", float("nan")):
+        raises(ValueError, lambda bad=bad: c.disconnect(graceful=True, timeout=bad))
+        raises(ValueError, lambda bad=bad: c.set_disconnect_options(timeout=bad))
+        raises(ValueError, c.publish_vitals, bad)
+        raises(ValueError, c.get_name, bad)
+        raises(ValueError, c.flush, bad)
+    assert c.connected() and not c._jobs
     assert link.take("E") == []
 
 
