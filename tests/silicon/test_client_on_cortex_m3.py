@@ -5,12 +5,17 @@ import threading
 import pytest
 
 from particle_tools import ROOT
+from particle_tools.firmware import natmod
 from particle_tools.local import LocalCloud
 from silicon import cortex_m3
 from silicon.m3_board import M3Board
 
 _APPLICATION = ROOT / "tests" / "silicon" / "m3_client_app.py"
 _ID = "3a" * 12
+_ASKS = """
+import sys
+print("native" if "particle.crypto.native" in sys.modules else "Python")
+"""
 
 
 @pytest.fixture
@@ -22,7 +27,7 @@ def cloud(need, tmp_path):
     cloud.stop()
 
 
-def boot(board, api):
+def boot(board, api, application=_APPLICATION, **options):
     """Boot once, use the device while it is there, and return (console, variable, result)."""
     events = api.events()
     seen = {}
@@ -34,7 +39,7 @@ def boot(board, api):
 
     user = threading.Thread(target=use, daemon=True)
     user.start()
-    console = board.run(_APPLICATION, seconds=40)
+    console = board.run(application, seconds=40, **options)
     user.join(10)
     events.close()
     return console, seen.get("level"), seen.get("result")
@@ -52,3 +57,22 @@ def test_two_boots(cloud, tmp_path, transport):
         if transport == "udp":
             usage = api.usage(_ID)
             assert (usage["handshakes"], usage["resumes"]) == (1, resumes)
+
+
+def test_with_the_c_module(cloud, tmp_path):
+    application = tmp_path / "app.py"
+    application.write_text(_APPLICATION.read_text() + _ASKS)
+    board = M3Board(tmp_path / "board", cloud, _ID, "udp")
+    api = cloud.api()
+    there = {f"{natmod.NAME}.mpy": natmod.build("armv7m")}
+    # the session that Python has saved goes on with C and the other way round
+    for files, resumes, how in (({}, 0, "Python"), (there, 1, "native"), ({}, 2, "Python")):
+        console, level, result = boot(board, api, application, files=files)
+        assert (level, result) == (42, 4), console
+        assert console.endswith(f"called with four\n{how}\n")
+        usage = api.usage(_ID)
+        assert (usage["handshakes"], usage["resumes"]) == (1, resumes)
+    board.forget_session()
+    console, level, result = boot(board, api, application, files=there)
+    assert (level, result) == (42, 4) and console.endswith("native\n"), console
+    assert api.usage(_ID)["handshakes"] == 2
