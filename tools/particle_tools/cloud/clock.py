@@ -33,6 +33,14 @@ class Clock:
         """Return Unix time."""
         return self._epoch + self.monotonic()
 
+    def to_unix(self, moment: float) -> float:
+        """Return what `time()` was when `monotonic()` was `moment`."""
+        return self.time() - (self.monotonic() - moment)
+
+    def from_unix(self, unix: float) -> float:
+        """Return what `monotonic()` was at a Unix time; one that lies ahead counts as now."""
+        return self.monotonic() - max(0.0, self.time() - unix)
+
     async def sleep(self, seconds: float) -> None:
         """Wait."""
         await asyncio.sleep(seconds / self.scale)

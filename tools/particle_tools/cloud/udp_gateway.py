@@ -155,7 +155,7 @@ class UdpGateway:
                     first = first or link
         if first is not None:
             touched[first] = None
-            first.count(len(data))
+            first.meter.up(len(data))
 
     def _by_id(self, data: bytes, address: Address) -> Link | None:
         taken = dtls_records.take_device_id(data)
@@ -224,7 +224,8 @@ class UdpGateway:
                 oldest.refuse(Refused(oldest.dtls.progress.stage, "too many handshakes at once"))
         link = Link(self, address)
         # The hello without the cookie and the answer to it were not counted.
-        link.meter = [len(record.body) + _HEADER - COOKIE, 1, _HELLO_VERIFY, 1]
+        link.meter.up(len(record.body) + _HEADER - COOKIE)
+        link.meter.down(_HELLO_VERIFY)
         try:
             handshake = Handshake(self._identity, message, offer, self._new_cid())
         except Fatal as fatal:

@@ -27,7 +27,9 @@ from particle_tools.cloud.udp_association import Address, Association
 from particle_tools.cloud.udp_greeting import identify, read_hello
 from particle_tools.cloud.udp_outbox import Outbox
 from particle_tools.cloud.udp_reliability import Reliability
+from particle_tools.cloud.udp_silence import Silence
 from particle_tools.cloud.udp_store import Checkpointed, State, Stored
+from particle_tools.cloud.usage import Meter
 
 if TYPE_CHECKING:
     from particle_tools.cloud.udp_gateway import UdpGateway
@@ -35,7 +37,6 @@ if TYPE_CHECKING:
 _LOG = logging.getLogger("particle.cloud")
 _OVERTAKING = 8
 _WAITING = 256  # messages of one device; what comes beyond is lost, as on a full wire
-_SILENCES = 8
 
 
 class Link(Checkpointed):
@@ -56,12 +57,11 @@ class Link(Checkpointed):
         self.device_id = ""
         self.kept = False  # on storage
         self.ended = False
-        self.since = self.heard = self.services.clock.monotonic()
+        self.since = self.services.clock.monotonic()
+        self.silence = Silence(self.since)
         self.reliability = Reliability()
-        self.meter = [0, 0, 0, 0]  # bytes and datagrams up, the same down, before the id is known
+        self.meter = Meter(self.services.usage)
         self._gateway = gateway
-        self._keep_alive = 0.0
-        self._silences: deque[float] = deque(maxlen=_SILENCES)
         self._hello = b""
         self._subscriptions: list[Subscription] = []
         self._mid: int | None = None  # the last message ID used when there is no session
@@ -91,30 +91,26 @@ class Link(Checkpointed):
         self.dtls.restore(connection)
         self.dtls.where = state.address
         self.device_id = stored.device_id
-        clock = self.services.clock
-        self.heard = clock.monotonic() - max(0.0, clock.time() - state.heard_at)
-        self._keep_alive = Hello.parse(stored.hello).keep_alive_s()
-        self._silences.append(state.keep_alive)
+        heard, usual = state.heard_at, Hello.parse(stored.hello).keep_alive_s()
+        self.silence.restore(self.services.clock.from_unix(heard), usual, state.keep_alive)
         self._hello = stored.hello
         self._subscriptions = list(stored.subscriptions)
         self._mid = self.outbox.mid_limit = state.mid_limit
+        self.meter.belongs(self.device_id)
         self.kept = True
 
     def wake(self) -> None:
         """Go on with a device that was online when the cloud ended: it may be called at once."""
-        clock = self.services.clock
         self.session = self._session(Hello.parse(self._hello))
-        self.session.last_heard = clock.time() - clock.monotonic() + self.heard
+        self.session.last_heard = self._heard_at()
         self.session.start(resumed=True)
 
     # What the association tells.
 
     def message(self, content: bytes, *, resumed: bool) -> None:
         """Queue a message of the device."""
-        now = self.services.clock.monotonic()
-        if not resumed and self.session is not None:
-            self._silences.append(now - self.heard)
-        self.heard = now
+        learn = not resumed and self.session is not None
+        self.silence.broken(self.services.clock.monotonic(), learn=learn)
         if len(self._arrived) + len(self._inbox) < _WAITING:
             self._arrived.append((content, resumed))
 
@@ -183,18 +179,20 @@ class Link(Checkpointed):
         self._arrived.clear()
 
     def _state(self, connection: Connection) -> State:
-        clock = self.services.clock
-        mid = self.session.mid if self.session is not None else self._mid or 0
+        mid = self.session.mid if self.session else self._mid or 0
         return State(
             self.dtls.where,
             connection.window.top,
             connection.window.bits,
             connection.number + STEP,
             (mid + STEP) & 0xFFFF,
-            clock.time() - clock.monotonic() + self.heard,
-            self._longest_silence(),
+            self._heard_at(),
+            self.silence.longest,
             not self.kept or self.session is not None or self._coming(),
         )
+
+    def _heard_at(self) -> float:
+        return self.services.clock.to_unix(self.silence.since)
 
     def _coming(self) -> bool:
         return bool(self._arrived or self._inbox)
@@ -265,7 +263,7 @@ class Link(Checkpointed):
             self.refuse(refused, ACCESS_DENIED)
             return
         self.device_id = device.id
-        self._keep_alive = hello.keep_alive_s()
+        self.silence.usual = hello.keep_alive_s()
         self._hello = message.payload
         session = self._session(hello)
         self._mid = session.mid
@@ -293,7 +291,7 @@ class Link(Checkpointed):
         counters = self.services.usage.of(self.device_id)
         counters.handshakes += 1
         counters.messages_up += 1
-        counters.count_datagrams(*self.meter)
+        self.meter.belongs(self.device_id)
         self.reliability.new(message.mid, self.services.clock.monotonic())
         self.session = session
         if message.type == coap.CON:
@@ -341,14 +339,13 @@ class Link(Checkpointed):
         self._mid = session.mid
         self.reliability.forget()
         self._arm()
-        self._silences.clear()
+        self.silence.unlearn()
         # A device that is only left by a cloud that stops is online when the cloud is back.
         self._gateway.spawn(self._left(session.last_heard, gone=not self._gateway.stopping))
 
     async def _left(self, heard: float, *, gone: bool) -> None:
-        connection = self.dtls.connection
-        if gone and connection is not None and self.session is None and not self._coming():
-            await self._gateway.store.left(self.device_id, connection.key_block)
+        if gone and not self.ended and self.session is None and not self._coming():
+            await self._gateway.store.left(self.device_id)
         await self.services.devices.heard(self.device_id, heard)
 
     def facts(self) -> dict[str, Any]:
@@ -361,7 +358,7 @@ class Link(Checkpointed):
             "unacknowledged": self.reliability.waiting,
             "retransmissions": self.reliability.retransmissions,
             "repeats": self.reliability.repeats,
-            "keep_alive_s": self._longest_silence(),
+            "keep_alive_s": self.silence.longest,
         }
 
     def max_age(self, ttl: int) -> list[tuple[int, bytes]]:
@@ -378,7 +375,7 @@ class Link(Checkpointed):
             hello = Hello.parse(payload)
         except ValueError:
             return False
-        if hello.device_id.hex() != self.device_id or self.session is None:
+        if hello.device_id.hex() != self.device_id or not self.session:
             return False
         self._hello = payload
         self._subscriptions = []
@@ -411,22 +408,9 @@ class Link(Checkpointed):
             self._gateway.checkpoints.ask(self)
 
     def _transmit(self, datagrams: list[bytes]) -> None:
-        sizes = sum(map(len, datagrams)), len(datagrams)
-        if self.kept:
-            self.services.usage.of(self.device_id).count_datagrams(0, 0, *sizes)
-        else:
-            self.meter[2] += sizes[0]
-            self.meter[3] += sizes[1]
         for datagram in datagrams:
+            self.meter.down(len(datagram))
             self._gateway.transmit(datagram, self.dtls.where)
-
-    def count(self, n: int) -> None:
-        """Count a datagram of the device."""
-        if self.kept:
-            self.services.usage.of(self.device_id).count_datagrams(n, 1, 0, 0)
-        else:
-            self.meter[0] += n
-            self.meter[1] += 1
 
     # Time.
 
@@ -445,7 +429,7 @@ class Link(Checkpointed):
         due = self.reliability.due(self.services.clock.monotonic())
         for data in due.again:
             self.outbox.write(data)
-        if any(self.heard <= since for since in due.given_up):
+        if any(self.silence.since <= since for since in due.given_up):
             self.offline("the device acknowledges nothing")
         self._arm()
 
@@ -460,11 +444,6 @@ class Link(Checkpointed):
             if self.dtls.handshake is not None:
                 self._gateway.handshake_over(self)
                 self.dtls.handshake = None
-        if self.session is not None:
-            longest = self._longest_silence()
-            if now - self.heard > 2 * longest:
-                self.offline(f"nothing came from the device for {2 * longest:g} s")
-
-    def _longest_silence(self) -> float:
-        # What the device's kind is known for, or what it has shown to be usual (3.7).
-        return max(self._keep_alive, *self._silences, 0.0)
+        limit = self.silence.limit
+        if self.session is not None and now - self.silence.since > limit:
+            self.offline(f"nothing came from the device for {limit:g} s")

@@ -85,13 +85,9 @@ class UdpStore:
 
         return await self._db.write(job)
 
-    async def left(self, device_id: str, key_block: bytes) -> None:
+    async def left(self, device_id: str) -> None:
         """Note that a device is not online any more."""
-        await self._db.execute(
-            "UPDATE udp_sessions SET online = 0 WHERE device_id = ? AND key_block = ?",
-            device_id,
-            key_block,
-        )
+        await self._db.execute("UPDATE udp_sessions SET online = 0 WHERE device_id = ?", device_id)
 
     def get(self, device_id: str) -> Stored | None:
         """Return the session of a device."""

@@ -124,3 +124,31 @@ class Usage:
             )
 
         await self._db.write(job)
+
+
+class Meter:
+    """Counts the datagrams of a device, also before it is known which device it is."""
+
+    def __init__(self, usage: Usage) -> None:
+        self._usage = usage
+        self._device_id = ""
+        self._early = Counters()
+
+    def belongs(self, device_id: str) -> None:
+        """Count for this device, what came before too."""
+        self._device_id = device_id
+        early = self._early
+        self._counters().count_datagrams(
+            early.datagram_up, early.datagrams_up, early.datagram_down, early.datagrams_down
+        )
+
+    def up(self, n: int) -> None:
+        """Count a datagram of the device."""
+        self._counters().count_datagrams(n, 1, 0, 0)
+
+    def down(self, n: int) -> None:
+        """Count a datagram to the device."""
+        self._counters().count_datagrams(0, 0, n, 1)
+
+    def _counters(self) -> Counters:
+        return self._usage.of(self._device_id) if self._device_id else self._early
