@@ -121,7 +121,7 @@ def test_every_message_of_the_device_is_rebuilt():
         body = bytes.fromhex(parsed["payload"])
         code = bytes.fromhex(case["hex"])[1]
         if code == 0:
-            data = messages.empty(w, type, mid)
+            data = messages.answer(w, type, 0, mid)
         elif parsed["options"] or case["fields"] or name == "describe_response":
             data = build_other(w, case, type, mid, token, body)
         else:

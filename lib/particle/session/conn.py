@@ -8,7 +8,7 @@ keep-alive (cloud-protocol 6). No socket and no clock: DESIGN 5, session.
 from micropython import const
 
 from ..wire.coap import Message
-from ..wire.messages import empty, hello
+from ..wire.messages import answer, hello
 from .messaging import Messaging, add, diff
 
 # CoAP (wire/coap.py)
@@ -182,7 +182,7 @@ class Conn(Messaging):
     def ping(self, now):
         """Ask for a sign of life."""
         self.pings += 1
-        self._send(empty(self._w, _CON, self._next()))
+        self._send(answer(self._w, _CON, 0, self._next()))
         self._pong = add(now, _PONG_MS)
 
     def close(self, now, reason=None, sleep_s=0):

@@ -277,7 +277,7 @@ class Messaging:
         if m.tkl:
             self.acknowledge(m, code)
         else:
-            self._send(messages.empty(self._w, _RST, m.mid))
+            self._send(messages.answer(self._w, _RST, 0, m.mid))
 
     def _event(self, now, m):
         if m.type == _CON:

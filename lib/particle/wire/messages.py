@@ -90,15 +90,13 @@ def encode(kind, value):
 
 
 def answer(w, type, code, mid, token=-1, payload=None):
-    """Build a message without options: an answer, such as 2.04 with the result of a function."""
+    """Build a message without options: an answer, such as 2.04 with the result of a function.
+
+    With code 0 it is an empty message: a CON asks for a sign of life, ACK and RST answer (4.10).
+    """
     w.begin(type, code, mid, token)
     w.payload(payload)
     return w.done()
-
-
-def empty(w, type, mid):
-    """Build an empty message: _CON is a ping, ACK and RST answer (4.10)."""
-    return answer(w, type, 0, mid)
 
 
 def time_answer(m):
