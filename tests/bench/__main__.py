@@ -8,6 +8,7 @@ from bench import (
     c_module,
     channel_heap,
     cloud_udp,
+    estimates,
     frozen,
     handshake,
     heap,
@@ -35,6 +36,7 @@ def main() -> int:
     figures += mqtt
     on_m3 = frozen.measure() + instructions.measure() + c_module.measure() + heap_frozen.measure()
     on_m3 += channel_heap.measure() + mbedtls_m3.measure()
+    on_m3 += estimates.measure(on_m3)
     smallest = heap.measure()
     figures += on_m3 + smallest
     print(table(figures))

@@ -5,16 +5,14 @@ from particle_tools import packing
 from particle_tools.firmware import frozen_sizes
 from silicon import cortex_m3
 
-_CORES = ("core-udp", "core-tcp")
-
 
 def measure() -> list[Figure]:
-    """Measure the cores and all; an empty list when no firmware can be built."""
+    """Measure every component and all; an empty list when no firmware can be built."""
     if not cortex_m3.available():
         return []
     modules = cortex_m3.image().modules
     figures = []
-    for component in _CORES:
+    for component in packing.COMPONENTS:
         key = "frozen_" + component.replace("-", "_")
         value = sum(modules[module] for module in packing.present(component))
         absent = packing.missing(component)
