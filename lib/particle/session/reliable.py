@@ -22,6 +22,7 @@ _PROTOCOL = const(-240)
 
 _ACK_TIMEOUT_MS = const(4000)
 _TRANSMISSIONS = const(4)
+_PATIENCE = const(8)  # transmissions while other messages are answered
 _SEEN = const(8)  # received CONs remembered, as long as the keys are the same
 _PONG_MS = const(30000)
 _OPEN = const(14)  # messages without an ACK when one more event is taken
@@ -79,7 +80,7 @@ class Reliable(Conn):
             entry = self._open.get(message[2] << 8 | message[3])
             if entry and entry[0] is message:
                 # 4-6, 8-12, 16-24, 32-48 s; 4-6 s while nobody knows whether the session lives
-                wait = _ACK_TIMEOUT_MS << (0 if self._closed else entry[2])
+                wait = _ACK_TIMEOUT_MS << (0 if self._closed else min(3, entry[2]))
                 entry[1] = add(self._now, wait + (wait * self._rng(1)[0] >> 9))
                 entry[2] += 1
         return message
@@ -94,16 +95,29 @@ class Reliable(Conn):
         return first
 
     def expire(self, now):
-        """Repeat what was not acknowledged; give up after the fourth transmission."""
+        """Repeat what was not acknowledged; the fourth time ask whether anybody is there.
+
+        Who answers but does not acknowledge a message after eight times does not want it: it is
+        given up. Who does not answer is not there: the connection is given up.
+        """
         super().expire(now)
-        for entry in list(self._open.values()):
+        for mid, entry in list(self._open.items()):
             if entry[1] is not None and diff(now, entry[1]) >= 0:
-                if entry[2] >= self._tries:
+                asks = self._state == _ON and self._pong is None
+                alive = asks and not self._closed
+                if entry[2] < (_PATIENCE if alive else self._tries):
+                    entry[1] = None
+                    self.repeats += 1
+                    self._queue.append(entry[0])
+                    if asks and entry[2] >= self._tries - 1:
+                        self.ping(now)
+                elif alive:
+                    del self._open[mid]
+                    if self._waiting.pop(mid, None) is not None:
+                        self._emit("ACKED", mid, _TIMEOUT)
+                else:
                     self._fail(now, "cloud", _TIMEOUT)
                     return
-                entry[1] = None
-                self.repeats += 1
-                self._queue.append(entry[0])
 
     def dispatch(self, now, m):
         """Act on a received message once, however often it comes."""
