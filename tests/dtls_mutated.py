@@ -2,6 +2,7 @@
 interpreters. Nothing raises, nothing grows, nothing damaged is taken for authentic.
 """
 
+import gc
 import sys
 
 from dtls_peer import CID, DEVICE, SERVER, DeviceKeys, Memory, Net, Peer
@@ -208,4 +209,6 @@ def feed(c, datagram):
 PARSERS = {"records": records, "handshake": handshake, "channel": channel}
 
 if __name__ == "__main__":
+    if hasattr(gc, "freeze"):
+        gc.freeze()  # the device code collects for every handshake: most of the time
     print(sys.argv[1], PARSERS[sys.argv[1]](int(sys.argv[2]), int(sys.argv[3])), "ok")

@@ -20,6 +20,16 @@ class _Keys:
         return p256.sign(_D, digest)
 
 
+def imports(names):
+    """Print the bytes that frozen modules take of the heap: dictionaries, classes, functions."""
+    gc.collect()
+    before = gc.mem_alloc()
+    for name in names:
+        __import__("particle." + name)
+    gc.collect()
+    print(gc.mem_alloc() - before)
+
+
 def answers():
     """Print the keys and the cloud's datagrams of a handshake: the same random numbers again."""
     from dtls_peer import DEVICE, SERVER, DeviceKeys, Memory, Peer
