@@ -1,6 +1,7 @@
 """Boards over UDP: sessions that go on, a network that does not help (DESIGN decisions 2, 3)."""
 
 import random
+import sqlite3
 import time
 
 import pytest
@@ -182,6 +183,28 @@ def test_a_restart_of_the_cloud(tmp_path, start):
         assert first_byte.count(22) <= 3  # two hellos and the flight of one handshake, no more
         assert cloud.api().device(board.device_id)["online"]
         del api
+    finally:
+        cloud.stop()
+
+
+def test_a_cloud_that_lost_its_table(tmp_path, start):
+    scale = ("--time-scale", "10")
+    cloud = LocalCloud(tmp_path / "own", options=scale)
+    try:
+        relay = start.network(cloud.ready["udp_port"])
+        board = start(REMOTE.format(setup=SETUP), relay=relay, where=cloud, options=scale)
+        board.said("connected")
+        board.did(cloud.api(), "1 + 1")
+        cloud.kill()
+        with sqlite3.connect(tmp_path / "own" / "cloud" / "cloud.db") as database:
+            assert database.execute("DELETE FROM udp_sessions").rowcount == 1
+        cloud = LocalCloud(tmp_path / "own", options=scale)
+        relay.target = cloud.ready["udp_port"]
+        api = cloud.api()
+        begin = time.monotonic()
+        assert wait_for(lambda: api.device(board.device_id)["online"], LIMIT)
+        print(f"a new session {10 * (time.monotonic() - begin):.0f} s after the loss")
+        assert "'unanswered': 1" in board.did(api, "particle.usage()['full_handshakes']")
     finally:
         cloud.stop()
 
