@@ -1,4 +1,4 @@
-"""The ways to wait, and what the verbs of the client return: operations, variables."""
+"""The step that serves a connection, the ways to wait, and what the verbs of the client return."""
 
 import select
 import sys

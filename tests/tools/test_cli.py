@@ -5,7 +5,7 @@ import sys
 
 import pytest
 
-from particle_tools import cli, interpreter
+from particle_tools import arguments, cli, interpreter
 from particle_tools.errors import UserError
 
 
@@ -49,6 +49,11 @@ def test_a_user_without_name_or_password_is_refused(user):
     done = run("cloud", "--data", "x", "--user", user)
     assert done.returncode == 2
     assert "a user is NAME:PASSWORD" in done.stderr
+
+
+def test_names_may_have_spaces():
+    assert arguments.user("my name:a : b") == ("my name", "a : b")
+    assert arguments.folder("my board").name == "my board"
 
 
 def test_unknown_verb_lists_the_known_ones():
