@@ -253,13 +253,16 @@ class Cloud(Servicing):
             self._system(0, "SETTINGS", v)
             if not v.get("server"):
                 raise ConfigError(_INVALID_ARGUMENT, "no server: particle.server(host)", "DNS")
-            if v["transport"] == "udp":
-                from .session.resume import Resuming as Conn
-                from .store.keys_ec import EcKeys as Keys
-            else:
-                from .session.aes_tcp import TcpConn as Conn
-                from .store.keys import RsaKeys as Keys
-
+            try:
+                if v["transport"] == "udp":
+                    from .session.resume import Resuming as Conn
+                    from .store.keys_ec import EcKeys as Keys
+                else:
+                    from .session.aes_tcp import TcpConn as Conn
+                    from .store.keys import RsaKeys as Keys
+            except ImportError as e:
+                self._system(0, "MISSING", e)
+                raise
             keys = Keys(self._store, unhexlify(self.device_id))
             platform = v["platform_id"]
             product = platform if v["product_id"] == 0xFFFF else v["product_id"]

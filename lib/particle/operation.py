@@ -69,7 +69,7 @@ class Servicing:
             conn = self._conn
             if self._broken:
                 self._network(t, "HANGUP", None, None)
-                conn.broken(t)
+                conn.link(t, None)
                 self._broken = False
             conn.link(t, self._link.step(t) == _UP)
             if self._dns:

@@ -2,10 +2,11 @@
 
 from micropython import const
 
-from ..errors import AuthError, Error, ProtocolError
+from ..errors import AuthError, ConfigError, Error, ProtocolError
 
 _PROTOCOL = const(-240)
 _TIMEOUT = const(-160)
+_NOT_SUPPORTED = const(-120)
 _NO_MEMORY = const(-260)
 
 TEXTS = {
@@ -35,3 +36,15 @@ def failure(stage, code):
         if code == _PROTOCOL:
             text = "the cloud sent what cannot be read; the connection is tried again"
     return kind(code, text, stage)
+
+
+def missing(e):
+    """Raise `ConfigError` with the remedy when `e` tells of a part that a board may lack."""
+    text = str(e)
+    if "cryptolib" in text:
+        text = "this firmware has no cryptolib: use UDP and the C module, docs/c-module.md"
+    elif "particle." in text:
+        text += ": install the component of this transport"
+    else:
+        return
+    raise ConfigError(_NOT_SUPPORTED, text, "transport")

@@ -25,8 +25,8 @@ _told = False  # the reason of the last reset is told once per boot
 def handle(client, kind, a, b, now):
     """Act on an event of the connection that is not the application's (DESIGN 5, kinds).
 
-    Also SETTINGS(values), before they are used; DATA(data), before it becomes JSON, and
-    PUBLISH(name), before an event is sent;
+    Also SETTINGS(values), before they are used; MISSING(ImportError), when a connection cannot be
+    made; DATA(data), before it becomes JSON, and PUBLISH(name), before an event is sent;
     BACKGROUND, when the prompt is free; and COROUTINE(coroutine, token), what a handler
     returned: True when its result will answer.
     """
@@ -48,6 +48,10 @@ def handle(client, kind, a, b, now):
         from .coroutine import start
 
         return start(client, a, b)
+    elif kind == "MISSING":
+        from .remedy import missing
+
+        missing(a)
     elif kind == "BACKGROUND":
         from .background import start
 

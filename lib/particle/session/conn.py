@@ -79,14 +79,17 @@ class Conn(Messaging):
             self._retry(now)
 
     def link(self, now, up):
-        """Take note that the network came or went."""
-        if up == self._up:
+        """Take note that the network came or went; None: memory ended in the middle of a step."""
+        if up == self._up and up is not None:
             return
         self._up = up
         if up and self._state == _LINK:
             self._retry(now)
         elif not up and self._state > _PAUSE:
-            self._fail(now, "link", _NETWORK)
+            if up is None:
+                self._fail(now, self.stage(), _NO_MEMORY)
+            else:
+                self._fail(now, "link", _NETWORK)
 
     def addresses(self, now, found):
         """Take the answer to RESOLVE: literal addresses, an empty list when there is none."""
@@ -220,16 +223,11 @@ class Conn(Messaging):
             self._due = add(now, _NAME_MS)
             self._emit("RESOLVE", self._host)
 
-    def broken(self, now):
-        """Begin anew because memory ended in the middle of a step."""
-        if self._state != _OFF:
-            self._fail(now, self.stage(), _NO_MEMORY)
-
     def _fail(self, now, stage, code):
         state = self._state
         self._off()
         if state != _CLOSING:
-            self._state = _PAUSE  # if memory ends here it can be repeated
+            self._state = _LINK  # if memory ends here it goes on all the same
             if state >= _DIAL:
                 self._addresses.pop(0)  # the next attempt takes the next address, or asks again
             if state == _ON and diff(now, self._since) >= _STEADY_MS:
