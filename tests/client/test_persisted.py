@@ -1,6 +1,7 @@
 """publish(..., persist=True): numbers, message IDs, order and counters (DESIGN decision 7)."""
 
 import os
+import sys
 
 from fake_cloud import connected, make, settle
 from kept_events import PERSISTED, ROOT, Client, Cloud, boot, clean, options, silent
@@ -296,3 +297,22 @@ def test_client_takes_up_what_earlier_boots_left():
     m = [m for m in link.heard if m.name == "a"][0]
     assert m.payload == b"\x01" and options(m)[14] == b"\x05" and options(m)[12] == b"\x2a"
     assert c.flush(5)
+
+
+def test_without_the_queue_it_is_refused():
+    c, link = connected()
+    with_store(c)
+    kept = sys.modules["particle.persisted"]
+    sys.modules["particle.persisted"] = None  # what CPython takes for "not installed"
+    try:
+        if sys.implementation.name == "cpython":
+            e = raises(Error, lambda: c.publish("a", "1", persist=True))
+            assert e.errno == -120 and "queue" in str(e)
+            # what others left on flash does not keep it from connecting
+            os.mkdir(ROOT + "/queue")
+            d, _ = make()
+            d._store.root = ROOT
+            assert d.connect(timeout=30, background=False)
+    finally:
+        sys.modules["particle.persisted"] = kept
+    assert c.publish("a", "1", ack=True).wait(5)

@@ -5,12 +5,14 @@ Under MicroPython only, which has the file system.
 """
 
 import gc
+import os
 
 try:
     import vfs
 except ImportError:
     vfs = None
 
+from particle.errors import Error
 from particle.store.container import Store
 from stored_session import Board
 
@@ -157,3 +159,44 @@ if vfs:
 
     def test_session_in_backup_memory_and_queue_on_flash():
         assert every_cut(True) > 80
+
+    def test_full_flash():
+        world = World()
+        flash = RamFlash()
+        mount(flash)
+        try:
+            c = Client(Steps(Stored(False), world.numbers), root=ROOT)
+            c.step()
+            world.talk(c)
+            kept = c.publish(b"0")
+            with open("/cut/filler", "wb") as f:
+                try:
+                    while True:
+                        f.write(bytes(512))
+                        f.flush()
+                except OSError as e:
+                    assert e.errno == 28
+            refused = 0
+            for i in range(1, 40):
+                try:
+                    c.publish(b"%d" % i)
+                    world.kept.append(b"%d" % i)
+                except Error as e:
+                    refused += 1
+                    assert e.errno in (-225, -200) and str(e)
+            assert refused > 5
+            # what was stored goes its way, and with room everything is as before
+            os.remove("/cut/filler")
+            for _ in range(8):
+                world.talk(c)
+                c.board.run(5000)
+                c.sender.send(c.board.now)
+                c.step()
+            assert kept.done() and c.sender.waiting() == 0
+            assert world.cloud.events == [b"0"] + world.kept
+            c.publish(b"last")
+            world.talk(c)
+            assert world.cloud.events[-1] == b"last"
+            assert len(set(world.cloud.numbers)) == len(world.cloud.numbers)
+        finally:
+            umount()
