@@ -1,5 +1,5 @@
-"""The client an application sees (public name `Cloud`): what it registered, its operations, and
-the step that serves link, socket, timers and calculation (DESIGN 5, servicing).
+"""The client an application sees (public name `Cloud`): its settings, what it registered, its
+operations, and what becomes of the events of the connection (DESIGN 5).
 """
 
 import gc
