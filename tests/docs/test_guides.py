@@ -73,6 +73,12 @@ def test_asyncio(start):
     assert api.call(board.device_id, "blink", "7") == 7
 
 
+def test_what_outlives_a_reset(start):
+    api, events, board = start(programs("device.md")[3])
+    assert events.wait("boots")["data"] == "1"
+    assert wait_for(lambda: "acknowledged 1" in board.output(), 15), board.output()
+
+
 def test_every_stage_has_a_row():
     text = (DOCS / "troubleshooting.md").read_text()
     rows = set(re.findall(r"^\| ([\w ]+?) \|", text, re.MULTILINE))
