@@ -12,6 +12,7 @@ from silicon import cortex_m3
 from silicon.m3_board import M3Board
 
 _SECONDS = 6
+_TRIES = 3
 _PLENTY = 0  # the whole heap of the board
 # key, transport, whether a session is resumed, goal in KiB
 _TRIALS = (
@@ -57,9 +58,7 @@ class Trial:
 
     def passes(self, kib: int) -> bool:
         """Tell whether the application completes with a heap of `kib` KiB."""
-        if not self._resumed:
-            self._board.forget_session()
-        elif not self._completes(_PLENTY):
+        if self._resumed and not self._completes(_PLENTY):
             raise RuntimeError(f"no session to resume:\n{self.output}")
         before = self._api.usage(self._device_id)["resumes"]
         if not self._completes(kib << 10):
@@ -67,6 +66,17 @@ class Trial:
         return not self._resumed or self._api.usage(self._device_id)["resumes"] > before
 
     def _completes(self, size: int) -> bool:
+        # on a busy host time may run out: only a lack of memory is an answer
+        for _ in range(_TRIES):
+            if not self._resumed:
+                self._board.forget_session()
+            if self._boots(size):
+                return True
+            if "MemoryError" in self.output:
+                break
+        return False
+
+    def _boots(self, size: int) -> bool:
         events = self._api.events()
         caller = threading.Thread(target=self._call, args=(events,), daemon=True)
         caller.start()
