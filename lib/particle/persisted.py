@@ -25,7 +25,9 @@ _NUMBER = const(65000)  # of the event, DESIGN decision 7
 
 # Error numbers of Device OS (errors.py)
 _BAD_DATA = const(-280)
+_COAP_RESET = const(-1002)
 _COAP_4XX = const(-1100)
+_COAP_5XX = const(-1132)
 _TIMEOUT = const(-160)
 
 _TTL = const(60)  # that is not sent (cloud-protocol 4.3)
@@ -176,6 +178,9 @@ class Sender:
         elif error.errno == _COAP_4XX:
             self._drop(number, error)
         else:
+            if error.errno in (_COAP_5XX, _COAP_RESET):
+                # a repetition would get the same answer: the next attempt is another message
+                self._queue.items[0][1] = 0
             self._later(t, _AGAIN_MS)  # or with the next connection
             return
         self.send(t)

@@ -4,7 +4,7 @@ import os
 import sys
 
 from fake_cloud import connected, make, settle
-from kept_events import PERSISTED, ROOT, Client, Cloud, boot, clean, options, silent
+from kept_events import PERSISTED, ROOT, Client, Cloud, boot, clean, option, options, silent
 from particle import Error, QueueFull
 from particle.operation import now
 from stored_session import Board, Flash, joined
@@ -175,6 +175,8 @@ def test_a_cloud_that_cannot_take_it_now_gets_it_again():
         c.step()
         cloud.take(c)
         assert op.done() and cloud.events == [b"1"]
+        # the answer to the old ID would have been the same again
+        assert cloud.mids[-1] != m.mid and option(m) == cloud.numbers[0]
 
 
 def test_given_up_by_the_connection_it_is_tried_again():
