@@ -3,8 +3,9 @@
 import vfs
 
 BLOCK = 4096
-_BLOCKS = 48
+_BLOCKS = 24
 PROG = 256
+_BLANK = b"\xff" * BLOCK
 
 
 class Cut(BaseException):
@@ -14,11 +15,12 @@ class Cut(BaseException):
 class RamFlash:
     """Erasing sets bits, programming clears them. cut: operation that fails, 0 = none.
 
+    data: block number -> content of the blocks that are not erased; it is changed.
     tear: how much of that operation happened: 0 nothing, 1 half, 2 all but one byte, 3 all.
     """
 
     def __init__(self, data=None, cut=0, tear=0):
-        self.data = data or bytearray(b"\xff" * (BLOCK * _BLOCKS))
+        self.data = {} if data is None else data
         self.operations = 0
         self._cut = cut
         self._tear = tear
@@ -43,15 +45,17 @@ class RamFlash:
         """Fill `buf` from byte `offset` of `block`."""
         if self._dead:
             return  # a file is collected that was open: the heap is locked
-        at = block * BLOCK + offset
-        buf[:] = memoryview(self.data)[at : at + len(buf)]
+        found = self.data.get(block)
+        buf[:] = memoryview(found or _BLANK)[offset : offset + len(buf)]
 
     def writeblocks(self, block, buf, offset=0):
         """Program `buf`."""
         dead = self._dead
-        at = block * BLOCK + offset
-        for i in range(self._part(len(buf))):
-            self.data[at + i] &= buf[i]
+        n = self._part(len(buf))
+        if n and block not in self.data:
+            self.data[block] = bytearray(b"\xff" * BLOCK)
+        for i in range(n):
+            self.data[block][offset + i] &= buf[i]
         self._end(dead)
 
     def ioctl(self, op, arg):
@@ -63,15 +67,17 @@ class RamFlash:
         if op == 6:
             dead = self._dead
             n = self._part(BLOCK)
-            at = arg * BLOCK
-            self.data[at : at + n] = b"\xff" * n
+            if n == BLOCK:
+                self.data.pop(arg, None)
+            elif arg in self.data:
+                self.data[arg][:n] = b"\xff" * n
             self._end(dead)
         return 0
 
 
 def mount(flash, at="/cut"):
     """Mount a flash, which is formatted when it is new."""
-    if flash.data[:BLOCK] == b"\xff" * BLOCK:
+    if not flash.data:
         vfs.VfsLfs2.mkfs(flash, progsize=PROG)
     vfs.mount(vfs.VfsLfs2(flash, progsize=PROG), at)
 

@@ -75,7 +75,7 @@ class World:
 
     def __init__(self, backup=False, base=None):
         self.backup = backup
-        self.data = bytearray(base) if base else None
+        self.data = {block: bytearray(base[block]) for block in base} if base else None
         self.cloud = Cloud()
         self.numbers = []
         self.sent = {}  # message ID -> message
@@ -132,7 +132,7 @@ class World:
 def every_cut(backup):
     first = World(backup)
     first.life(0)
-    base = bytes(first.data)
+    base = first.data
     world = World(backup, base)
     world.cloud = first.cloud
     operations = world.life(3)

@@ -52,17 +52,18 @@ def test_events_are_kept_in_order_until_they_are_removed():
 
 def test_no_number_is_given_twice():
     root = place("b")
-    given = []
+    last = given = 0
     for boot in range(20):
         q = Queue(root, rng(7))
-        for _ in range(boot * 40 % 300):
+        for _ in range(boot * 40 % 90):
             n = q.add(message())
-            given.append(n)
+            assert n > last
+            last = n
+            given += 1
             if n % 5 or len(q.items) > 20:
                 for old in numbers(q):
                     q.remove(old)
-    assert len(set(given)) == len(given) > 2000
-    assert given == sorted(given)
+    assert given > 600
 
 
 def test_numbers_start_at_random_when_none_are_known():
