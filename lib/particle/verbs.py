@@ -57,12 +57,18 @@ def _renew(client, t):
     wanted = conn.deadline() is not None or conn.stage() == "link"
     conn.close(t)
     client._events(t)
-    if client._dns:
-        client._dns.close()
-    client._dns = client._conn = client.error = None
+    _unask(client)
+    client._conn = client.error = None
     client._open()
     if not wanted:
         client._conn.close(t)
+
+
+def _unask(client):
+    # no answer of the name server is wanted any more
+    if client._dns:
+        client._dns.close()
+        client._dns = None
 
 
 def server(client, host, port=None, *, key=None):
@@ -100,6 +106,7 @@ def disconnect(client, *, graceful=False, timeout=30, clear_session=False):
     if client._conn is None:
         return
     graceful = graceful or client.more.options[0]
+    _unask(client)
     client._conn.close(now(), _USER if graceful else None)
     client.process()
     if graceful and not (in_task() or client._busy):  # there it ends later
