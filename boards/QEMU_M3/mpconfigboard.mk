@@ -40,3 +40,7 @@ SRC_C += $(addprefix lib/mbedtls/library/, \
 	platform.c \
 	)
 endif
+
+ifeq ($(CORE),1)
+override FROZEN_MANIFEST = $(BOARD_DIR)/manifest_core.py
+endif

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from bench import heap
 from bench.figures import Figure
-from particle_tools.firmware import qemu
+from particle_tools.firmware import build, qemu
 from particle_tools.local import LocalCloud
 from silicon import cortex_m3
 from silicon.m3_board import M3Board
@@ -14,11 +14,13 @@ from silicon.m3_board import M3Board
 _SECONDS = 6
 _TRIES = 3
 _PLENTY = 0  # the whole heap of the board
-# key, transport, whether a session is resumed, goal in KiB
+# key, transport, whether a session is resumed, whether only the core is there, goal in KiB
 _TRIALS = (
-    ("heap32_frozen_tcp", "tcp", False, None),
-    ("heap32_frozen_handshake", "udp", False, 36),
-    ("heap32_frozen_steady", "udp", True, 22),
+    ("heap32_frozen_handshake", "udp", False, True, 36),
+    ("heap32_frozen_steady", "udp", True, True, 22),
+    ("heap32_frozen_everything_handshake", "udp", False, False, None),
+    ("heap32_frozen_everything_steady", "udp", True, False, None),
+    ("heap32_frozen_everything_tcp", "tcp", False, False, None),
 )
 
 
@@ -30,10 +32,13 @@ def measure() -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="particle-bench-") as folder:
         cloud = LocalCloud(Path(folder))
         try:
-            for number, (key, transport, resumed, goal) in enumerate(_TRIALS):
-                trial = Trial(Path(folder) / key, cloud, f"{number:024x}", transport, resumed)
+            for number, (key, transport, resumed, core, goal) in enumerate(_TRIALS):
+                trial = Trial(
+                    Path(folder) / key, cloud, f"{number:024x}", transport, resumed, core
+                )
                 how = "resumed session" if resumed else "handshake"
-                note = f"{transport}, {how}, publish with ACK, function call; Cortex-M3"
+                what = "core" if core else "everything"
+                note = f"{what}, {transport}, {how}, publish with ACK, function call; Cortex-M3"
                 figures.append(Figure(key, heap.smallest(trial), "KiB", note, goal))
         finally:
             cloud.stop()
@@ -48,8 +53,15 @@ class Trial:
     """
 
     def __init__(
-        self, folder: Path, cloud: LocalCloud, device_id: str, transport: str, resumed: bool
+        self,
+        folder: Path,
+        cloud: LocalCloud,
+        device_id: str,
+        transport: str,
+        resumed: bool,
+        core: bool,
     ):
+        self._elf = build.build("QEMU_M3", variables=("CORE=1",)).elf if core else None
         self._api = cloud.api()
         self._device_id = device_id
         self._board = M3Board(folder, cloud, device_id, transport)
@@ -81,13 +93,15 @@ class Trial:
         caller = threading.Thread(target=self._call, args=(events,), daemon=True)
         caller.start()
         try:
-            self.output = self._board.run(heap.APPLICATION, heap=size, seconds=_SECONDS)
+            self.output = self._board.run(
+                heap.APPLICATION, heap=size, seconds=_SECONDS, elf=self._elf
+            )
         except qemu.Failed as failed:
             self.output = str(failed)
         finally:
             events.close()
             caller.join(_SECONDS)
-        return "\ncomplete\n" in self.output
+        return "complete" in self.output.splitlines()
 
     def _call(self, events) -> None:
         try:

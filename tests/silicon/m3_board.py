@@ -56,10 +56,12 @@ class M3Board:
         heap: int = 0,
         seconds: float = 30,
         files: Mapping[str, bytes] | None = None,
+        elf: str | None = None,
     ) -> str:
         """Boot with `application`, wait for its end and return the console.
 
-        files: what else is there, below /rom. Raises `qemu.Failed` when it does not end.
+        files: what else is there, below /rom. elf: another image. Raises `qemu.Failed` when
+        it does not end.
         """
         files = {
             **(files or {}),
@@ -68,7 +70,7 @@ class M3Board:
         }
         with Bridge() as bridge:
             return qemu.run(
-                cortex_m3.image().elf,
+                elf or cortex_m3.image().elf,
                 files,
                 heap=heap,
                 memory=self._psram,
