@@ -213,7 +213,7 @@ class Dtls:
                 cookie = shake.cookie(m)
                 if cookie:
                     if shake.sent == _HELLOS:
-                        raise ValueError("cookie refused")
+                        raise ValueError
                     self._say_hello(cookie)
                 elif shake.accept(m):
                     self._state = _WORK

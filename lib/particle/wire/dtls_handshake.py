@@ -53,7 +53,7 @@ def parse_signature(der):
         s = int.from_bytes(der[at + 2 :], "big")
         if not (r | s) >> 256 and signature(r, s) == der:
             return r, s
-    raise ValueError("signature")
+    raise ValueError
 
 
 class Handshake:
@@ -156,7 +156,7 @@ class Handshake:
         Raises ValueError or IndexError when it breaks the rules or offers what we cannot do.
         """
         if m[0] != self.ORDER[self._step]:
-            raise ValueError("message %d" % m[0])
+            raise ValueError
         self._step += 1
         self.hash(m)
         if m[0] == _SERVER_HELLO:
@@ -164,7 +164,7 @@ class Handshake:
         elif m[0] == _KEY_EXCHANGE:
             self._key_exchange(m)
         elif m[0] == _REQUEST and b"\x40" not in m[13 : 13 + m[12]]:  # ecdsa_sign
-            raise ValueError("certificate types")
+            raise ValueError
         if m[0] == _DONE:
             self._parts = {}  # what came in clear must not wait for the place of Finished
         return m[0] == _DONE
@@ -174,24 +174,24 @@ class Handshake:
         if m[0] != _HELLO_VERIFY or self._step:
             return None
         if len(m) != 15 + m[14] or not m[14]:
-            raise ValueError("cookie")
+            raise ValueError
         return m[15:]
 
     def _server_hello(self, m):
         at = 47 + m[46]  # behind the session ID
         if m[12:14] != b"\xfe\xfd" or m[46] > 32 or m[at : at + 3] != b"\xc0\xae\x00":
-            raise ValueError("version, suite or compression")
+            raise ValueError
         self.server_random = m[14:46]
         found = {}
         at += 5
         if len(m) - at != m[at - 2] << 8 | m[at - 1]:
-            raise ValueError("extensions")
+            raise ValueError
         while at < len(m):
             stop = at + 4 + (m[at + 2] << 8 | m[at + 3])
             found[m[at] << 8 | m[at + 1]] = m[at + 4 : stop]
             at = stop
         if at != len(m):
-            raise ValueError("extensions")
+            raise ValueError
         self.extensions(found)
 
     def extensions(self, found):
@@ -199,14 +199,14 @@ class Handshake:
         cid = found.get(254, b"")
         # without 19 the server does not want our key, without an ID there is no resume
         if found.get(19) != _RAW or found.get(20, _RAW) != _RAW or cid[:1] != b"\x08":
-            raise ValueError("key type or connection ID")
+            raise ValueError
         if len(cid) != 9:
-            raise ValueError("connection ID")
+            raise ValueError
         self.cid = cid[1:]
 
     def _key_exchange(self, m):
         n = 85 + (m[83] << 8 | m[84])
         if m[12:16] != b"\x03\x00\x17\x41" or m[81:83] != b"\x04\x03" or n != len(m):
-            raise ValueError("curve or algorithm")
+            raise ValueError
         self.params = m[12:81]
         self.signature = parse_signature(m[85:])
