@@ -5,12 +5,13 @@ import threading
 import pytest
 
 from particle_tools import ROOT
-from particle_tools.firmware import natmod
+from particle_tools.firmware import natmod, qemu
 from particle_tools.local import LocalCloud
 from silicon import cortex_m3
 from silicon.m3_board import M3Board
 
 _APPLICATION = ROOT / "tests" / "silicon" / "m3_client_app.py"
+_TALKATIVE = ROOT / "tests" / "silicon" / "m3_cut_app.py"
 _ID = "3a" * 12
 _ASKS = """
 import sys
@@ -76,3 +77,18 @@ def test_with_the_c_module(cloud, tmp_path):
     console, level, result = boot(board, api, application, files=there)
     assert (level, result) == (42, 4) and console.endswith("native\n"), console
     assert api.usage(_ID)["handshakes"] == 2
+
+
+def test_power_cuts(cloud, tmp_path):
+    """Off at any time, without a word: every boot goes on with the session of the first."""
+    board = M3Board(tmp_path / "board", cloud, _ID, "udp")
+    api = cloud.api()
+    for cuts in (1, 2):
+        with pytest.raises(qemu.Failed, match="connected as"):
+            board.run(_TALKATIVE, seconds=5 + cuts)
+        usage = api.usage(_ID)
+        assert (usage["handshakes"], usage["resumes"]) == (1, cuts - 1)
+    console, level, result = boot(board, api)
+    assert (level, result) == (42, 4), console
+    usage = api.usage(_ID)
+    assert (usage["handshakes"], usage["resumes"]) == (1, 2)

@@ -1,0 +1,8 @@
+"""What the board runs until its power is cut in test_client_on_cortex_m3."""
+
+import particle
+
+particle.connect(20)
+while True:
+    particle.publish("m3/again", "1", ack=True, timeout=10)
+    particle.wait_until(lambda: False, 0.3)
