@@ -34,13 +34,13 @@ lint: $(VENV)/.test
 	@$(BIN)/ruff format --quiet --check .
 
 test: lint
-	@$(PYTEST) -n 4 $(SLOW:%=--ignore=%) tests
+	@$(PYTEST) -n 4 --dist worksteal $(SLOW:%=--ignore=%) tests
 
 test-peers: $(VENV)/.test
 	@$(PYTEST) tests/interop
 
 test-silicon: $(VENV)/.test
-	@$(PYTEST) -n 2 tests/silicon
+	@$(PYTEST) -n 2 --dist worksteal tests/silicon
 
 soak: $(VENV)/.test
 	@$(PYTEST) -m soak tests
