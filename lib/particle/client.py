@@ -124,8 +124,10 @@ class Cloud(Servicing):
 
     def __getattr__(self, name):
         # verbs that are seldom needed are functions of a file of their own
-        from .optional import find
-
+        try:
+            from .optional import find
+        except ImportError:
+            raise ImportError(name + ": install the component repl") from None
         return find(self, name)
 
     def __repr__(self):

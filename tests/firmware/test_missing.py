@@ -38,6 +38,11 @@ def test_without_the_component():
     assert "install the component of this transport" in said
 
 
+def test_without_the_verbs_for_people():
+    said = connect("particle.optional", "udp")
+    assert said == "ImportError more: install the component repl"
+
+
 def test_without_anything_else():
     """What is no part of ours is not explained."""
     assert connect("hashlib", "udp").startswith("ImportError no module named 'hashlib'")
