@@ -3,7 +3,9 @@
 import random
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import ec
 
+from cloud import dtls_client
 from cloud.dtls_client import DtlsClient, handshake_message, plain_record
 from particle_tools.cloud import dtls_keys, dtls_records
 from particle_tools.cloud import dtls_messages as messages
@@ -171,11 +173,48 @@ def test_overlapping_and_contradicting_fragments():
     for at, n in ((10, 30), (0, 20), (5, 5)):
         (fragment,) = parse_fragments(handshake_message(11, 0, body, at, n))
         reassembly.add(fragment)
-    for wrong in (handshake_message(12, 0, body), handshake_message(11, 0, bytes(51))):
-        reassembly.add(parse_fragments(wrong)[0])
     assert reassembly.take() is None
     reassembly.add(parse_fragments(handshake_message(11, 0, body, 40, 10))[0])
+    reassembly.add(parse_fragments(handshake_message(11, 0, b"x" * 50, 3, 4))[0])
     assert reassembly.take() == Message(11, 0, body)
+
+
+@pytest.mark.parametrize("step", [50, 20, 1])
+@pytest.mark.parametrize(
+    "forged",
+    [
+        handshake_message(12, 0, bytes(2), 0, 1),
+        handshake_message(11, 0, bytes(51), 0, 1),
+        handshake_message(11, 0, b"x" * 50, 0, 49),
+    ],
+)
+def test_a_repetition_takes_the_place_of_what_contradicts(step, forged):
+    reassembly, body = Reassembly(0), bytes(range(50))
+    reassembly.add(parse_fragments(forged)[0])
+    for at in range(0, 50, step):
+        reassembly.add(parse_fragments(handshake_message(11, 0, body, at, step))[0])
+    assert reassembly.take() == Message(11, 0, body)
+
+
+def test_protected_messages_have_places_of_their_own():
+    reassembly = Reassembly(0)
+    finished = parse_fragments(handshake_message(20, 0, b"fin"))[0]
+    reassembly.add(finished, protected=True)
+    reassembly.add(parse_fragments(handshake_message(99, 0, bytes(2)))[0])
+    assert reassembly.take(protected=True) == Message(20, 0, b"fin")
+    assert not reassembly._partial
+
+
+def test_keys_in_any_other_form():
+    spki = dtls_client.spki(ec.generate_private_key(ec.SECP256R1()))
+    assert dtls_keys.checked_spki(spki) == spki
+    front, x, y = spki[:26], spki[27:59], spki[59:]
+    hybrid = front + bytes([6 + (y[-1] & 1)]) + x + y
+    inner = spki[2:23] + b"\x03\x22\x00" + bytes([2 + (y[-1] & 1)]) + x
+    compressed = b"\x30" + bytes([len(inner)]) + inner
+    for other in (hybrid, compressed, spki + b"\0", spki[:-1], b""):
+        with pytest.raises(ValueError):
+            dtls_keys.checked_spki(other)
 
 
 def test_reassembly_is_bounded():

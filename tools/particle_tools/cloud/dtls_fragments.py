@@ -63,37 +63,48 @@ class _Partial:
         self.body = bytearray(first.length)
         self.missing = (1 << first.length) - 1  # bit k: byte k has not come
 
+    def takes(self, fragment: Fragment) -> bool:
+        """Tell whether a fragment is of this message."""
+        return (fragment.kind, fragment.length) == (self.kind, len(self.body))
+
     def add(self, fragment: Fragment) -> None:
-        # A fragment that contradicts the first one is not believed.
-        if (fragment.kind, fragment.length) != (self.kind, len(self.body)):
-            return
+        if not self.missing and not fragment.whole:
+            return  # what is complete is not spoiled by a few bytes
         n = len(fragment.data)
         self.body[fragment.at : fragment.at + n] = fragment.data
         self.missing &= ~(((1 << n) - 1) << fragment.at)
 
 
 class Reassembly:
-    """Orders and completes the client's messages; memory is bounded."""
+    """Orders and completes the client's messages; memory is bounded.
+
+    Anybody can write what is not protected. So the last word counts: a fragment that contradicts
+    takes the place of what was there, and the client's repetition takes its place back.
+    Protected messages have places of their own.
+    """
 
     def __init__(self, number: int) -> None:
         self.number = number  # of the message that is next
-        self._partial: dict[int, _Partial] = {}
+        self._partial: dict[tuple[int, bool], _Partial] = {}
 
-    def add(self, fragment: Fragment) -> None:
+    def add(self, fragment: Fragment, *, protected: bool = False) -> None:
         """Take a fragment of the next message or of one soon after it. Raises Malformed."""
         if not 0 <= fragment.number - self.number < _AHEAD:
             return
         if fragment.length > _LARGEST:
             raise Malformed(f"a handshake message of {fragment.length} bytes")
-        if fragment.number not in self._partial:
-            self._partial[fragment.number] = _Partial(fragment)
-        self._partial[fragment.number].add(fragment)
+        place = fragment.number, protected
+        partial = self._partial.get(place)
+        if partial is None or not partial.takes(fragment):
+            partial = self._partial[place] = _Partial(fragment)
+        partial.add(fragment)
 
-    def take(self) -> Message | None:
+    def take(self, *, protected: bool = False) -> Message | None:
         """Return the next message if it is complete."""
-        partial = self._partial.get(self.number)
+        partial = self._partial.get((self.number, protected))
         if partial is None or partial.missing:
             return None
-        del self._partial[self.number]
+        for place in ((self.number, False), (self.number, True)):
+            self._partial.pop(place, None)
         self.number += 1
         return Message(partial.kind, self.number - 1, bytes(partial.body))

@@ -150,19 +150,30 @@ class Handshake:
     def feed(self, content: bytes, *, protected: bool) -> None:
         """Take the content of a handshake record. Raises Fatal.
 
-        Fragments may come in any order, again, and several in one record.
+        Fragments may come in any order, again, and several in one record. What is no fragment is
+        ignored unless it is protected: it need not be the client's.
         """
         try:
-            for fragment in parse_fragments(content):
-                if fragment.number < self._reassembly.number:
-                    self._old(fragment.kind, fragment.number, fragment.data, protected)
-                elif protected == (fragment.kind == messages.FINISHED):
-                    # Only a Finished is protected, and only a protected one is believed.
-                    self._reassembly.add(fragment)
-            while (message := self._reassembly.take()) is not None:
+            self._collect(content, protected)
+        except Malformed as error:
+            if protected:
+                raise _undecodable(error) from error
+        try:
+            while (message := self._next()) is not None:
                 self._take(message)
         except Malformed as error:
-            raise Fatal(DECODE_ERROR, TRANSPORT, f"the client's flight: {error}") from error
+            raise _undecodable(error) from error
+
+    def _collect(self, content: bytes, protected: bool) -> None:
+        for fragment in parse_fragments(content):
+            if fragment.number < self._reassembly.number:
+                self._old(fragment.kind, fragment.number, fragment.data, protected)
+            elif protected == (fragment.kind == messages.FINISHED):
+                # Only a Finished is protected, and only a protected one is believed.
+                self._reassembly.add(fragment, protected=protected)
+
+    def _next(self) -> Message | None:
+        return self._reassembly.take(protected=self._expected == messages.FINISHED)
 
     def _old(self, kind: int, number: int, data: bytes, protected: bool) -> None:
         # The last message of a client's flight calls for our flight again. What needs no key
@@ -230,6 +241,10 @@ class Handshake:
         )
         self.finished = Message(messages.FINISHED, self._number, data)
         self._expected = -1
+
+
+def _undecodable(error: Malformed) -> Fatal:
+    return Fatal(DECODE_ERROR, TRANSPORT, f"the client's flight: {error}")
 
 
 _STEPS = {

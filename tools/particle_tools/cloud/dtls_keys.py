@@ -89,14 +89,16 @@ def verify(spki: bytes, signature: bytes, message: bytes) -> bool:
 
 
 def checked_spki(spki: bytes) -> bytes:
-    """Return a P-256 public key in its one DER form. Raises ValueError."""
+    """Return a P-256 public key, which must be in its one DER form. Raises ValueError."""
     try:
         key = load_der_public_key(spki)
     except (ValueError, UnsupportedAlgorithm) as error:
         raise ValueError("not a public key") from error
     if not isinstance(key, ec.EllipticCurvePublicKey) or not isinstance(key.curve, ec.SECP256R1):
         raise ValueError("not a P-256 key")
-    return key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
+    if key.public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo) != spki:
+        raise ValueError("not an uncompressed key")  # nor hybrid: 91 bytes, 04 before the point
+    return spki
 
 
 def certificate_spki(certificate: bytes) -> bytes:
