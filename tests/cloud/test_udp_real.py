@@ -39,7 +39,8 @@ def cloud(tmp_path_factory):
     state = State(("127.0.0.1", 1), 0, 1, _FIRST_NUMBER, first_mid - 1, 4e9, 25.0, False)
     stored = Stored(ID, REAL["cid"], b"", False, REAL["key_block"], hello, state)
     store = running.cloud._udp.store
-    running.run(store.replace(stored))
+    spki = running.call(running.services.devices.key, ID, "ec")
+    assert running.run(store.replace(stored, spki))
     running.stop()
     running = Running(settings)
     yield running

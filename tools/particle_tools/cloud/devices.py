@@ -92,6 +92,13 @@ class Devices:
             if row is None:
                 db.execute("INSERT INTO devices (id, created_at) VALUES (?, ?)", (device_id, now))
             _own(db, user.id, device_id)
+            if algorithm == "ec":
+                # In one transaction, so that no session of a revoked key can come back.
+                db.execute(
+                    "DELETE FROM udp_sessions WHERE device_id = ?1 AND EXISTS (SELECT 1 FROM"
+                    " device_keys WHERE device_id = ?1 AND algorithm = 'ec' AND spki != ?2)",
+                    (device_id, spki),
+                )
             db.execute(
                 "INSERT INTO device_keys VALUES (?, ?, ?, ?) ON CONFLICT DO UPDATE"
                 " SET spki = excluded.spki, registered_at = excluded.registered_at",

@@ -30,8 +30,14 @@ class Addresses:
 class Door(Protocol):
     """What REST may ask of the UDP gateway."""
 
-    def forget(self, device_id: str, reason: str, *, tell: bool) -> bool:
-        """End the DTLS session of a device; False if it has none."""
+    async def forget(self, device_id: str, reason: str, *, tell: bool) -> bool:
+        """End the DTLS session of a device; False if it has none.
+
+        Raises sqlite3.Error if it cannot be forgotten; it goes on then.
+        """
+
+    def revoked(self, device_id: str, reason: str) -> None:
+        """End the session of a device whose key was replaced, on storage with its session."""
 
 
 @dataclass

@@ -94,17 +94,33 @@ class UdpGateway:
         """Run something beside the socket."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
 
-    def forget(self, device_id: str, reason: str, *, tell: bool) -> bool:
-        """End the DTLS session of a device, with or without telling it; False if it has none."""
+    def _done(self, task: asyncio.Task) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and task.exception() is not None:
+            _LOG.error("the state of a session cannot be stored: %s", task.exception())
+
+    async def forget(self, device_id: str, reason: str, *, tell: bool) -> bool:
+        """End the DTLS session of a device, with or without telling it; False if it has none.
+
+        Raises sqlite3.Error if it cannot be forgotten; it goes on then.
+        """
         link = self._by_device.get(device_id)
         if link is None and device_id in self._stored_devices:
             link = self._load(device_id)
-        if link is None:
+        if link is None or link.dtls.connection is None:
             return False
+        await self.store.delete(device_id, link.dtls.connection.key_block)
         link.end(reason, answer=tell)
         return True
+
+    def revoked(self, device_id: str, reason: str) -> None:
+        """End the session of a device whose key was replaced, on storage with its session."""
+        self._forget_stored(device_id)
+        link = self._by_device.get(device_id)
+        if link is not None:
+            link.end(reason, answer=True)
 
     # Datagrams.
 

@@ -270,19 +270,15 @@ class Link(Checkpointed):
         self._inbox.extend(self._arrived)  # the state that is stored now covers these too
         self._arrived.clear()
         state = self._state(connection)
-        await self._gateway.store.replace(
-            Stored(
-                device.id,
-                connection.cid,
-                connection.peer_cid,
-                connection.standard,
-                connection.key_block,
-                self._hello,
-                state,
-            )
-        )
-        await self.services.devices.greeted(device.id, self.dtls.where[0], hello)
-        if self.ended:
+        stored = Stored.new(device.id, connection, self._hello, state)
+        on_storage = await self._gateway.store.replace(stored, handshake.spki)
+        if on_storage:
+            await self.services.devices.greeted(device.id, self.dtls.where[0], hello)
+        try:
+            identify(self.services.devices, hello, handshake.spki)  # writing took its time
+        except Refused as refused:
+            self.refuse(refused, ACCESS_DENIED)
+        if self.ended or not on_storage:
             self._gateway.spawn(self._gateway.store.delete(device.id, connection.key_block))
             return
         self.outbox.release(state.write_limit, state.mid_limit)

@@ -13,6 +13,7 @@ import sqlite3
 from dataclasses import dataclass, field
 
 from particle_tools.cloud.database import Database
+from particle_tools.cloud.dtls_connection import Connection
 from particle_tools.cloud.events import Event, Subscription
 
 _LOG = logging.getLogger("particle.cloud")
@@ -47,6 +48,13 @@ class Stored:
     hello: bytes  # its payload
     state: State
     subscriptions: tuple[Subscription, ...] = field(default=())
+
+    @classmethod
+    def new(cls, device_id: str, connection: Connection, hello: bytes, state: State) -> Stored:
+        """Describe a session that has just begun."""
+        found = connection
+        ids = found.cid, found.peer_cid, found.standard
+        return cls(device_id, *ids, found.key_block, hello, state)
 
 
 class UdpStore:
@@ -114,8 +122,11 @@ class UdpStore:
             tuple(Subscription(*pair) for pair in json.loads(row["subscriptions"])),
         )
 
-    async def replace(self, stored: Stored) -> None:
-        """Store the new session of a device; an older one of it is gone then."""
+    async def replace(self, stored: Stored, spki: bytes) -> bool:
+        """Store the new session of a device; an older one of it is gone then.
+
+        False, and nothing stored, if `spki` is not the device's key (any more).
+        """
         values = (
             stored.device_id,
             stored.cid or None,
@@ -127,7 +138,13 @@ class UdpStore:
             *_columns(stored.state),
         )
 
-        def job(db: sqlite3.Connection) -> None:
+        def job(db: sqlite3.Connection) -> bool:
+            # Looked up here: whoever registers another key removes the session with it.
+            if not db.execute(
+                "SELECT 1 FROM device_keys WHERE device_id = ? AND algorithm = 'ec' AND spki = ?",
+                (stored.device_id, spki),
+            ).fetchone():
+                return False
             db.execute(
                 "INSERT OR REPLACE INTO udp_sessions (device_id, cid, peer_cid, standard,"
                 " key_block, hello, subscriptions, address, read_top, read_bits, write_limit,"
@@ -135,8 +152,9 @@ class UdpStore:
                 " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 values,
             )
+            return True
 
-        await self._db.write(job)
+        return await self._db.write(job)
 
     async def greeted_again(self, device_id: str, hello: bytes) -> None:
         """Store a Hello that came in a resumed session: what was subscribed is void (2.6)."""

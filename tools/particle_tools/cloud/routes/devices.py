@@ -173,7 +173,7 @@ async def _provision(ask: Ask) -> dict[str, Any]:
         raise catalogue.foreign_device()
     udp = ask.services.doors.udp
     if kind == "ec" and known not in (None, spki) and udp is not None:
-        udp.forget(device_id, "another key was registered for the device", tell=True)
+        udp.revoked(device_id, "another key was registered for the device")
     _follow_owner(ask, device_id)
     return {"ok": True}
 

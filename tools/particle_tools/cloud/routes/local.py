@@ -103,17 +103,17 @@ async def _reset_usage(ask: Ask) -> dict[str, Any]:
 
 
 async def _drop(ask: Ask) -> dict[str, Any]:
-    return {"ok": True, "dropped": _forget(ask, "dropped on request", tell=True)}
+    return {"ok": True, "dropped": await _forget(ask, "dropped on request", tell=True)}
 
 
 async def _forget_session(ask: Ask) -> dict[str, Any]:
     # As if the cloud had lost its table: the device is told nothing.
-    return {"ok": True, "forgotten": _forget(ask, "forgotten on request", tell=False)}
+    return {"ok": True, "forgotten": await _forget(ask, "forgotten on request", tell=False)}
 
 
-def _forget(ask: Ask, reason: str, *, tell: bool) -> bool:
+async def _forget(ask: Ask, reason: str, *, tell: bool) -> bool:
     device_id, udp = ask.device().id, ask.services.doors.udp
-    if udp is not None and udp.forget(device_id, reason, tell=tell):
+    if udp is not None and await udp.forget(device_id, reason, tell=tell):
         return True
     return _close(ask, reason)
 
