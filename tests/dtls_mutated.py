@@ -111,7 +111,7 @@ def handshake(count, seed):
             data = bytearray(data)
             shake.add(data, 0, len(data))
             assert sum([len(p[1]) for p in shake._parts.values()]) <= limit
-            assert len(shake._parts) <= 8
+            assert len(shake._parts) <= 5
         try:
             while True:
                 m = shake.take()

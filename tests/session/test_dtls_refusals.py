@@ -129,6 +129,12 @@ def test_the_cloud_must_want_our_raw_key():
     refused(Peer(change={REQUEST: lambda b: b"\x01\x01" + b[2:]}), ILLEGAL)
 
 
+def test_requests_and_ends_of_a_wrong_length():
+    for body in (b"\x01\x40", b"\x01\x40\x00\x02\x04\x03", b"\x01\x40\x00\x02\x04\x03\x00\x00z"):
+        refused(Peer(change={REQUEST: lambda _, body=body: body}), ILLEGAL)
+    refused(Peer(change={DONE: lambda _: b"z"}), ILLEGAL)
+
+
 def test_messages_that_do_not_belong_here():
     def certificate(self, seq, flight=Peer.flight4):
         out = flight(self, seq)
@@ -332,3 +338,45 @@ def test_finished_is_not_read_before_its_time():
             return peer.record(22, m)
 
         joined(noise(peer, records))
+
+
+# kind, length, message_seq and what is there of it: the beginning of a message that never ends
+BEGUN = (
+    (12, 1000, 7, b"x"),
+    (12, 1000, 5, b"x"),
+    (12, 99, 2, b"x"),
+    (12, 1024, 2, b"x"),
+    (99, 50, 1, b"x"),
+    (2, 1024, 1, b"x"),
+    (14, 1, 4, b""),
+    (14, 1024, 4, b""),
+)
+
+
+def begun(peer, kind, size, seq, part):
+    head = bytes((kind,)) + u24(size) + u16(seq)
+    return peer.record(22, head + u24(0) + u24(len(part)) + part)
+
+
+def test_what_strangers_begin_does_not_stop_the_cloud():
+    # around everything the cloud says, also around all its repetitions
+    for form in BEGUN:
+        for apart in (False, True):
+            peer = Peer()
+            peer.apart = apart
+            n = joined(noise(peer, lambda peer=peer, form=form: begun(peer, *form)))
+            assert n.peer.client == DEVICE.spki
+            assert len([s for s in n.sent if s[1] == "up"]) == 3, form
+
+
+def test_what_strangers_begin_between_fragments_costs_one_repetition_at_most():
+    for form in BEGUN:
+        for place in range(1, 7):  # 0 is the cookie, which makes a new beginning
+            peer = Peer(mtu=150)
+
+            def down(i, d, form=form, place=place, peer=peer):
+                return [(0, begun(peer, *form)), (0, d)] if i == place else [(0, d)]
+
+            n = attempt(peer, down=down)
+            assert n.down_event() is None and n.client.deadline() is None and peer.finished
+            assert len([s for s in n.sent if s[1] == "up"]) <= 4, (form, place)

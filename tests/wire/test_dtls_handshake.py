@@ -201,10 +201,10 @@ def test_memory_is_bounded():
         for kind in range(20):
             add(h, bytes((kind, 0, 1, 0, 0, seq)) + bytes(6) + b"")
     held = sum([len(p[0]) for p in h._parts.values()])
-    assert held <= 1024 + 12 * 8 and len(h._parts) <= 8
+    assert held <= 1024 + 12 * 5 and len(h._parts) <= 5
     # and numbers far ahead are not kept at all
     h = after_cookie()
-    for seq in (0, 9, 10, 255, 256, 65535):
+    for seq in (0, 6, 9, 10, 255, 256, 65535):
         add(h, FLIGHT[3][:4] + seq.to_bytes(2, "big") + FLIGHT[3][6:])
     assert not h._parts
 
@@ -217,8 +217,31 @@ def test_a_fragment_of_another_message_does_not_mix():
     add(h, m[:3] + b"\x91" + fragment(m, 100, 44)[4:])  # other length
     add(h, FLIGHT[0])
     assert taken(h) == [FLIGHT[0]]
+    # each took the place of what was there
     add(h, fragment(m, 100, 44))
+    assert taken(h) == []
+    add(h, fragment(m, 0, 100))
     assert taken(h) == [m]
+
+
+def test_the_latest_numbers_make_room():
+    def begun(seq, size):
+        return b"\x0b" + size.to_bytes(3, "big") + bytes((0, seq)) + bytes(6)
+
+    h = after_cookie()
+    for seq in (5, 4):
+        add(h, begun(seq, 500))
+    assert sorted(h._parts) == [4, 5]
+    add(h, begun(3, 25))
+    assert sorted(h._parts) == [3, 4]
+    add(h, begun(5, 500))  # the latest is itself
+    assert sorted(h._parts) == [3, 4]
+    add(h, begun(2, 1024))
+    assert sorted(h._parts) == [2]
+    add(h, begun(1, 1025))  # never fits
+    assert sorted(h._parts) == [2]
+    add(h, b"".join(FLIGHT))
+    assert taken(h) == FLIGHT
 
 
 def test_message_numbers_without_a_cookie_begin_at_0():
@@ -311,10 +334,18 @@ def test_certificate_request_refused():
     good = FLIGHT[2]
     for b in (b"", b"\x00", b"\x01\x01\x00\x02\x04\x03\x00\x00", b"\x02\x01\x02"):
         refuse(2, message(good, b))
+    body = good[12:]
+    for b in [body[:i] for i in range(len(body))] + [body + b"\x00", body[:-1] + b"\x01"]:
+        refuse(2, message(good, b))
     h = after_cookie()
     h.accept(FLIGHT[0])
     h.accept(FLIGHT[1])
     assert h.accept(message(good, b"\x02\x01\x40\x00\x00\x00\x00")) is False
+
+
+def test_done_has_no_body():
+    for b in (b"\x00", b"body"):
+        refuse(3, message(FLIGHT[3], b))
 
 
 def test_only_this_order_of_messages():

@@ -19,7 +19,7 @@ _DONE = const(14)
 
 _HEADER = const(12)
 _SEQ = const(4)  # where message_seq is in the header
-_AHEAD = const(8)  # messages that may come before their turn
+_AHEAD = const(5)  # numbers that are kept; the longest flight has as many
 _SUITES = b"\x00\x02\xc0\xae"  # TLS_ECDHE_ECDSA_WITH_AES_128_CCM_8
 _ALGORITHMS = b"\x00\x0d\x00\x04\x00\x02\x04\x03"  # ECDSA with SHA-256
 # secp256r1, uncompressed points, connection ID (ours is empty), raw keys on both sides
@@ -32,6 +32,10 @@ _RAW = b"\x02"
 
 def _u16(n):
     return n.to_bytes(2, "big")
+
+
+def _read(m, at):
+    return m[at] << 8 | m[at + 1]
 
 
 def signature(r, s):
@@ -119,26 +123,26 @@ class Handshake:
         end = at + n
         while at + _HEADER <= end:
             size = buf[at + 1] << 16 | buf[at + 2] << 8 | buf[at + 3]
-            seq = buf[at + 4] << 8 | buf[at + 5]
+            seq = _read(buf, at + 4)
             first = buf[at + 6] << 16 | buf[at + 7] << 8 | buf[at + 8]
             count = buf[at + 9] << 16 | buf[at + 10] << 8 | buf[at + 11]
             head = bytes(buf[at : at + 6])
             at += _HEADER
             stop = at + count
-            if stop > end or first + count > size:
+            if stop > end or first + count > size or size > self._limit:
                 return
             if self._next <= seq < self._next + _AHEAD:
-                part = self._parts.get(seq)
-                if (
-                    not part
-                    and size + sum([len(p[1]) for p in self._parts.values()]) <= self._limit
-                ):
+                parts = self._parts
+                part = parts.get(seq)
+                # Records in clear may be from anybody. So that nothing incomplete is in the way
+                # for ever the newest message gets its number, and the latest numbers make room.
+                if not part or part[0][:_SEQ] != head[:_SEQ]:
                     m = bytearray(head + bytes(3) + head[1:4] + bytes(size))
-                    part = self._parts[seq] = m, bytearray(size)
-                # a fragment of another message with this number does not fit
-                if part and part[0][:_SEQ] == head[:_SEQ]:
-                    part[0][_HEADER + first : _HEADER + first + count] = buf[at:stop]
-                    part[1][first : first + count] = b"\x01" * count
+                    part = parts[seq] = m, bytearray(size)
+                    while sum([len(p[1]) for p in parts.values()]) > self._limit:
+                        del parts[max(parts)]
+                part[0][_HEADER + first : _HEADER + first + count] = buf[at:stop]
+                part[1][first : first + count] = b"\x01" * count
             at = stop
 
     def take(self):
@@ -163,11 +167,17 @@ class Handshake:
             self._server_hello(m)
         elif m[0] == _KEY_EXCHANGE:
             self._key_exchange(m)
-        elif m[0] == _REQUEST and b"\x40" not in m[13 : 13 + m[12]]:  # ecdsa_sign
-            raise ValueError
-        if m[0] == _DONE:
+        elif m[0] == _REQUEST:
+            at = 13 + m[12]
+            end = at + 2 + _read(m, at)
+            if b"\x40" not in m[13:at] or end + 2 + _read(m, end) != len(m):  # ecdsa_sign
+                raise ValueError
+        elif m[0] == _DONE:
+            if len(m) > _HEADER:
+                raise ValueError
             self._parts = {}  # what came in clear must not wait for the place of Finished
-        return m[0] == _DONE
+            return True
+        return False
 
     def cookie(self, m):
         """Return the cookie if this is a HelloVerifyRequest in its place, else None."""
@@ -184,11 +194,11 @@ class Handshake:
         self.server_random = m[14:46]
         found = {}
         at += 5
-        if len(m) - at != m[at - 2] << 8 | m[at - 1]:
+        if len(m) - at != _read(m, at - 2):
             raise ValueError
         while at < len(m):
-            stop = at + 4 + (m[at + 2] << 8 | m[at + 3])
-            found[m[at] << 8 | m[at + 1]] = m[at + 4 : stop]
+            stop = at + 4 + _read(m, at + 2)
+            found[_read(m, at)] = m[at + 4 : stop]
             at = stop
         if at != len(m):
             raise ValueError
@@ -205,7 +215,7 @@ class Handshake:
         self.cid = cid[1:]
 
     def _key_exchange(self, m):
-        n = 85 + (m[83] << 8 | m[84])
+        n = 85 + _read(m, 83)
         if m[12:16] != b"\x03\x00\x17\x41" or m[81:83] != b"\x04\x03" or n != len(m):
             raise ValueError
         self.params = m[12:81]
