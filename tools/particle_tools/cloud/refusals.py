@@ -5,8 +5,8 @@ The device is told nothing (the gateway closes silently); the operator reads it 
 
 from __future__ import annotations
 
-from collections import deque
-from dataclasses import asdict, dataclass
+from collections import Counter
+from dataclasses import asdict, dataclass, replace
 
 from particle_tools.cloud.clock import Clock, iso
 
@@ -42,7 +42,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Refusal:
-    """One failed connection."""
+    """Failed connections from one address for one cause; `at` and `reason` are the last one's."""
 
     at: float
     transport: str
@@ -50,6 +50,17 @@ class Refusal:
     device_id: str | None
     stage: str
     reason: str
+    count: int = 1
+
+    @property
+    def key(self) -> tuple:
+        """What repetitions have in common."""
+        return self.transport, self.address, self.device_id, self.stage
+
+    @property
+    def host(self) -> str:
+        """The address without its port."""
+        return self.address.rpartition(":")[0]
 
     def to_json(self) -> dict:
         """Return the REST form, with what to do about it."""
@@ -60,27 +71,46 @@ class Refusal:
 
 
 class Refusals:
-    """The last refusals of all gateways; a flood of them costs no more memory than this."""
+    """The last refusals of all gateways; a flood of them costs no more memory than this.
+
+    Repetitions are counted, and the host with the most entries gives way: nobody pushes out what
+    the owner of another device looks for.
+    """
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
-        self._kept: deque[Refusal] = deque(maxlen=_KEEP)
+        self._kept: dict[tuple, Refusal] = {}  # oldest first
+        self._hosts: Counter[str] = Counter()
         self.total = 0
 
     def record(self, transport: str, address: str, refused: Refused) -> None:
         """Remember one."""
         self.total += 1
-        self._kept.append(
-            Refusal(
-                self._clock.time(),
-                transport,
-                address,
-                refused.device_id,
-                refused.stage,
-                refused.reason,
-            )
+        refusal = Refusal(
+            self._clock.time(),
+            transport,
+            address,
+            refused.device_id,
+            refused.stage,
+            refused.reason,
         )
+        earlier = self._take(refusal.key)
+        if earlier is not None:
+            refusal = replace(refusal, count=earlier.count + 1)
+        elif len(self._kept) == _KEEP:
+            busiest = max(self._hosts, key=self._hosts.__getitem__)
+            self._take(next(r.key for r in self._kept.values() if r.host == busiest))
+        self._kept[refusal.key] = refusal
+        self._hosts[refusal.host] += 1
+
+    def _take(self, key: tuple) -> Refusal | None:
+        refusal = self._kept.pop(key, None)
+        if refusal is not None:
+            self._hosts[refusal.host] -= 1
+            if not self._hosts[refusal.host]:
+                del self._hosts[refusal.host]
+        return refusal
 
     def recent(self) -> list[Refusal]:
         """Return what is remembered, newest first."""
-        return list(reversed(self._kept))
+        return list(reversed(self._kept.values()))
