@@ -2,6 +2,7 @@
 
 import itertools
 import random
+import time
 
 import pytest
 
@@ -14,6 +15,7 @@ from cloud.dtls_client import (
 )
 from cloud.running import new_ec_key, provision_ec
 from cloud.udp_device import HELLO_FLAGS, Alert, hello_payload
+from particle_tools.cloud.settings import Limits
 
 FORMS = {
     "device-os": {},
@@ -251,6 +253,7 @@ def test_a_new_hello_from_the_same_port(cloud, ec_key, udp_id):
         waiting, _ = first.client.datagram(first.recv_raw())
         first.send_raw(waiting[0])
         first.recv_raw()
+        time.sleep(Limits().another_hello_s)
         second = cloud.udp_device(ec_key, udp_id)
         second.close()
         second.sock = first.sock

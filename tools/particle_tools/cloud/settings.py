@@ -20,6 +20,8 @@ class Limits:
     keepalive_s: float = 9.0  # of an event stream; clients give up after 13 s (rest-api 7.1)
     greeting: int = 512  # connections in the handshake at one time
     handshakes: int = 4096  # on UDP at one time; the oldest gives way
+    host_handshakes: int = 64  # of one IP address; its oldest gives way
+    another_hello_s: float = 1.0  # a hello in the middle of a younger handshake is dropped
     unacknowledged: int = 64  # confirmable messages to one device before events are dropped
     unsent: int = 64 * 1024  # waiting for a device that does not read
     stream_events: int = 256  # waiting for a stream reader that does not read

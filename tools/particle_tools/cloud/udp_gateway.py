@@ -23,6 +23,7 @@ from particle_tools.cloud.dtls_records import Record
 from particle_tools.cloud.refusals import Refused
 from particle_tools.cloud.services import Services
 from particle_tools.cloud.udp_association import Address
+from particle_tools.cloud.udp_handshakes import Handshakes
 from particle_tools.cloud.udp_link import Link
 from particle_tools.cloud.udp_store import Checkpoints, UdpStore
 
@@ -32,6 +33,8 @@ _LARGEST = 65536
 _BAD = 4  # records of a datagram that are worth a try
 _BUFFER = 4 << 20  # of the kernel, for a fleet that comes back at once
 _HEADER = 13  # of a record of epoch 0
+_LAST_HELLO = 32  # message_seq: one hello without cookie, one with it, few more
+_LAST_NUMBER = dtls_records.MAX_NUMBER - 0xFFFF  # of a hello; the answers count on from there
 _HELLO_VERIFY = _HEADER + messages.HEADER + 3 + COOKIE
 _SWEEP_S = 1.0
 _EXPIRE_S = 3600.0
@@ -49,7 +52,7 @@ class UdpGateway:
         self._identity = identity_of(services.keys, standard=services.settings.standard_dtls)
         self._cookies = Cookies(services.clock.monotonic)
         self._socket: socket.socket | None = None
-        self._handshaking: dict[Address, Link] = {}  # until some time after the Hello
+        self._handshaking = Handshakes()  # until some time after the Hello
         self._by_cid: dict[bytes, Link] = {}
         self._by_address: dict[Address, Link] = {}  # established without connection ID
         self._by_device: dict[str, Link] = {}
@@ -221,6 +224,8 @@ class UdpGateway:
     def _greet(
         self, record: Record, message: Message, offer: ClientHello, address: Address
     ) -> Link | None:
+        if message.number > _LAST_HELLO or record.number > _LAST_NUMBER:
+            return None
         if not offer.cookie or not self._cookies.good(address, offer):
             # Stateless: numbers are the client's own (RFC 6347 4.2.1).
             body = messages.hello_verify(self._cookies.make(address, offer))
@@ -229,11 +234,16 @@ class UdpGateway:
                 dtls_records.plain(dtls_records.HANDSHAKE, record.number, answer), address
             )
             return None
-        older = self._handshaking.pop(address, None)
+        limits = self.services.settings.limits
+        older = self._handshaking.get(address)
         if older is not None and not older.kept:
+            if self.services.clock.monotonic() - older.since < limits.another_hello_s:
+                return None  # a signature for each would be dear; the client repeats its hello
             older.refuse(older.dtls.progress)
-        while len(self._handshaking) >= self.services.settings.limits.handshakes:
-            oldest = next(iter(self._handshaking.values()))
+        if older is not None:
+            self.handshake_over(older)
+        room = limits.handshakes, limits.host_handshakes
+        while (oldest := self._handshaking.in_the_way(address, *room)) is not None:
             if oldest.kept:
                 self.handshake_over(oldest)
             else:
