@@ -10,6 +10,7 @@ import asyncio
 import logging
 import secrets
 import socket
+import sqlite3
 from collections.abc import Coroutine
 
 from particle_tools.cloud import dtls_messages as messages
@@ -288,7 +289,7 @@ class UdpGateway:
 
     def moved(self, link: Link, address: Address) -> None:
         """A link's device has another address."""
-        if link.bound is not None:
+        if link.kept and not link.cid:
             self._leave_address(link)
             self._take_address(link, address)
 
@@ -326,16 +327,22 @@ class UdpGateway:
         if cid:
             self._stored_cids[cid] = device_id
         else:
-            self._stored_addresses[address] = device_id
+            self._stored_addresses[address] = device_id  # the last one that was heard there
 
     def _forget_stored(self, device_id: str) -> None:
         found = self._stored_devices.pop(device_id, None)
-        if found is not None:
-            self._stored_cids.pop(found[0], None)
-            self._stored_addresses.pop(found[1], None)
+        if found is None:
+            return
+        cid, address = found
+        if self._stored_cids.get(cid) == device_id:
+            del self._stored_cids[cid]
+        if self._stored_addresses.get(address) == device_id:
+            del self._stored_addresses[address]
 
     def _load(self, device_id: str) -> Link | None:
         stored = self.store.get(device_id)
+        where = stored.state.address if stored is not None else None
+        owner = self._stored_addresses.get(where) == device_id
         self._forget_stored(device_id)
         if stored is None:
             return None
@@ -345,7 +352,7 @@ class UdpGateway:
         if stored.cid:
             link.cid = stored.cid
             self._by_cid[link.cid] = link
-        else:
+        elif owner and stored.state.address not in self._by_address:
             self._take_address(link, stored.state.address)
         return link
 
@@ -354,7 +361,8 @@ class UdpGateway:
         for device_id, cid, where in self.store.index():
             self._remember(device_id, cid, where)
         for device_id in await self.store.online(self.services.clock.time()):
-            self._wake(device_id)
+            if device_id in self._stored_devices:
+                self._wake(device_id)
 
     def _wake(self, device_id: str) -> None:
         try:
@@ -373,12 +381,25 @@ class UdpGateway:
             now = clock.monotonic()
             for link in [*self._handshaking.values(), *self._by_device.values()]:
                 if not link.ended:
-                    link.sweep(now)
+                    self._sweep_link(link, now)
+
+    def _sweep_link(self, link: Link, now: float) -> None:
+        try:
+            link.sweep(now)
+        except Exception:  # the others are still to be looked at
+            _LOG.exception("the time-outs of %s failed", link.address)
+            link.ended = True
+            self.drop(link)
 
     async def _expire(self) -> None:
         clock, days = self.services.clock, self.services.settings.limits.session_days
         while True:
-            for device_id in await self.store.expire(clock.time() - days * _DAY_S):
+            try:
+                expired = await self.store.expire(clock.time() - days * _DAY_S)
+            except sqlite3.Error as error:
+                _LOG.error("old sessions cannot be removed: %s", error)
+                expired = []
+            for device_id in expired:
                 self._forget_stored(device_id)
                 if device_id in self._by_device:
                     self._by_device[device_id].end("nobody used the session for too long")

@@ -7,19 +7,26 @@ read window of a message is stored before the message has any effect, so nothing
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 import json
 import logging
+import re
 import sqlite3
 from dataclasses import dataclass, field
+from typing import Any
 
 from particle_tools.cloud.database import Database
 from particle_tools.cloud.dtls_connection import Connection
+from particle_tools.cloud.dtls_keys import KEY_BLOCK
+from particle_tools.cloud.dtls_records import CID_N, MAX_NUMBER
 from particle_tools.cloud.events import Event, Subscription
+from particle_tools.cloud.hello import Hello
 
 _LOG = logging.getLogger("particle.cloud")
 _PERSISTED = 512  # event numbers kept per device (DESIGN decision 7)
 _WINDOW_BYTES = 8
-_DAY_S = 86400.0
+_ID = re.compile("[0-9a-f]{24}")
+_LATEST = 253402300800.0  # the year 10000
 
 
 @dataclass(frozen=True)
@@ -64,11 +71,13 @@ class UdpStore:
         self._db = db
 
     def index(self) -> list[tuple[str, bytes, tuple[str, int]]]:
-        """Return (device id, CID, last address) of every session."""
-        return [
-            (row["device_id"], row["cid"] or b"", _address(row["address"]))
-            for row in self._db.all("SELECT device_id, cid, address FROM udp_sessions")
-        ]
+        """Return (device id, CID, last address) of every session, the one heard last at the end.
+
+        A damaged row is no session.
+        """
+        rows = self._db.all("SELECT * FROM udp_sessions ORDER BY heard_at")
+        found = [stored for stored in map(_readable, rows) if stored is not None]
+        return [(stored.device_id, stored.cid, stored.state.address) for stored in found]
 
     async def online(self, now: float) -> list[str]:
         """Return the devices that are still online, the one that was heard last at the end.
@@ -81,7 +90,9 @@ class UdpStore:
             db.execute(
                 "UPDATE devices SET last_heard = s.heard_at FROM udp_sessions AS s"
                 " WHERE s.device_id = devices.id AND s.online"
-                " AND s.heard_at > coalesce(devices.last_heard, 0)"
+                " AND typeof(s.heard_at) = 'real' AND s.heard_at < ?"
+                " AND s.heard_at > coalesce(devices.last_heard, 0)",
+                (_LATEST,),
             )
             db.execute(
                 "UPDATE udp_sessions SET online = 0"
@@ -98,29 +109,9 @@ class UdpStore:
         await self._db.execute("UPDATE udp_sessions SET online = 0 WHERE device_id = ?", device_id)
 
     def get(self, device_id: str) -> Stored | None:
-        """Return the session of a device."""
+        """Return the session of a device; None if there is none or its row is damaged."""
         row = self._db.one("SELECT * FROM udp_sessions WHERE device_id = ?", device_id)
-        if row is None:
-            return None
-        return Stored(
-            device_id,
-            row["cid"] or b"",
-            row["peer_cid"],
-            bool(row["standard"]),
-            row["key_block"],
-            row["hello"],
-            State(
-                _address(row["address"]),
-                row["read_top"],
-                int.from_bytes(row["read_bits"], "big"),
-                row["write_limit"],
-                row["mid_limit"],
-                row["heard_at"],
-                row["keep_alive"],
-                bool(row["online"]),
-            ),
-            tuple(Subscription(*pair) for pair in json.loads(row["subscriptions"])),
-        )
+        return None if row is None else _readable(row)
 
     async def replace(self, stored: Stored, spki: bytes) -> bool:
         """Store the new session of a device; an older one of it is gone then.
@@ -252,9 +243,70 @@ def _columns(state: State) -> tuple:
     )
 
 
+def _readable(row: sqlite3.Row) -> Stored | None:
+    try:
+        return _stored(row)
+    except (ValueError, TypeError, AttributeError, RecursionError) as error:
+        _LOG.error("the session of %s is damaged: %s", row["device_id"], error)
+        return None
+
+
+def _stored(row: sqlite3.Row) -> Stored:
+    """Read a row. Raises ValueError, TypeError, AttributeError: whatever is not as written."""
+    if not _ID.fullmatch(row["device_id"]):
+        raise ValueError("device id")
+    if row["cid"] is not None:
+        _blob(row, "cid", CID_N)
+    _blob(row, "peer_cid")
+    _blob(row, "key_block", KEY_BLOCK)
+    Hello.parse(_blob(row, "hello"))
+    return Stored(
+        row["device_id"],
+        row["cid"] or b"",
+        row["peer_cid"],
+        bool(row["standard"]),
+        row["key_block"],
+        row["hello"],
+        State(
+            _address(row["address"]),
+            _number(row, "read_top", 2 * MAX_NUMBER),
+            int.from_bytes(_blob(row, "read_bits", _WINDOW_BYTES), "big"),
+            _number(row, "write_limit", 2 * MAX_NUMBER),
+            _number(row, "mid_limit", 0x10000),
+            _number(row, "heard_at", _LATEST),
+            _number(row, "keep_alive", _LATEST),
+            bool(row["online"]),
+        ),
+        tuple(_subscription(*pair) for pair in json.loads(row["subscriptions"])),
+    )
+
+
+def _blob(row: sqlite3.Row, column: str, size: int | None = None) -> bytes:
+    value = row[column]
+    if not isinstance(value, bytes) or size not in (None, len(value)):
+        raise ValueError(column)
+    return value
+
+
+def _number(row: sqlite3.Row, column: str, limit: float) -> Any:
+    value = row[column]
+    kind = float if limit == _LATEST else int
+    if not isinstance(value, kind) or not 0 <= value < limit:
+        raise ValueError(column)
+    return value
+
+
+def _subscription(prefix: object, device_id: object) -> Subscription:
+    if not isinstance(prefix, str) or not isinstance(device_id, (str, type(None))):
+        raise ValueError("subscriptions")
+    return Subscription(prefix, device_id)
+
+
 def _address(text: str) -> tuple[str, int]:
     host, _, port = text.rpartition(" ")
-    return host, int(port)
+    if not 0 < int(port) < 0x10000:
+        raise ValueError("address")
+    return str(ipaddress.ip_address(host)), int(port)
 
 
 class Checkpoints:
