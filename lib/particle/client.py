@@ -85,6 +85,13 @@ def _decorator(verb, name, thing, fits, **options):
 Publish = Operation
 
 
+def _told(e):
+    # also what would end a task that is not the handler's
+    if isinstance(e, (KeyboardInterrupt, SystemExit)):
+        raise e
+    sys.print_exception(e)
+
+
 class Cloud(Servicing):
     """One device and its connection.
 
@@ -371,8 +378,8 @@ class Cloud(Servicing):
                     if hasattr(value, "send") and self._system(t, "COROUTINE", value, token):
                         return
                     data = encode(_INT, int32(value or 0))
-            except Exception as e:
-                sys.print_exception(e)
+            except BaseException as e:
+                _told(e)
         self._conn.respond(t, token, code, data)
 
     def _deliver(self, t, name, data, ctype):
@@ -384,8 +391,8 @@ class Cloud(Servicing):
                     value = handler(name, (data.decode() if text else data) or None)
                     if hasattr(value, "send"):
                         self._system(t, "COROUTINE", value)
-                except Exception as e:
-                    sys.print_exception(e)
+                except BaseException as e:
+                    _told(e)
 
     def _quiet(self):
         if self._timer:

@@ -271,6 +271,8 @@ def usage(client):
     }
     if client.more.queue:
         out.update(client.more.queue.counters())
+    else:
+        out.update({"queued": 0, "sent": 0, "acknowledged": 0, "dropped": 0})
     return out
 
 

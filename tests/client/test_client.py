@@ -223,6 +223,21 @@ def test_handler_that_raises_or_calls_the_library():
     assert got == [0] and c.connected()
 
 
+def test_handler_that_raises_what_ends_a_task():
+    c, link = make()
+    kinds = [GeneratorExit, asyncio.CancelledError]
+
+    def handler(text):
+        raise kinds[int(text)]
+
+    c.function("f", handler)
+    c.connect(timeout=30, background=False)
+    for i in range(2):
+        link.say(b"\x41\x02\x07\xb1f\x01f\x41%d" % i)
+        settle(c, link, lambda i=i: len([m for m in link.heard if m.code == 0x44]) == i + 1)
+    assert link.heard[-1].payload == b"\xff\xff\xff\xff" and c.connected()
+
+
 def test_waiting_in_a_handler_is_refused():
     # nothing could come while it waits: it would only last as long as the time-out
     c, link = make()

@@ -101,6 +101,7 @@ def test_keep_alive():
 def test_usage():
     c, link = make()
     assert c.usage()["ops"] == 0 and c.usage()["bytes_tx"] == 0
+    assert c.usage()["queued"] == c.usage()["dropped"] == 0
     c.function("f", lambda a: 1)
     c.variable("v", 1)
     c.connect(timeout=30, background=False)

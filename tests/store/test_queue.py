@@ -120,7 +120,9 @@ def test_damaged_newer_and_foreign_files():
     store.write("%08x" % a, newer)
     store.write("%08x.new" % (c + 1), good[:9])
     store.write("notes.txt", pack(6, b"mine and nobody else's"))
+    os.mkdir(store.root + "/00000001")
     again = Queue(root, rng(1))
+    os.rmdir(store.root + "/00000001")
     assert numbers(again) == [b, c] and again.dropped == 0
     left = sorted(os.listdir(store.root))
     assert "notes.txt" in left and "%08x.new" % (c + 1) not in left

@@ -53,8 +53,8 @@ class Queue:
         try:
             message = self._get(name)
             number = int(name, 16)
-        except (ConfigError, ValueError):
-            return
+        except (Error, ValueError):
+            return  # of a newer version, or no file of ours
         if message is None or len(message) < 4:
             self._store.remove(name)
             self.dropped += 1
