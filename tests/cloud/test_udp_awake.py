@@ -136,14 +136,10 @@ def _set_offline(restarted, device):
 
 
 def _silence(restarted, device):
+    # As if the cloud had not run for so long: what it stores when it stops is that old.
     cloud, keep_alive = restarted.cloud, 25.0
-    cloud.run(
-        cloud.services.db.execute(
-            "UPDATE udp_sessions SET heard_at = ? WHERE device_id = ?",
-            time.time() - 2 * keep_alive - 1,
-            device.id,
-        )
-    )
+    silence = cloud.services.sessions.get(device.id).channel.silence
+    silence.since -= 2 * keep_alive + 1
 
 
 @pytest.mark.parametrize("end", [_goodbye, _set_offline, _silence])
@@ -200,3 +196,19 @@ def test_two_old_devices_of_one_address(restarted, ec_key):
     first.close()
     second.ping()
     second.close()
+
+
+def test_a_publish_from_before_a_restart_is_not_published_again(restarted, ec_key):
+    device_id = provision_ec(restarted.api, ec_key)
+    with restarted.cloud.udp_device(ec_key, device_id) as device:
+        device.connect()
+        first = pack(CON, 2, device.next_mid(), options=[(11, b"E"), (11, b"once")])
+        device.send(first)
+        answer = device.recv()
+        assert answer.raw == pack(ACK, 0, device.mid)
+        seen, stop = listening(restarted.start(), device_id)
+        device.send(first)  # its acknowledgement was lost
+        assert device.recv().raw == answer.raw
+        device.publish("twice")
+        stop()
+        assert [e.name for e in seen if not e.name.startswith("spark/")] == ["twice"]

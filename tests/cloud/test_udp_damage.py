@@ -27,6 +27,7 @@ DAMAGE = [
     ("peer_cid", "x"),
     ("key_block", b"short"),
     ("hello", b""),
+    ("done", "x"),
     ("subscriptions", "5"),
     ("subscriptions", "[[1, 2]]"),
     ("subscriptions", "[["),

@@ -95,4 +95,7 @@ MIGRATIONS = [
     """
     ALTER TABLE udp_sessions ADD COLUMN online INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    ALTER TABLE udp_sessions ADD COLUMN done BLOB NOT NULL DEFAULT x'';
+    """,
 ]

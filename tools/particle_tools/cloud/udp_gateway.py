@@ -84,6 +84,9 @@ class UdpGateway:
         for task in self._clocks:
             task.cancel()
         self.stopping = True
+        for link in self._by_device.values():
+            if link.session is not None:
+                self.checkpoints.ask(link)  # what was done since the last one
         await self.checkpoints.stop()
         for link in list(self._by_device.values()):
             link.offline("the cloud stopped")
@@ -188,7 +191,11 @@ class UdpGateway:
         records = dtls_records.split(record)
         if link is None or len(records) != 1:
             return None
-        return link if link.dtls.receive(records[0]._replace(moved=True), address) else None
+        if not link.dtls.receive(records[0]._replace(moved=True), address):
+            return None
+        if link.bound is None:
+            self.moved(link, link.dtls.where)  # its address was another device's
+        return link
 
     def _links(self, record: Record, address: Address) -> list[Link]:
         if record.kind == dtls_records.WITH_CID:

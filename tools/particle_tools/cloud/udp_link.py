@@ -93,6 +93,7 @@ class Link(Checkpointed):
         self.device_id = stored.device_id
         heard, usual = state.heard_at, Hello.parse(stored.hello).keep_alive_s()
         self.silence.restore(self.services.clock.from_unix(heard), usual, state.keep_alive)
+        self.reliability.restore(state.done, self.silence.since)
         self._hello = stored.hello
         self._subscriptions = list(stored.subscriptions)
         self._mid = self.outbox.mid_limit = state.mid_limit
@@ -189,6 +190,7 @@ class Link(Checkpointed):
             self._heard_at(),
             self.silence.longest,
             not self.kept or self.session is not None or self._coming(),
+            self.reliability.done(),
         )
 
     def _heard_at(self) -> float:

@@ -16,6 +16,8 @@ TRANSMISSIONS = 4
 REMEMBERED_S = 300.0
 _REMEMBERED = 512  # messages; a device sends a few per second
 _JITTER = 512
+_STORED = 16
+_EMPTY_ACK = b"\x60\x00"
 
 
 class _Waiting:
@@ -106,6 +108,17 @@ class Reliability:
             return False
         self._seen[mid] = (now, b"")
         return True
+
+    def done(self) -> bytes:
+        """Return the newest message IDs that got an empty ACK, as they are stored."""
+        mids = [data[2:] for _, data in self._seen.values() if data[:2] == _EMPTY_ACK]
+        return b"".join(mids[-_STORED:])
+
+    def restore(self, done: bytes, since: float) -> None:
+        """Take up what `done` returned before a restart, all seen at the time `since`."""
+        for at in range(0, len(done) - 1, 2):
+            mid = done[at : at + 2]
+            self._seen[int.from_bytes(mid, "big")] = since, _EMPTY_ACK + mid
 
     def retract(self, mid: int) -> None:
         """Forget a CON of the device that failed: when it comes again it is new."""

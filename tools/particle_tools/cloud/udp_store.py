@@ -41,6 +41,7 @@ class State:
     heard_at: float
     keep_alive: float  # seconds of silence that are usual
     online: bool
+    done: bytes = b""  # message IDs that have had their effect and an empty ACK, 2 bytes each
 
 
 @dataclass(frozen=True)
@@ -139,8 +140,8 @@ class UdpStore:
             db.execute(
                 "INSERT OR REPLACE INTO udp_sessions (device_id, cid, peer_cid, standard,"
                 " key_block, hello, subscriptions, address, read_top, read_bits, write_limit,"
-                " mid_limit, heard_at, keep_alive, online)"
-                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                " mid_limit, heard_at, keep_alive, online, done)"
+                " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 values,
             )
             return True
@@ -171,7 +172,8 @@ class UdpStore:
             # The keys are compared: a session that was replaced meanwhile is not touched.
             db.executemany(
                 "UPDATE udp_sessions SET address = ?, read_top = ?, read_bits = ?,"
-                " write_limit = ?, mid_limit = ?, heard_at = ?, keep_alive = ?, online = ?"
+                " write_limit = ?, mid_limit = ?, heard_at = ?, keep_alive = ?, online = ?,"
+                " done = ?"
                 " WHERE device_id = ? AND key_block = ?",
                 rows,
             )
@@ -240,6 +242,7 @@ def _columns(state: State) -> tuple:
         state.heard_at,
         state.keep_alive,
         state.online,
+        state.done,
     )
 
 
@@ -276,6 +279,7 @@ def _stored(row: sqlite3.Row) -> Stored:
             _number(row, "heard_at", _LATEST),
             _number(row, "keep_alive", _LATEST),
             bool(row["online"]),
+            _blob(row, "done"),
         ),
         tuple(_subscription(*pair) for pair in json.loads(row["subscriptions"])),
     )
