@@ -24,7 +24,10 @@ class UdpDevice:
 
     __test__ = False
 
-    def __init__(self, port, server_spki, key, device_id, *, timeout=20.0, **form):
+    def __init__(
+        self, port, server_spki, key, device_id, *, timeout=20.0, host="127.0.0.1", **form
+    ):
+        self.host = host  # ours
         self.port = port
         self.id = device_id
         self.client = DtlsClient(key, server_spki, **form)
@@ -42,7 +45,7 @@ class UdpDevice:
         if self.sock is not None:
             self.sock.close()
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind(("127.0.0.1", 0))
+        self.sock.bind((self.host, 0))
         self.sock.connect(("127.0.0.1", self.port))
 
     @property
