@@ -106,7 +106,7 @@ def test_silence_at_any_place_ends_with_a_time_out(desk, cloud):
             ("down", NONCE + REPLY),
         )
     ]
-    board, relay = run(desk, cloud, breaks, scale=20)
+    board, relay = run(desk, cloud, breaks, scale=10)
     try:
         for cut, attempt in zip(breaks, board.attempts(), strict=True):
             hello = cut.way == "down" and cut.after == NONCE + REPLY

@@ -41,7 +41,7 @@ def test_device_and_cloud_count_the_same(desk, api, events, transport):
         assert api.read(device, "temp") == 21.5
         api.publish("order", "tea")
         assert api.call(device, "stop", "") == 1
-        assert wait_for(lambda: not api.device(device)["online"], 20)
+    assert wait_for(lambda: not api.device(device)["online"], 20)
     said = board.said("usage ")
     ours = ast.literal_eval(said.partition(" ")[2])
     theirs = api.usage(device)
