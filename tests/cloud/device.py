@@ -97,12 +97,19 @@ class TestDevice:
 
     __test__ = False  # not a test class, whatever its name says
 
-    def __init__(self, port, server_key_der, key, device_id, *, timeout=20.0, short=False):
+    def __init__(
+        self, port, server_key_der, key, device_id, *, timeout=20.0, short=False, bound=None
+    ):
         self.server_key = RSA.import_key(server_key_der)
         self.key = key
         self.id = device_id
         self.short = short
-        self.sock = socket.create_connection(("127.0.0.1", port), timeout=timeout)
+        self.sock = socket.socket()
+        self.sock.settimeout(timeout)
+        self.sock.bind(("127.0.0.1", 0))
+        if bound is not None:
+            bound(self.sock.getsockname())  # nothing was refused from there yet
+        self.sock.connect(("127.0.0.1", port))
         self.waiting = b""
         self.bytes_up = self.bytes_down = 0
 

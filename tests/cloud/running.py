@@ -127,6 +127,7 @@ class Running:
         self.udp_port = self.services.addresses.udp_port
         self.server_key = Api(self.url)("GET", "/local/v1/server-key?format=der")[1]
         self.server_spki = Api(self.url)("GET", "/local/v1/server-key?alg=ec&format=der")[1]
+        self._earlier = {}  # refusals of devices that had the address before
 
     def run(self, coroutine):
         """Run a coroutine in the cloud's loop and return its value."""
@@ -161,21 +162,32 @@ class Running:
 
     def device(self, key, device_id, **options):
         """Connect a test device's socket."""
-        return TestDevice(self.tcp_port, self.server_key, key, device_id, **options)
+        return TestDevice(
+            self.tcp_port, self.server_key, key, device_id, bound=self._begins, **options
+        )
 
     def udp_device(self, key, device_id, **options):
         """Make a test device on UDP."""
-        return UdpDevice(self.udp_port, self.server_spki, key, device_id, **options)
+        return UdpDevice(
+            self.udp_port, self.server_spki, key, device_id, bound=self._begins, **options
+        )
+
+    def _begins(self, address):
+        self._earlier[address] = set(self._refusals_of(address))
+
+    def _refusals_of(self, address):
+        text = f"{address[0]}:{address[1]}"
+        return [r for r in self.services.refusals.recent() if r.address == text]
 
     def last_refusal(self, address):
         """Wait for the refusal of a connection from this local address."""
-        text = f"{address[0]}:{address[1]}"
+        earlier = self._earlier.get(address, ())
         for _ in range(3000):
-            for refusal in self.services.refusals.recent():
-                if refusal.address == text:
+            for refusal in self._refusals_of(address):
+                if refusal not in earlier:
                     return refusal
             time.sleep(0.01)
-        raise AssertionError(f"no refusal of {text} was recorded")
+        raise AssertionError(f"no refusal of {address} was recorded")
 
     def last_end(self, device_id):
         """Wait until the device is offline and return why its session ended."""

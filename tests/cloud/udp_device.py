@@ -25,9 +25,19 @@ class UdpDevice:
     __test__ = False
 
     def __init__(
-        self, port, server_spki, key, device_id, *, timeout=20.0, host="127.0.0.1", **form
+        self,
+        port,
+        server_spki,
+        key,
+        device_id,
+        *,
+        timeout=20.0,
+        host="127.0.0.1",
+        bound=None,
+        **form,
     ):
         self.host = host  # ours
+        self.bound = bound  # called with each address we take
         self.port = port
         self.id = device_id
         self.client = DtlsClient(key, server_spki, **form)
@@ -47,6 +57,8 @@ class UdpDevice:
         self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((self.host, 0))
         self.sock.connect(("127.0.0.1", self.port))
+        if self.bound is not None:
+            self.bound(self.address)
 
     @property
     def address(self):
