@@ -19,18 +19,12 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from fake_board import Board
 from particle.store import keys_ec
 from particle_tools.cloud import udp_gateway
-from particle_tools.cloud.accounts import Accounts
 from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.database import Database
-from particle_tools.cloud.devices import Devices
-from particle_tools.cloud.events import Bus
 from particle_tools.cloud.exchanges import DeviceError
 from particle_tools.cloud.keys import ServerKeys
-from particle_tools.cloud.refusals import Refusals
-from particle_tools.cloud.registry import Sessions
 from particle_tools.cloud.services import Services
 from particle_tools.cloud.settings import Settings
-from particle_tools.cloud.usage import Usage
 from relay import Numbers, Storm, protected
 
 HOST = "10.0.0.9"
@@ -212,24 +206,14 @@ class World:
         await self.gateway.listen(self)
 
     def _assemble(self):
-        settings = Settings(self.folder)
-        clock = _Clock(self)
-        db = _Database(self.folder / "cloud.db")
-        bus = Bus()
-        self.services = Services(
-            settings=settings,
-            clock=clock,
-            db=db,
-            keys=ServerKeys(None, self.server_key),
-            accounts=Accounts(db, clock),
-            devices=Devices(db, clock),
-            bus=bus,
-            sessions=Sessions(bus, clock),
-            usage=Usage(db, clock),
-            refusals=Refusals(clock),
+        self.services = Services.assemble(
+            Settings(self.folder),
+            _Clock(self),
+            _Database(self.folder / "cloud.db"),
+            ServerKeys(None, self.server_key),
         )
         self.gateway = _Gateway(self.services)
-        bus.listen(_OWNER, lambda e: self.events.append((e.name, e.data, e.core_id)))
+        self.services.bus.listen(_OWNER, lambda e: self.events.append((e.name, e.data, e.core_id)))
 
     def kill_cloud(self, forget=False):
         """kill -9 and start again at once; forget: and the table of sessions is lost."""

@@ -13,20 +13,14 @@ from typing import Any
 
 from aiohttp import web
 
-from particle_tools.cloud.accounts import Accounts
 from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.database import Database
-from particle_tools.cloud.devices import Devices
-from particle_tools.cloud.events import Bus
 from particle_tools.cloud.keys import ServerKeys
-from particle_tools.cloud.refusals import Refusals
-from particle_tools.cloud.registry import Sessions
 from particle_tools.cloud.rest import make_app
 from particle_tools.cloud.services import Services
 from particle_tools.cloud.settings import Settings
 from particle_tools.cloud.tcp_gateway import TcpGateway
 from particle_tools.cloud.udp_gateway import UdpGateway
-from particle_tools.cloud.usage import Usage
 from particle_tools.errors import UserError
 
 _FLUSH_S = 10.0
@@ -106,19 +100,7 @@ class Cloud:
         clock = Clock(settings.time_scale)
         keys = ServerKeys.load(settings.data)
         db = Database(settings.data / "cloud.db")
-        bus = Bus()
-        self._services = Services(
-            settings=settings,
-            clock=clock,
-            db=db,
-            keys=keys,
-            accounts=Accounts(db, clock),
-            devices=Devices(db, clock),
-            bus=bus,
-            sessions=Sessions(bus, clock),
-            usage=Usage(db, clock),
-            refusals=Refusals(clock),
-        )
+        self._services = Services.assemble(settings, clock, db, keys)
 
     async def _ensure_user(self) -> None:
         accounts = self.services.accounts

@@ -12,6 +12,7 @@ from particle_tools.cloud.database import Database
 from particle_tools.cloud.devices import Devices
 from particle_tools.cloud.events import Bus
 from particle_tools.cloud.keys import ServerKeys
+from particle_tools.cloud.persisted_events import PersistedEvents
 from particle_tools.cloud.refusals import Refusals
 from particle_tools.cloud.registry import Sessions
 from particle_tools.cloud.settings import Settings
@@ -69,6 +70,27 @@ class Services:
     sessions: Sessions
     usage: Usage
     refusals: Refusals
+    persisted: PersistedEvents
     addresses: Addresses = field(default_factory=Addresses)
     doors: Doors = field(default_factory=Doors)
     packages: Packages = field(default_factory=Packages)
+
+    @classmethod
+    def assemble(
+        cls, settings: Settings, clock: Clock, db: Database, keys: ServerKeys
+    ) -> Services:
+        """Make one of each over this clock and database."""
+        bus = Bus()
+        return cls(
+            settings=settings,
+            clock=clock,
+            db=db,
+            keys=keys,
+            accounts=Accounts(db, clock),
+            devices=Devices(db, clock),
+            bus=bus,
+            sessions=Sessions(bus, clock),
+            usage=Usage(db, clock),
+            refusals=Refusals(clock),
+            persisted=PersistedEvents(db),
+        )

@@ -24,9 +24,10 @@ from particle_tools.cloud.dtls_records import Record
 from particle_tools.cloud.refusals import Refused
 from particle_tools.cloud.services import Services
 from particle_tools.cloud.udp_association import Address
+from particle_tools.cloud.udp_checkpoints import Checkpoints
 from particle_tools.cloud.udp_handshakes import Handshakes
 from particle_tools.cloud.udp_link import Link
-from particle_tools.cloud.udp_store import Checkpoints, UdpStore
+from particle_tools.cloud.udp_store import UdpStore
 
 _LOG = logging.getLogger("particle.cloud")
 _DATAGRAMS = 64  # read before others have their turn

@@ -11,7 +11,6 @@ import asyncio
 import logging
 import sqlite3
 from collections import deque
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from particle_tools.cloud import coap
@@ -28,7 +27,7 @@ from particle_tools.cloud.udp_greeting import identify, read_hello
 from particle_tools.cloud.udp_outbox import Outbox
 from particle_tools.cloud.udp_reliability import Reliability
 from particle_tools.cloud.udp_silence import Silence
-from particle_tools.cloud.udp_store import Checkpointed, State, Stored
+from particle_tools.cloud.udp_store import State, Stored
 from particle_tools.cloud.usage import Meter
 
 if TYPE_CHECKING:
@@ -39,7 +38,7 @@ _OVERTAKING = 8
 _WAITING = 256  # messages of one device; what comes beyond is lost, as on a full wire
 
 
-class Link(Checkpointed):
+class Link:
     """The Channel of a device's sessions and the owner of its DTLS association."""
 
     transport = "udp"
@@ -391,9 +390,7 @@ class Link(Checkpointed):
 
     async def persist(self, number: int, event: Event) -> Event | None:
         """Commit an event under its number."""
-        fields = (event.name, event.data, event.content_format, event.published_at)
-        id_ = await self._gateway.store.persist(self.device_id, number, fields)
-        return None if id_ is None else replace(event, id=id_)
+        return await self.services.persisted.commit(self.device_id, number, event)
 
     # Writing.
 

@@ -6,7 +6,6 @@ read window of a message is stored before the message has any effect, so nothing
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import json
 import logging
@@ -19,11 +18,10 @@ from particle_tools.cloud.database import Database
 from particle_tools.cloud.dtls_connection import Connection
 from particle_tools.cloud.dtls_keys import KEY_BLOCK
 from particle_tools.cloud.dtls_records import CID_N, MAX_NUMBER
-from particle_tools.cloud.events import Event, Subscription
+from particle_tools.cloud.events import Subscription
 from particle_tools.cloud.hello import Hello
 
 _LOG = logging.getLogger("particle.cloud")
-_PERSISTED = 512  # event numbers kept per device (DESIGN decision 7)
 _WINDOW_BYTES = 8
 _ID = re.compile("[0-9a-f]{24}")
 _LATEST = 253402300800.0  # the year 10000
@@ -66,7 +64,7 @@ class Stored:
 
 
 class UdpStore:
-    """The table of sessions, and the numbers of persisted events."""
+    """The table of sessions."""
 
     def __init__(self, db: Database) -> None:
         self._db = db
@@ -197,34 +195,6 @@ class UdpStore:
 
         return await self._db.write(job)
 
-    async def persist(
-        self, device_id: str, number: int, event: tuple[str, bytes, int, float]
-    ) -> int | None:
-        """Commit a persisted event under its number; return its id, None if the number is known.
-
-        `event` is (name, data, content format, time).
-        """
-
-        def job(db: sqlite3.Connection) -> int | None:
-            if db.execute(
-                "SELECT 1 FROM persisted_events WHERE device_id = ? AND number = ?",
-                (device_id, number),
-            ).fetchone():
-                return None
-            added = db.execute(
-                "INSERT INTO persisted_events (device_id, number, name, data, content_format,"
-                " published_at) VALUES (?, ?, ?, ?, ?, ?)",
-                (device_id, number, *event),
-            )
-            db.execute(
-                "DELETE FROM persisted_events WHERE device_id = ?1 AND id <= (SELECT id FROM"
-                " persisted_events WHERE device_id = ?1 ORDER BY id DESC LIMIT 1 OFFSET ?2)",
-                (device_id, _PERSISTED),
-            )
-            return added.lastrowid
-
-        return await self._db.write(job)
-
 
 def pack_subscriptions(subscriptions: list[Subscription] | tuple[Subscription, ...]) -> str:
     """Return subscriptions as they are stored."""
@@ -311,91 +281,3 @@ def _address(text: str) -> tuple[str, int]:
     if not 0 < int(port) < 0x10000:
         raise ValueError("address")
     return str(ipaddress.ip_address(host)), int(port)
-
-
-class Checkpoints:
-    """Stores the states of many sessions with one commit at a time.
-
-    Whoever asks while a commit is under way is in the next one.
-    """
-
-    def __init__(self, store: UdpStore) -> None:
-        self._store = store
-        self._asked: dict[Checkpointed, None] = {}
-        self._task: asyncio.Task | None = None
-
-    def ask(self, session: Checkpointed) -> None:
-        """Have a session's state stored soon; its `stored()` is called then."""
-        self._asked[session] = None
-        if self._task is None or self._task.done():
-            self._task = asyncio.get_running_loop().create_task(self._run())
-
-    async def stop(self) -> None:
-        """Finish what was asked for."""
-        if self._task is not None:
-            await self._task
-
-    async def _run(self) -> None:
-        while self._asked:
-            asked, self._asked = list(self._asked), {}
-            taken = [(session, session.checkpoint()) for session in asked]
-            try:
-                await self._store.update([state for _, (state, _) in taken])
-            except Exception as error:  # noqa: BLE001 - the sessions of all devices hang on this
-                # As if the datagrams had been lost: devices send again.
-                _LOG.error("sessions cannot be stored: %s", error)
-                for session, _ in taken:
-                    session.not_stored()
-                continue
-            for session, (_, mark) in taken:
-                session.stored(mark)
-
-
-class Checkpointed:
-    """What Checkpoints works on."""
-
-    def checkpoint(self) -> tuple[tuple[str, bytes, State], object]:
-        """Return what to store now, and a mark that `stored` gets."""
-        raise NotImplementedError
-
-    def stored(self, mark: object) -> None:
-        """The state that was taken with this mark is on storage."""
-        raise NotImplementedError
-
-    def not_stored(self) -> None:
-        """The database failed."""
-        raise NotImplementedError
-
-
-def persisted_events(db: Database, device_id: str) -> list[sqlite3.Row]:
-    """Return the persisted events kept for a device, oldest first."""
-    return db.all("SELECT * FROM persisted_events WHERE device_id = ? ORDER BY id", device_id)
-
-
-def newest_event(db: Database) -> int:
-    """Return the id of the newest persisted event."""
-    row = db.one("SELECT max(id) AS id FROM persisted_events")
-    return row["id"] or 0 if row else 0
-
-
-def events_after(db: Database, owner: int, id_: int, limit: int) -> list[Event]:
-    """Return persisted events of an account's devices with an id above this one, in order."""
-    rows = db.all(
-        "SELECT e.* FROM persisted_events AS e JOIN devices AS d ON d.id = e.device_id"
-        " WHERE d.owner = ? AND e.id > ? ORDER BY e.id LIMIT ?",
-        owner,
-        id_,
-        limit,
-    )
-    return [
-        Event(
-            row["name"],
-            row["data"],
-            row["device_id"],
-            owner,
-            row["published_at"],
-            content_format=row["content_format"],
-            id=row["id"],
-        )
-        for row in rows
-    ]

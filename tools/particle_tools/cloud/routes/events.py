@@ -17,7 +17,6 @@ from aiohttp import web
 from particle_tools.cloud import catalogue
 from particle_tools.cloud.events import FROM_API, TTL, Event
 from particle_tools.cloud.rest import Ask, Route
-from particle_tools.cloud.udp_store import events_after, newest_event
 
 _HEADERS = {
     "Content-Type": "text/event-stream",
@@ -86,7 +85,7 @@ class Stream:
 async def _serve(ask: Ask, prefix: str, device_id: str | None = None) -> web.StreamResponse:
     services, request = ask.services, ask.http
     last = _last(request)
-    if last is not None and last > newest_event(services.db):
+    if last is not None and last > services.persisted.newest():
         last = 0  # what this reader has seen was of other data
     stream = Stream(ask.limits.stream_events, prefix, device_id, last)
     stream.transport = request.transport
@@ -97,7 +96,7 @@ async def _serve(ask: Ask, prefix: str, device_id: str | None = None) -> web.Str
         await response.prepare(request)
         await response.write(b":ok\n\n")
         while stream.last is not None:
-            missed = events_after(services.db, owner, stream.last, ask.limits.stream_events)
+            missed = services.persisted.after(owner, stream.last, ask.limits.stream_events)
             if not missed:
                 break
             await response.write(stream.missed(missed))

@@ -12,7 +12,6 @@ from particle_tools.cloud import catalogue
 from particle_tools.cloud.clock import iso
 from particle_tools.cloud.keys import spki_der, spki_pem
 from particle_tools.cloud.rest import OPEN, Ask, Route
-from particle_tools.cloud.udp_store import persisted_events
 
 
 async def _info(ask: Ask) -> dict[str, Any]:
@@ -138,7 +137,7 @@ async def _persisted(ask: Ask) -> list[dict[str, Any]]:
             "content_format": row["content_format"],
             "published_at": iso(row["published_at"]),
         }
-        for row in persisted_events(ask.services.db, ask.device().id)
+        for row in ask.services.persisted.of(ask.device().id)
     ]
 
 
