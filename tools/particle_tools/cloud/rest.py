@@ -94,12 +94,17 @@ def make_app(services: Services) -> web.Application:
     """Build the application from every module in routes/."""
     app = web.Application(middlewares=[_guard], client_max_size=services.settings.limits.body)
     app.on_response_prepare.append(_add_cors)
+    for route in all_routes():
+        app.router.add_route(route.method, route.path, _handler(services, route))
+    return app
+
+
+def all_routes() -> list[Route]:
+    """Return the routes of every module in routes/, in the order in which they are tried."""
     found: list[Route] = []
     for module in pkgutil.iter_modules(routes.__path__):
         found += importlib.import_module(f"{routes.__name__}.{module.name}").ROUTES
-    for route in sorted(found, key=_specificity):
-        app.router.add_route(route.method, route.path, _handler(services, route))
-    return app
+    return sorted(found, key=_specificity)
 
 
 def _specificity(route: Route) -> list[tuple[int, str]]:

@@ -1,0 +1,1 @@
+"""What each route takes and answers: OPERATIONS of NAME.py are those of routes/NAME.py."""
