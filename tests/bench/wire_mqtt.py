@@ -15,6 +15,7 @@ import time
 from pathlib import Path
 
 import dtls_device
+import ports
 from bench.figures import Figure
 from bench.relay import CountingRelay
 from particle_tools.local import wait_for
@@ -63,8 +64,7 @@ def _with_broker(program: str, mutual: str) -> tuple[int, int, int]:
         for side in ("client", "server"):  # each with its own certificate
             (folder / side).mkdir()
             dtls_device.make_keys(folder / side)
-        with socket.create_server(("127.0.0.1", 0)) as free:
-            port = free.getsockname()[1]
+        port = ports.take()
         (folder / "conf").write_text(_CONF.format(port=port, folder=folder, mutual=mutual))
         child = subprocess.Popen(
             [program, "-c", str(folder / "conf")],

@@ -16,6 +16,7 @@ from unittest import mock
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
 
+import ports
 from cloud.device import TestDevice, random_id
 from cloud.udp_device import UdpDevice
 from particle_tools.cloud import server
@@ -203,7 +204,9 @@ class Restarted:
     """A cloud that can be stopped and started on the same data and ports."""
 
     def __init__(self, folder, *, held=False, **more):
-        self.settings = Settings(data=folder, user=USER, **more)
+        self.settings = Settings(
+            data=folder, user=USER, udp_port=ports.take(), tcp_port=ports.take(), **more
+        )
         self.held = held
         self.cloud = None
         self.start()
@@ -213,9 +216,6 @@ class Restarted:
             self.cloud.stop()
         self.settings = dataclasses.replace(self.settings, **changes)
         self.cloud = Running(self.settings, held=self.held)
-        self.settings = dataclasses.replace(
-            self.settings, udp_port=self.cloud.udp_port, tcp_port=self.cloud.tcp_port
-        )
         self.api = Api(self.cloud.url).login()
         return self.cloud
 

@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+import ports
 from cloud.device import ACK, CON, pack
 from cloud.missed import Reader
 from cloud.nursery import Nursery
@@ -27,18 +28,12 @@ class Killable:
 
     def __init__(self, folder):
         self.folder = folder
-        self.ports = ()
+        self.ports = ports.options("udp", "tcp")
         self.process = None
         self.start()
 
     def start(self):
         self.process = Process(self.folder, "--user", LOGIN, *self.ports)
-        ready = self.process.ready
-        self.ports = tuple(
-            word
-            for name in ("udp", "tcp")
-            for word in (f"--{name}-port", str(ready[f"{name}_port"]))
-        )
         self.api = self.process.api.login()
 
     def kill(self):
@@ -54,9 +49,9 @@ class Quick:
 
     def __init__(self, folder):
         self.nursery = Nursery()
-        self.nursery.start("--data", str(folder), "--user", LOGIN, *_ports({}))
+        self.options = ("--data", str(folder), *ports.options("udp", "tcp", "http"))
+        self.nursery.start(*self.options, "--user", LOGIN)
         ready = self.nursery.ready()
-        self.options = ("--data", str(folder), *_ports(ready))
         self.api = Api(ready["http"]).login()  # its token outlives the cloud
         self.port = ready["udp_port"]
         self.spki = self.api("GET", "/local/v1/server-key?alg=ec&format=der")[1]
@@ -76,12 +71,6 @@ class Quick:
 
     def device(self, key, device_id, **more):
         return UdpDevice(self.port, self.spki, key, device_id, **more)
-
-
-def _ports(ready):
-    http = ready.get("http", ":0").rpartition(":")[2]
-    ports = {"udp": ready.get("udp_port", 0), "tcp": ready.get("tcp_port", 0), "http": http}
-    return [word for name, port in ports.items() for word in (f"--{name}-port", str(port))]
 
 
 @pytest.fixture

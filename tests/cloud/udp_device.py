@@ -52,11 +52,11 @@ class UdpDevice:
 
     def rebind(self):
         """Take a new source port."""
-        if self.sock is not None:
-            self.sock.close()
-        self.sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        old, self.sock = self.sock, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((self.host, 0))
         self.sock.connect(("127.0.0.1", self.port))
+        if old is not None:
+            old.close()  # not before: the same port would be no new one
         if self.bound is not None:
             self.bound(self.address)
 

@@ -4,12 +4,12 @@ import json
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 
 import pytest
 
+import ports
 from particle_tools import ROOT
 from particle_tools.local import LocalCloud, SimulatedBoard, wait_for
 
@@ -61,14 +61,14 @@ def commands():
 def as_written(tmp_path):
     """Run the commands as they stand, but for ports and folders; gives the port of the API."""
     serve, run_board = commands()
-    port = free_port()
+    port = ports.take()
     (tmp_path / "led.py").write_text(program())
     replaced = {"/tmp/cloud": "my cloud", "/tmp/board": "my board"}
     replaced["http://127.0.0.1:8080"] = f"http://127.0.0.1:{port}"
     running = []
     try:
-        ports = ["--http-port", str(port), "--tcp-port", "0", "--udp-port", "0"]
-        for command in (serve + ports, run_board):
+        options = ["--http-port", str(port), "--tcp-port", "0", "--udp-port", "0"]
+        for command in (serve + options, run_board):
             arguments = [replaced.get(word, word) for word in command]
             output = tmp_path / (arguments[0] + ".log")
             with output.open("wb") as log:
@@ -105,12 +105,6 @@ def asked(script):
     )
     lines = done.stdout.replace("}{", "}\n{").splitlines()
     return lines if len(lines) == 2 and "error" not in done.stdout else []
-
-
-def free_port():
-    """Return a port of the loopback address that was free a moment ago."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return listener.getsockname()[1]
 
 
 def test_commands_exist():

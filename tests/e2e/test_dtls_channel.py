@@ -7,7 +7,7 @@ import shutil
 import pytest
 
 import dtls_device
-from interop import dtls_servers
+import ports
 
 _OPEN = [["STAGE", "transport", None], ["OPEN", False, None]]
 _INTERPRETERS = pytest.mark.parametrize("micropython", [False, True], ids=["cpython", "unix"])
@@ -95,6 +95,5 @@ def test_a_device_the_cloud_does_not_know(cloud, device, tmp_path, profile):
 
 
 def test_nobody_there(device):
-    port = dtls_servers.free_port()
-    found = dtls_device.run(device.folder, port, seconds=5)
+    found = dtls_device.run(device.folder, ports.take(), seconds=5)
     assert found["events"][-1] == ["DOWN", "port", -230]

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+import ports
 from e2e.name_server import GOOD, NameServer, packed, record
 from particle_tools.local import wait_for
 from process_sockets import family, sockets
@@ -187,10 +188,7 @@ def test_a_short_wait_names_the_stage_before_anything_failed(cloud, desk, names)
 
 
 def test_no_name_server_at_all(cloud, desk):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as unused:
-        unused.bind(("127.0.0.1", 0))
-        address = "127.0.0.1:%d" % unused.getsockname()[1]
-    _, found = ask(desk, address, ["good"], cloud.ready["tcp_port"], 12)
+    _, found = ask(desk, f"127.0.0.1:{ports.take()}", ["good"], cloud.ready["tcp_port"], 12)
     assert found["good"][1:3] == ("-160", "DNS")
 
 

@@ -4,6 +4,7 @@ import time
 
 import pytest
 
+import ports
 from e2e.desk import LIMIT, REMOTE, Board
 from particle_tools.local import LocalCloud, wait_for
 
@@ -16,13 +17,12 @@ particle.subscribe("order", lambda name, data: heard.append(data))
 @pytest.fixture
 def clouds(tmp_path):
     """Start clouds on the same data and ports, one after the other."""
+    options = ports.options("udp")
     running = []
 
     def start():
-        before = running[-1] if running else None
-        ports = ["--udp-port", str(before.ready["udp_port"])] if before else []
-        user = before.user if before else None
-        running.append(LocalCloud(tmp_path / "cloud", user=user, options=ports))
+        user = running[0].user if running else None
+        running.append(LocalCloud(tmp_path / "cloud", user=user, options=options))
         return running[-1]
 
     yield start

@@ -3,25 +3,18 @@
 import contextlib
 import os
 import shutil
-import socket
 import subprocess
 import threading
 import time
 from pathlib import Path
 
+import ports
 from particle_tools import cache, debian
 
 _PRIORITY = (
     "NONE:+VERS-DTLS1.2:+ECDHE-ECDSA:+AES-128-CCM-8:+AEAD:+COMP-NULL:+CURVE-SECP256R1"
     ":+SIGN-ECDSA-SHA256:+CTYPE-SRV-RAWPK:+CTYPE-CLI-RAWPK"
 )
-
-
-def free_port() -> int:
-    """Return a UDP port of the loopback that nobody has at the moment."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
 
 
 class Server:
@@ -81,7 +74,7 @@ class Server:
 
 def gnutls(folder: Path) -> Server:
     """Start GnuTLS with raw keys on both sides; it sends back every line."""
-    port = free_port()
+    port = ports.take()
     command = ["gnutls-serv", "--udp", "-p", str(port), "--echo", "--require-client-cert"]
     command += ["--rawpkkeyfile", "server.pem", "--rawpkfile", "server.pub.pem"]
     return Server([*command, "--priority", _PRIORITY], folder, port)
@@ -89,7 +82,7 @@ def gnutls(folder: Path) -> Server:
 
 def openssl(folder: Path, *more: str) -> Server:
     """Start OpenSSL with a certificate; it prints what it reads and sends what it is told."""
-    port = free_port()
+    port = ports.take()
     command = ["openssl", "s_server", "-dtls1_2", "-accept", f"127.0.0.1:{port}", "-listen"]
     command += ["-cert", "server.crt", "-key", "server.pem"]
     command += ["-cipher", "ECDHE-ECDSA-AES128-CCM8:@SECLEVEL=0"]
@@ -98,7 +91,7 @@ def openssl(folder: Path, *more: str) -> Server:
 
 def mbedtls(program: Path, folder: Path, *more: str) -> Server:
     """Start mbedTLS with a certificate and connection IDs; it answers with a page of HTML."""
-    port = free_port()
+    port = ports.take()
     command = [str(program), "dtls=1", "server_addr=127.0.0.1", f"server_port={port}"]
     command += ["crt_file=server.crt", "key_file=server.pem", "ca_file=none", "auth_mode=none"]
     command += ["force_ciphersuite=TLS-ECDHE-ECDSA-WITH-AES-128-CCM-8", "cid=1"]

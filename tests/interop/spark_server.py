@@ -14,6 +14,7 @@ from typing import Any
 
 from Crypto.PublicKey import RSA
 
+import ports
 from interop import node
 from particle_tools.local import Api, wait_for
 from particle_tools.sim import first_start, image
@@ -24,7 +25,6 @@ _PRELOAD = Path(__file__).with_name("spark_preload.js")
 _CLIENT = "particle"  # OAuth client id and secret of `particle_tools.local.Api`
 _USER = "ann@example.com:secret one"
 _START_S = 60
-_ATTEMPTS = 3
 _ONLINE_S = 40
 _COUNTER = re.compile("Bad Counter|MessageId other than expected")
 
@@ -60,32 +60,26 @@ class SparkServer:
         self._make_user()
 
     def _first_start(self) -> None:
-        for attempt in range(_ATTEMPTS):
-            self.device_port, self._http_port = _free_ports()
-            self.url = f"http://127.0.0.1:{self._http_port}"
-            settings = {
-                "SHOW_VERBOSE_DEVICE_LOGS": True,
-                "LOG_LEVEL": "debug",
-                "ALLOW_DEVICE_TO_PROVIDE_PEM": False,
-                "EXPRESS_SERVER_CONFIG": {
-                    "PORT": self._http_port,
-                    "USE_SSL": False,
-                    "SSL_CERTIFICATE_FILEPATH": None,
-                    "SSL_PRIVATE_KEY_FILEPATH": None,
-                },
-                "TCP_DEVICE_SERVER_CONFIG": {
-                    "HOST": "127.0.0.1",
-                    "PORT": self.device_port,
-                    "ENABLE_SYSTEM_FIRWMARE_AUTOUPDATES": False,  # its spelling
-                },
-            }
-            (self.folder / "settings.json").write_text(json.dumps(settings))
-            try:
-                self.start()
-                break
-            except RuntimeError:  # another program may have taken a port meanwhile
-                if attempt + 1 == _ATTEMPTS:
-                    raise
+        self.device_port, self._http_port = ports.take(), ports.take()
+        self.url = f"http://127.0.0.1:{self._http_port}"
+        settings = {
+            "SHOW_VERBOSE_DEVICE_LOGS": True,
+            "LOG_LEVEL": "debug",
+            "ALLOW_DEVICE_TO_PROVIDE_PEM": False,
+            "EXPRESS_SERVER_CONFIG": {
+                "PORT": self._http_port,
+                "USE_SSL": False,
+                "SSL_CERTIFICATE_FILEPATH": None,
+                "SSL_PRIVATE_KEY_FILEPATH": None,
+            },
+            "TCP_DEVICE_SERVER_CONFIG": {
+                "HOST": "127.0.0.1",
+                "PORT": self.device_port,
+                "ENABLE_SYSTEM_FIRWMARE_AUTOUPDATES": False,  # its spelling
+            },
+        }
+        (self.folder / "settings.json").write_text(json.dumps(settings))
+        self.start()
 
     def start(self) -> None:
         """Start it and wait until it serves. Raises RuntimeError with its last words."""
@@ -189,10 +183,3 @@ class SparkServer:
         )
         image.write(board.flash, files)
         return board
-
-
-def _free_ports() -> tuple[int, int]:
-    with socket.socket() as one, socket.socket() as two:
-        for s in (one, two):
-            s.bind(("127.0.0.1", 0))
-        return one.getsockname()[1], two.getsockname()[1]

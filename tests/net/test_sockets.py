@@ -1,17 +1,20 @@
 """Datagram sockets on the loopback interface: one datagram per call, whatever memory is left."""
 
+import os
 import socket
 import time
 
 from particle.net.sockets import Sock
 
-_PORT = 47261
+_PORT = 12000  # below those the system gives to others
 
 
 def _server():
     # a bound socket and its port, and a `Sock` connected to it
     s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    for port in range(_PORT, _PORT + 40):
+    for _ in range(40):
+        a, b = os.urandom(2)
+        port = _PORT + (a << 4) + (b >> 4)  # not where another run of this file is
         try:
             s.bind(socket.getaddrinfo("127.0.0.1", port)[0][-1])
             break
