@@ -11,6 +11,7 @@ from micropython import const
 from .errors import Error
 from .operation import Operation, in_task, now
 from .runtime.limiter import count, full
+from .session import kept
 from .session.messaging import add
 from .store.queue import Queue
 from .wire.coap import Writer
@@ -57,11 +58,11 @@ class Sender:
         """
         client = self._client
         conn = client._conn
-        numbered = conn is not None and client._values["transport"] == "udp"
+        numbered = conn is not None and self._udp()
 
         def build(number):
             w = Writer(bytearray(len(name.encode()) + len(data) + _ROOM))
-            w.begin(_CON, _POST, conn._next() if numbered else 0)
+            w.begin(_CON, _POST, conn.next() if numbered else 0)
             w.option(_URI_PATH, b"E")
             w.option(_URI_PATH, name.encode())
             if ctype:
@@ -95,8 +96,7 @@ class Sender:
     def dialing(self, conn):
         """Keep the message IDs of `conn` ahead of those on flash: none may mean two messages."""
         for _, mid in self._queue.items:
-            if 0 < (mid - conn._mid) & 0xFFFF < 0x8000:
-                conn._mid = mid
+            kept.skip(conn, mid)
 
     def ready(self, t):
         """Go on after a connect."""
@@ -106,13 +106,11 @@ class Sender:
             self._conn = conn
         if self._number is None:
             self.send(t)
-        elif self._old(conn, self._mid):
-            conn.ping(t)
+        else:  # it stays with its connection over UDP only
+            kept.probe(conn, t, self._mid)
 
-    def _old(self, conn, mid):
-        # of an earlier boot: its ACK may be old too and does not open a resumed session
-        floor = getattr(conn, "_floor", -1)
-        return floor >= 0 and (mid - floor - 1) & 0xFFFF >= 0x8000
+    def _udp(self):
+        return self._client._values["transport"] == "udp"
 
     def _later(self, t, ms):
         self._client._jobs[self._job] = add(t, ms)
@@ -142,32 +140,33 @@ class Sender:
             self._go(t, conn, number, mid, message)
 
     def _go(self, t, conn, number, mid, message):
-        udp = self._client._values["transport"] == "udp"
+        udp = self._udp()
         # over TCP an ID must follow the one before (cloud-protocol 1.5)
-        if not udp or not mid or (conn._mid - mid) & 0xFFFF >= 0x8000:
-            mid = conn._next()
+        if not (udp and mid and kept.given(conn, mid)):
+            mid = conn.next()
             message = message[:2] + bytes((mid >> 8, mid & 255)) + message[4:]
             try:
                 if udp:
                     self._queue.put(number, message)
             except Error as e:
                 print(e)  # no room: after a reset it gets another ID, and keeps its number
-        elif self._old(conn, mid) and conn._closed:
-            conn.ping(t)
+        else:
+            kept.probe(conn, t, mid)
         self._mid = mid
         self._sent += 1
-        conn._send(message)
+        conn.send(message)
         self._wait(t)
 
     def _wait(self, t):
-        self._conn._waiting[self._mid] = add(t, _LONG_MS)
+        kept.wait(self._conn, self._mid, add(t, _LONG_MS))
         self._client._operations[self._mid] = self
 
     def _end(self, error=None):
         # the client calls it as it does for every operation that waits for an ACK
         t = now()
         number = self._number
-        if error and error.errno == _TIMEOUT and self._mid in getattr(self._conn, "_open", ()):
+        late = error and error.errno == _TIMEOUT
+        if late and self._udp() and kept.repeated(self._conn, self._mid):
             self._wait(t)  # it is still repeated
             return
         self._number = None

@@ -32,6 +32,7 @@ CEILINGS = {
     "session/reliable": 2000,
     "session/resume": 3900,
     "session/dtls": 3600,
+    "session/kept": 500,
     "session/dtls_std": 2000,
     "session/aes_tcp": 2600,
     "net/host": 500,

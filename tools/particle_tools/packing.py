@@ -50,7 +50,7 @@ COMPONENTS = {
     # For applications with so many functions and variables that their list fits no message.
     "blocks": ["session/blocks"],
     # Events that survive a reset; with what is under "repl".
-    "queue": ["persisted", "store/queue"],
+    "queue": ["persisted", "session/kept", "store/queue"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
     # a board without a profile, what to do about an error.
     "repl": [

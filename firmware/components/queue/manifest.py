@@ -4,6 +4,7 @@ package(
     "particle",
     files=[
         "persisted.py",
+        "session/kept.py",
         "store/queue.py",
     ],
     base_path="../../../lib",

@@ -48,7 +48,7 @@ class _Post:
         self._number = number
         self._more = end < len(body)
         conn._token = (conn._token + 1) & 0xFF
-        self._mid = conn._next()
+        self._mid = conn.next()
         w = conn._w
         w.begin(_CON, _POST, self._mid, conn._token)
         w.option(_URI_PATH, b"d")
@@ -57,7 +57,7 @@ class _Post:
         w.option(_URI_QUERY, bytes((flags,)))
         w.uint(_BLOCK1, number << 4 | self._more << 3 | exponent)
         w.payload(body[at:end])
-        conn._send(w.done())
+        conn.send(w.done())
 
     def go_on(self, m):
         if m.mid != self._mid or self._queue is not self._conn._queue:
@@ -102,10 +102,10 @@ def answer(conn, m, body, ctype):
     else:
         conn.acknowledge(m)
         w = conn._w
-        w.begin(_CON, _CONTENT, conn._next(), conn._token_of(m))
+        w.begin(_CON, _CONTENT, conn.next(), conn._token_of(m))
         w.uint(_ETAG, crc32(body) & 0xFFFF)
         if ctype:
             w.uint(_CONTENT_FORMAT, ctype)
         w.uint(_BLOCK2, number << 4 | (end < len(body)) << 3 | exponent)
         w.payload(body[at:end])
-        conn._send(w.done())
+        conn.send(w.done())

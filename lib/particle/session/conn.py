@@ -185,7 +185,7 @@ class Conn(Messaging):
     def ping(self, now):
         """Ask for a sign of life."""
         self.pings += 1
-        self._send(answer(self._w, _CON, 0, self._next()))
+        self.send(answer(self._w, _CON, 0, self.next()))
         self._pong = add(now, _PONG_MS)
 
     def close(self, now, reason=None, sleep_s=0):
@@ -193,7 +193,7 @@ class Conn(Messaging):
         if self.ready and reason is not None:
             from ..wire.goodbye import leave
 
-            self._send(leave(self._w, self._type, self._next(), reason, sleep_s))
+            self.send(leave(self._w, self._type, self.next(), reason, sleep_s))
             self._state = _CLOSING
             self.ready = False
             self._due = add(now, _GOODBYE_MS)
@@ -282,7 +282,7 @@ class Conn(Messaging):
         self.handshakes += 1
         self._heard = self._sent = self._since = now
         self.reset(self._channel.seed, self._rng(1)[0])
-        self._send(hello(self._w, self._type, self._next(), *self._hello))
+        self.send(hello(self._w, self._type, self.next(), *self._hello))
         self._state = _HELLO
         self._due = add(now, _HELLO_MS)
 

@@ -156,13 +156,13 @@ class Messaging:
         if self.room() <= 0:
             raise QueueFull(_LIMIT_EXCEEDED, "too many messages wait")
         kind = self._type if con is None else _CON if con else _NON
-        mid = self._next()
+        mid = self.next()
         try:
             message = messages.event(self._w, kind, mid, name, data, ctype, ttl)
         except ValueError:
             self._mid = (mid - 1) & 0xFFFF  # a gap would end the connection
             raise Error(_TOO_LARGE, "event of %d bytes" % len(data)) from None
-        self._send(message)
+        self.send(message)
         if kind == _CON:
             self._waiting[mid] = add(now, _ACK_MS)
         else:
@@ -203,19 +203,20 @@ class Messaging:
 
     def respond(self, now, token, code, data):
         """Answer a CALL or READ; data: bytes of the payload, None for an error code."""
-        self._send(messages.answer(self._w, self._type, code, self._next(), token, data))
+        self.send(messages.answer(self._w, self._type, code, self.next(), token, data))
 
     def time(self, now):
         """Ask for the time; TIME comes with the answer."""
         self._token = self.time_token = (self._token + 1) & 0xFF
-        self._send(messages.time_request(self._w, self._next(), self._token))
+        self.send(messages.time_request(self._w, self.next(), self._token))
 
-    def _next(self):
-        # every CON and NON takes an ID, an ACK never does
+    def next(self):
+        """Take the next message ID: every CON and NON has one of its own, an ACK never."""
         self._mid = (self._mid + 1) & 0xFFFF
         return self._mid
 
-    def _send(self, message):
+    def send(self, message):
+        """Queue a message that is built; when the queue is full it is lost."""
         if len(self._queue) < _ROOM:
             self._queue.append(message)
         elif message[0] & 0x20 == 0:
@@ -223,15 +224,15 @@ class Messaging:
             self._mid = (self._mid - 1) & 0xFFFF
 
     def _subscribe(self, prefix, flags):
-        self._send(messages.subscribe(self._w, self._type, self._next(), prefix, flags))
+        self.send(messages.subscribe(self._w, self._type, self.next(), prefix, flags))
 
     def _post(self, flags, body, ctype):
         if len(body) > self._most:
             self._blocks.post(self, flags, body, ctype)
             return
         self._token = (self._token + 1) & 0xFF
-        mid = self._next()
-        self._send(messages.describe(self._w, _CON, mid, self._token, flags, body, ctype))
+        mid = self.next()
+        self.send(messages.describe(self._w, _CON, mid, self._token, flags, body, ctype))
 
     # what the cloud says
 
@@ -265,7 +266,7 @@ class Messaging:
     def acknowledge(self, m, code=0):
         """Queue the empty ACK of the CON in `m`, or with a code the answer with its token."""
         token = self._token_of(m) if code else -1
-        self._send(messages.answer(self._w, _ACK, code, m.mid, token))
+        self.send(messages.answer(self._w, _ACK, code, m.mid, token))
 
     def _token_of(self, m):
         # -1, an int for one byte, or bytes
@@ -277,7 +278,7 @@ class Messaging:
         if m.tkl:
             self.acknowledge(m, code)
         else:
-            self._send(messages.answer(self._w, _RST, 0, m.mid))
+            self.send(messages.answer(self._w, _RST, 0, m.mid))
 
     def _event(self, now, m):
         if m.type == _CON:
@@ -298,7 +299,7 @@ class Messaging:
                 raise ValueError
             arg = arg.decode()
         except ValueError:  # UnicodeError is one
-            self._send(messages.answer(self._w, _ACK, _BAD_REQUEST, m.mid))
+            self.send(messages.answer(self._w, _ACK, _BAD_REQUEST, m.mid))
             return
         if m.tkl == 0:
             self._refuse(m, _BAD_REQUEST)
@@ -330,7 +331,7 @@ class Messaging:
             return
         self.acknowledge(m)
         token = self._token_of(m)
-        self._send(messages.describe_answer(self._w, _CON, self._next(), token, body, ctype))
+        self.send(messages.describe_answer(self._w, _CON, self.next(), token, body, ctype))
 
     def _signal(self, now, m):
         if m.type == _CON:

@@ -141,7 +141,8 @@ class Reliable(Conn):
             self._seen = self._seen[1 - _SEEN :] + [[m.mid, None]]
         super().dispatch(now, m)
 
-    def _send(self, message):
+    def send(self, message):
+        """Queue a message that is built; a CON is repeated until its ACK."""
         kind = message[0] >> 4 & 3
         if kind == _CON:
             self._open[message[2] << 8 | message[3]] = [message, None, 0]
@@ -149,7 +150,7 @@ class Reliable(Conn):
             for s in self._seen:
                 if s[0] == message[2] << 8 | message[3]:
                     s[1] = message
-        super()._send(message)
+        super().send(message)
 
     def _opened(self, now):
         self.handshakes += 1
@@ -158,8 +159,8 @@ class Reliable(Conn):
         self._seen = []
         self._state = _HELLO
         self._due = None  # the Hello is repeated as every CON, and given up like one
-        self._hello_id = mid = self._next()
-        self._send(hello(self._w, _CON, mid, *self._hello, self._device_id))
+        self._hello_id = mid = self.next()
+        self.send(hello(self._w, _CON, mid, *self._hello, self._device_id))
 
     def _timer(self):
         # only what is received counts (3.7): a ping keeps the way through NAT open

@@ -183,7 +183,7 @@ class Resuming(Reliable):
     def _again(self):
         # what was not acknowledged goes first, under its old ID: the cloud may know it
         for message in self._keep:
-            self._send(message)
+            self.send(message)
         self._keep = []
 
     def announce(self, now):
@@ -245,9 +245,10 @@ class Resuming(Reliable):
         else:
             self._channel.left = _UNSAVED  # a session that is not stored needs no reserve
 
-    def _next(self):
+    def next(self):
+        """Take the next message ID."""
         self._reserved -= 1
-        return super()._next()
+        return super().next()
 
     def transmit(self, now):
         """Return how many bytes of `out` are one datagram, 0 = none; repeat until 0."""
