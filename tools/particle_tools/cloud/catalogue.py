@@ -95,6 +95,18 @@ def timed_out() -> ApiError:
     return ApiError(408, {"ok": False, "error": "Timed out."})
 
 
+def wrong_type(kind: str) -> ApiError:
+    """415: a body that is neither JSON nor a form."""
+    text = f"A body of the type {kind} is not understood: send application/json or a form"
+    return ApiError(415, {"ok": False, "error": text})
+
+
+def too_many_logins(seconds: float) -> ApiError:
+    """429: too many wrong passwords."""
+    text = f"Too many failed logins: try again in {max(1, round(seconds))} s"
+    return ApiError(429, {"ok": False, "error": "Too many requests", "error_description": text})
+
+
 def device_fault(text: str) -> ApiError:
     """502: the device answered, but with an error or with nonsense."""
     return ApiError(502, {"ok": False, "error": text})

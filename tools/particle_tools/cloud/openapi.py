@@ -24,7 +24,7 @@ JSON = "application/json"
 FORM = "application/x-www-form-urlencoded"
 _PART = re.compile(r"{(\w+)(?::[^{}]*)?}")
 # Any route may give these: a bad body, token or path, one too large, too many, no storage.
-_ANY = (400, 401, 404, 405, 413, 429, 503)
+_ANY = (400, 401, 404, 405, 413, 415, 429, 503)
 
 TEXT: Schema = {"type": "string"}
 NUMBER: Schema = {"type": "integer"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import binascii
 import importlib
@@ -27,7 +28,7 @@ _CORS = {
     "Access-Control-Allow-Origin": "*",
     "Access-Control-Allow-Methods": "GET, POST, PUT, DELETE, OPTIONS",
     "Access-Control-Allow-Headers": (
-        "Authorization, Content-Type, X-Particle-Tool, X-Particle-Project"
+        "Authorization, Content-Type, X-Particle-Tool, X-Particle-Project, Last-Event-ID"
     ),
     "Access-Control-Max-Age": "86400",
 }
@@ -73,6 +74,18 @@ class Ask:
                 return text
         return default
 
+    async def login(self, username: str, password: str) -> User:
+        """Return the user of a password. Raises ApiError: 400 wrong, 429 too many wrong ones."""
+        services, address = self.services, self.http.remote or ""
+        wait = services.logins.begin(username, address)
+        if wait:
+            raise catalogue.too_many_logins(wait)
+        user = await services.accounts.login(username, password)
+        if user is None:
+            raise catalogue.bad_credentials()
+        services.logins.succeeded(username, address)
+        return user
+
     def device(self, part: str = "device") -> Device:
         """Return the user's device named in the path. Raises ApiError 403."""
         device = self.services.devices.find(self.who, self.part(part))
@@ -117,7 +130,7 @@ def _specificity(route: Route) -> list[tuple[int, str]]:
 
 def _handler(services: Services, route: Route) -> Callable[[web.Request], Awaitable[Any]]:
     async def handle(request: web.Request) -> web.StreamResponse:
-        ask = Ask(services, request, await _body(request))
+        ask = Ask(services, request, await _body(services, request))
         await _authenticate(ask, route.auth)
         result = await route.handler(ask)
         return result if isinstance(result, web.StreamResponse) else _json(200, result)
@@ -125,8 +138,8 @@ def _handler(services: Services, route: Route) -> Callable[[web.Request], Awaita
     return handle
 
 
-def _json(status: int, body: Any) -> web.Response:
-    return web.json_response(body, status=status)
+def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> web.Response:
+    return web.json_response(body, status=status, headers=headers)
 
 
 async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
@@ -138,46 +151,85 @@ async def _guard(request: web.Request, handler: Callable) -> web.StreamResponse:
     """Make every answer JSON: a client parses the body of an error without looking."""
     if request.method == "OPTIONS":
         return web.Response(status=204)
+    headers = None
     try:
         return await handler(request)
-    except ApiError as error:
-        return _json(error.status, error.body)
+    except ApiError as api_error:
+        error = api_error
     except web.HTTPRequestEntityTooLarge:
         error = ApiError(413, {"ok": False, "error": "The request is too large"})
     except web.HTTPNotFound:
         error = catalogue.not_served(request.path)
     except web.HTTPException as http:
         error = ApiError(http.status, {"ok": False, "error": http.reason})
-    except sqlite3.OperationalError as fault:
+        headers = {"Allow": http.headers["Allow"]} if "Allow" in http.headers else None
+    except (sqlite3.IntegrityError, sqlite3.ProgrammingError):
+        error = _fault(request)
+    except sqlite3.DatabaseError as fault:
         _LOG.error("%s %s: %s", request.method, request.path, fault)
-        error = catalogue.unavailable("The database cannot be used now")
+        error = catalogue.unavailable(_storage(fault))
     except ConnectionError:
         raise
     except Exception:
-        _LOG.exception("%s %s failed", request.method, request.path)
-        error = ApiError(500, {"ok": False, "error": "Internal error"})
-    return _json(error.status, error.body)
+        error = _fault(request)
+    return _json(error.status, error.body, headers)
 
 
-async def _body(request: web.Request) -> dict[str, Any]:
+def _fault(request: web.Request) -> ApiError:
+    _LOG.exception("%s %s failed", request.method, request.path)
+    return ApiError(500, {"ok": False, "error": "Internal error"})
+
+
+def _storage(fault: sqlite3.DatabaseError) -> str:
+    """Say what is wrong with the database, and what to do. Nothing was changed."""
+    text = str(fault)
+    if "full" in text:
+        return "The disk is full and nothing was changed: make room and try again"
+    if "locked" in text:
+        return "Another program holds the database and nothing was changed: try again"
+    return f"The database cannot be used now ({text}) and nothing was changed"
+
+
+async def _body(services: Services, request: web.Request) -> dict[str, Any]:
     """Read a JSON or form body; a multipart body is left to its handler."""
     if not request.can_read_body or request.content_type.startswith("multipart/"):
         return {}
-    raw = await request.read()
+    limits = services.settings.limits
+    try:
+        raw = await services.clock.wait_for(request.read(), limits.body_s)
+    except asyncio.TimeoutError as error:
+        raise catalogue.timed_out() from error
     if not raw.strip():
         return {}
-    if request.content_type == "application/json":
-        try:
-            body = json.loads(raw)
-        except (ValueError, RecursionError) as error:
-            raise catalogue.bad_request("The body is not valid JSON") from error
-        if not isinstance(body, dict):
-            raise catalogue.bad_request("The body is not a JSON object")
-        return body
+    kind = request.content_type
+    if kind == "application/json" or kind.endswith("+json"):
+        return _parsed(raw, limits.depth)
+    if "Content-Type" in request.headers and kind != "application/x-www-form-urlencoded":
+        raise catalogue.wrong_type(kind)
     try:
         return dict(await request.post())
     except (ValueError, LookupError) as error:
         raise catalogue.bad_request("The body is not a valid form") from error
+
+
+def _parsed(raw: bytes, depth: int) -> dict[str, Any]:
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise catalogue.bad_request("The body is not valid JSON") from error
+    if not isinstance(body, dict):
+        raise catalogue.bad_request("The body is not a JSON object")
+    inner: list[Any] = [body]
+    for _ in range(depth):
+        inner = [
+            value
+            for part in inner
+            for value in (part.values() if isinstance(part, dict) else part)
+            if isinstance(value, (dict, list))
+        ]
+        if not inner:
+            return body
+    raise catalogue.bad_request(f"The body is nested deeper than {depth}")
 
 
 async def _authenticate(ask: Ask, auth: str) -> None:
@@ -185,10 +237,7 @@ async def _authenticate(ask: Ask, auth: str) -> None:
         return
     kind, _, credentials = ask.http.headers.get("Authorization", "").partition(" ")
     if auth == BASIC and kind.lower() == "basic":
-        name, password = decode_basic(credentials)
-        ask.user = await ask.services.accounts.login(name, password)
-        if ask.user is None:
-            raise catalogue.bad_credentials()
+        ask.user = await ask.login(*decode_basic(credentials))
         return
     token = credentials.strip() if kind.lower() == "bearer" else None
     in_body = ask.body.pop("access_token", None)

@@ -12,6 +12,7 @@ from particle_tools.cloud.database import Database
 from particle_tools.cloud.devices import Devices
 from particle_tools.cloud.events import Bus
 from particle_tools.cloud.keys import ServerKeys
+from particle_tools.cloud.login_limits import LoginLimits
 from particle_tools.cloud.persisted_events import PersistedEvents
 from particle_tools.cloud.refusals import Refusals
 from particle_tools.cloud.registry import Sessions
@@ -71,6 +72,7 @@ class Services:
     usage: Usage
     refusals: Refusals
     persisted: PersistedEvents
+    logins: LoginLimits
     addresses: Addresses = field(default_factory=Addresses)
     doors: Doors = field(default_factory=Doors)
     packages: Packages = field(default_factory=Packages)
@@ -93,4 +95,5 @@ class Services:
             usage=Usage(db, clock),
             refusals=Refusals(clock),
             persisted=PersistedEvents(db),
+            logins=LoginLimits(clock, settings.limits),
         )

@@ -26,6 +26,12 @@ class Limits:
     unsent: int = 64 * 1024  # waiting for a device that does not read
     stream_events: int = 256  # waiting for a stream reader that does not read
     body: int = 1024 * 1024  # of one REST request
+    body_s: float = 30.0  # of a request whose body does not come
+    stuck_s: float = 60.0  # a stream reader that takes nothing is cut off then
+    depth: int = 64  # of the arrays and objects in a JSON body
+    login_failures: int = 10  # wrong passwords in a row (rest-api 14)
+    address_block_s: float = 1800.0  # an address then
+    name_block_s: float = 300.0  # and a user name; shorter: strangers can do this to a user
     name: int = 64  # function, variable, event (cloud-protocol 8)
     data: int = 1024
 

@@ -19,11 +19,9 @@ async def _token(ask: Ask) -> dict[str, Any]:
     accounts = ask.services.accounts
     grant = ask.text("grant_type")
     if grant == "password":
-        user = await accounts.login(
+        user = await ask.login(
             ask.text("username", default="") or "", ask.text("password", default="") or ""
         )
-        if user is None:
-            raise catalogue.bad_credentials()
     elif grant == "refresh_token":
         refresh = ask.text("refresh_token", default="") or ""
         known = accounts.check(refresh, "refresh")
