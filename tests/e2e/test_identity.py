@@ -91,11 +91,18 @@ def test_an_unknown_id_is_not_enrolled(desk, api):
 def test_a_refused_board_does_not_besiege_the_cloud(desk, api):
     # four minutes of board time: 5 tries a second apart, 5 in 2 s, and so on (cloud-protocol 6)
     other_key(desk.made())
-    before = len(api.get("/local/v1/refusals"))
+
+    def refused():
+        return sum(r["count"] for r in api.get("/local/v1/refusals"))
+
+    before = refused()
+    began = time.monotonic()
     board = desk.board("import particle\nparticle.run()", options=("--time-scale", "60"))
     time.sleep(4)
-    count = len(api.get("/local/v1/refusals")) - before
-    assert 10 < count <= 30, count
+    assert wait_for(lambda: refused() - before > 10, 60)
+    count = refused() - before
+    minutes = time.monotonic() - began  # of board time; a slow host takes more of them
+    assert count <= 30 * max(1, minutes / 4), count
     assert board.alive()
 
 
@@ -112,9 +119,10 @@ def test_two_boards_with_one_identity(desk, api):
     began = time.monotonic()
     two = desk.board(program.format(number=2), "second")
     assert two.device_id == one.device_id
-    time.sleep(5)
-    seconds = time.monotonic() - began
+    assert wait_for(lambda: api.usage(one.device_id)["handshakes"] >= 3, 60)
+    time.sleep(3)
     handshakes = api.usage(one.device_id)["handshakes"]
+    seconds = time.monotonic() - began
     # each comes back a second after it was thrown out, later less often; never at once
     assert 3 <= handshakes <= 2 + 2 * seconds, handshakes
     session = next(s for s in api.get("/local/v1/sessions") if s["id"] == one.device_id)

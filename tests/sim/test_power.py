@@ -111,7 +111,7 @@ def test_watchdog_is_fed_bites_at_the_prompt_and_is_off_in_deep_sleep(bench):
         _TELL
         + """
 if boots < 3:
-    w = machine.WDT(timeout=200)
+    w = machine.WDT(timeout=1500)
 if boots == 0:
     for _ in range(10):
         time.sleep_ms(50)
