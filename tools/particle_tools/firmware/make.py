@@ -1,0 +1,71 @@
+"""Runs make, which ends in time and says in one line why it failed, and digests what a build is made of."""
+
+import hashlib
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+
+from particle_tools import ROOT
+from particle_tools.errors import UserError
+
+_TELLING = re.compile(r"\berror\b|Error|\*\*\*|undefined reference")
+
+
+def run(
+    what: str,
+    arguments: Iterable[str],
+    *,
+    seconds: float,
+    environment: Mapping[str, str] | None = None,
+    heard: Callable[[str], None] = lambda line: None,
+) -> None:
+    """Run make to build `what`; `heard` gets each line it prints.
+
+    Raises UserError with the line that tells why it failed, also when it takes too long.
+    """
+    variables = os.environ | {"LC_ALL": "C"} | (environment or {})
+    variables.pop("MAKEFLAGS", None)  # of the make that may have started us
+    process = subprocess.Popen(
+        ["make", *arguments],
+        env=variables,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        errors="replace",
+    )
+    late = threading.Event()
+    limit = threading.Timer(seconds, lambda: (late.set(), process.kill()))
+    limit.start()
+    said = []
+    try:
+        assert process.stdout is not None
+        for line in process.stdout:
+            said.append(line.rstrip())
+            heard(said[-1])
+        status = process.wait()
+    finally:
+        limit.cancel()
+    if late.is_set():
+        raise UserError(f"building {what}: not done after {seconds:g} s")
+    if status:
+        wrong = [line for line in said if _TELLING.search(line)] or said[-1:]
+        raise UserError(f"building {what}: {wrong[0] if wrong else 'make failed'}")
+
+
+def files(folder: Path) -> list[Path]:
+    """List all files below `folder`, always in the same order."""
+    return sorted(path for path in folder.rglob("*") if path.is_file())
+
+
+def digest(texts: Iterable[str], paths: Iterable[Path]) -> str:
+    """Return a digest of texts and of files of this project, with their names."""
+    total = hashlib.sha256()
+    for text in texts:
+        total.update(text.encode() + b"\0")
+    for path in paths:
+        total.update(path.relative_to(ROOT).as_posix().encode() + b"\0")
+        total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
