@@ -1,4 +1,4 @@
-"""Runs make, which ends in time and says in one line why it failed, and digests what a build is made of."""
+"""Runs make with a limit, says in one line why it failed, digests what a build is made of."""
 
 import hashlib
 import os
