@@ -219,6 +219,11 @@ class Restarted:
         self.api = Api(self.cloud.url).login()
         return self.cloud
 
+    def start_on(self, folder):
+        """Start on other data; the cloud was stopped."""
+        self.cloud = None
+        return self.start(data=folder)
+
 
 def provision(api, key, device_id=None):
     """Register a device with a public key."""

@@ -7,6 +7,7 @@ import asyncio
 import json
 import signal
 import sys
+from pathlib import Path
 
 from particle_tools import arguments
 from particle_tools.errors import UserError
@@ -28,7 +29,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--data",
         type=arguments.folder,
-        required=True,
         metavar="DIR",
         help="folder of the database and the server's keys",
     )
@@ -44,6 +44,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--time-scale", type=_scale, default=1.0, metavar="X", help="let time run X times faster"
     )
+    actions = parser.add_subparsers(metavar="backup|restore", title="instead of serving")
+    backup = actions.add_parser("backup", help="write all data to FILE; the cloud may run")
+    backup.add_argument("folder", type=arguments.folder, metavar="DIR", help="the --data folder")
+    backup.add_argument("file", type=Path, metavar="FILE", help="a new file")
+    restore = actions.add_parser("restore", help="make a data folder from a backup")
+    restore.add_argument("file", type=Path, metavar="FILE", help="what `backup` wrote")
+    restore.add_argument("folder", type=arguments.folder, metavar="DIR", help="a new folder")
+    for action, function in ((backup, _back_up), (restore, _restore)):
+        action.add_argument("--json", action="store_true", help="print one JSON object")
+        action.set_defaults(run=function)
 
 
 def _port(text: str) -> int:
@@ -64,7 +74,37 @@ def _scale(text: str) -> float:
 
 def run(args: argparse.Namespace) -> int:
     """Serve until SIGINT or SIGTERM."""
+    if args.data is None:
+        raise UserError("--data DIR is missing: the folder of the database and the keys")
     return asyncio.run(_serve(args))
+
+
+def _back_up(args: argparse.Namespace) -> int:
+    from particle_tools.cloud.backup import back_up
+
+    about = back_up(args.folder, args.file)
+    if args.json:
+        print(json.dumps({"file": str(args.file), **about}))
+    else:
+        print(
+            f"{args.file} holds {args.folder} as of {about['made_at']}. Keep it secret: the"
+            " server's keys are in it."
+        )
+    return 0
+
+
+def _restore(args: argparse.Namespace) -> int:
+    from particle_tools.cloud.backup import restore
+
+    about = restore(args.file, args.folder)
+    if args.json:
+        print(json.dumps({"data": str(args.folder), **about}))
+    else:
+        print(
+            f"{args.folder} is as of {about['made_at']}. Log in again, tokens are not restored;"
+            " devices connect with a full handshake."
+        )
+    return 0
 
 
 async def _serve(args: argparse.Namespace) -> int:
