@@ -1,7 +1,5 @@
 """A NOR flash in memory whose power fails in the Nth operation, for tests under MicroPython."""
 
-import vfs
-
 BLOCK = 4096
 _BLOCKS = 24
 PROG = 256
@@ -77,6 +75,8 @@ class RamFlash:
 
 def mount(flash, at="/cut"):
     """Mount a flash, which is formatted when it is new."""
+    import vfs
+
     if not flash.data:
         vfs.VfsLfs2.mkfs(flash, progsize=PROG)
     vfs.mount(vfs.VfsLfs2(flash, progsize=PROG), at)
@@ -84,6 +84,8 @@ def mount(flash, at="/cut"):
 
 def umount(at="/cut"):
     """Take the flash off, whatever state it is in."""
+    import vfs
+
     try:
         vfs.umount(at)
     except OSError:

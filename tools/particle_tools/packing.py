@@ -49,6 +49,17 @@ COMPONENTS = {
     "backup": ["store/backup", "store/retained"],
     # For applications with so many functions and variables that their list fits no message.
     "blocks": ["session/blocks"],
+    # Wi-Fi networks, access point and claim code that survive a power cut, wherever the board
+    # keeps them: littlefs, raw flash, the ESP32's NVS; encrypted if it has a key.
+    "networks": [
+        "store/access",
+        "store/enterprise",
+        "store/networks",
+        "store/nvs",
+        "store/pair",
+        "store/place",
+        "store/sealed",
+    ],
     # Events that survive a reset; with what is under "repl".
     "queue": ["persisted", "session/kept", "store/queue"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
