@@ -62,7 +62,10 @@ class Database:
     def _migrate(self, path: Path) -> None:
         done = self._writer.execute("PRAGMA user_version").fetchone()[0]
         if done > len(MIGRATIONS):
-            raise UserError(f"the database {path} was written by a newer version of particle-mp")
+            raise UserError(
+                f"the database {path} was written by a newer version of particle-mp: install that"
+                " version, or restore a backup that this one made"
+            )
         for number, script in enumerate(MIGRATIONS[done:], done + 1):
             # executescript commits by itself, so the transaction is part of the script.
             self._writer.executescript(
