@@ -6,15 +6,15 @@ Exit status 1 if one could not be had; each failure is one line.
 import sys
 import time
 
-from interop import api_js, dtls_clients, dtls_servers, spark_server
+from interop import api_js, dtls_programs, spark_server
 from particle_tools.firmware import sources
 from silicon import debian32
 
 FETCHERS = {
     "32-bit MicroPython (Debian i386)": debian32.fetch,
     "MicroPython and mbedTLS sources (Debian)": sources.fetch,
-    "mbedTLS client (Debian source)": dtls_clients.MbedtlsClient.fetch,
-    "mbedTLS server (Debian source)": dtls_servers.Mbedtls.fetch,
+    "mbedTLS client (Debian source)": dtls_programs.MBEDTLS_CLIENT.fetch,
+    "mbedTLS server (Debian source)": dtls_programs.MBEDTLS_SERVER.fetch,
     "particle-api-js (npm)": api_js.PACKAGES.fetch,
     "spark-server (npm)": spark_server.PACKAGES.fetch,
 }

@@ -28,6 +28,20 @@ def left_alone(request, tmp_path_factory):
     found.close()
 
 
+@pytest.fixture
+def start():
+    """Give a function that starts a program, which ends with the test."""
+    started = []
+
+    def begin(function, *arguments):
+        started.append(function(*arguments))
+        return started[-1]
+
+    yield begin
+    for program in started:
+        program.stop()
+
+
 @pytest.fixture(scope="session")
 def _sparks(tmp_path_factory):
     # a spark-server for the tests that leave it running

@@ -12,7 +12,8 @@ import pytest
 from cloud.running import USER, Api, Running, provision_ec
 from cloud.udp_device import hello_payload
 from interop import dtls_clients
-from interop.dtls_clients import CERTIFICATE, MbedtlsClient, make_key
+from interop.dtls_clients import CERTIFICATE, make_key
+from interop.dtls_programs import MBEDTLS_CLIENT
 from particle_tools.cloud.settings import Settings
 
 PUBLISH = bytes.fromhex("40020002b1450178ff31")
@@ -33,25 +34,11 @@ def device_id(need, cloud):
     return provision_ec(Api(cloud.url).login(), make_key(cloud.folder))
 
 
-@pytest.fixture
-def start():
-    """Give a function that starts a client, which ends with the test."""
-    started = []
-
-    def begin(function, *arguments):
-        started.append(function(*arguments))
-        return started[-1]
-
-    yield begin
-    for client in started:
-        client.stop()
-
-
 def converse(cloud, client, device_id):
     """Hello and publish through the client, then its end."""
-    client.send(b"\x40\x02\x00\x01\xb1h\xff" + hello_payload(device_id))
+    client.say(b"\x40\x02\x00\x01\xb1h\xff" + hello_payload(device_id))
     assert client.wait_text(bytes.fromhex("60000001")), cloud.services.refusals.recent()
-    client.send(PUBLISH)
+    client.say(PUBLISH)
     assert client.wait_text(bytes.fromhex("60000002"))
     session = cloud.services.sessions.get(device_id)
     assert session is not None and session.channel.transport == "udp"
@@ -78,7 +65,7 @@ def test_openssl_with_a_small_mtu(cloud, start, device_id):
 
 def test_openssl_without_a_key_is_no_device(cloud, start, device_id):
     client = start(dtls_clients.openssl, cloud.folder, cloud.udp_port)
-    client.send(b"\x40\x02\x00\x01\xb1h\xff" + hello_payload(device_id))
+    client.say(b"\x40\x02\x00\x01\xb1h\xff" + hello_payload(device_id))
     refusal = wait_for_refusal(cloud, device_id)
     assert (refusal.stage, refusal.reason) == ("device key", "the device showed no key")
 
@@ -93,12 +80,12 @@ def wait_for_refusal(cloud, device_id):
     raise AssertionError("no refusal")
 
 
-@pytest.mark.parametrize("form", MbedtlsClient.FORMS)
+@pytest.mark.parametrize("form", MBEDTLS_CLIENT.FORMS)
 @pytest.mark.parametrize("own", ["", "c1c2c3c4"])
 def test_mbedtls_with_connection_ids(need, cloud, start, device_id, form, own):
     """Extension 54 of RFC 9146, and 254 with the draft's authenticated data."""
-    program = MbedtlsClient.find(form)
-    need("mbedTLS client", program, MbedtlsClient.COMMAND)
+    program = MBEDTLS_CLIENT.find(form)
+    need("mbedTLS client", program, MBEDTLS_CLIENT.COMMAND)
     client = start(dtls_clients.mbedtls, program, cloud.folder, cloud.udp_port, f"cid_val={own}")
     link = wait_for_data(cloud)
     connection = link.dtls.connection
