@@ -19,4 +19,4 @@ def test_networks_in_nvs_survive_the_loss_of_power(bench):
     assert (status, lines) == (0, ["0", "1 1"])
     status, lines = bench.run(board, _ADD)
     assert (status, lines) == (0, ["1", "1 0"])
-    assert set(path.name for path in board.path.iterdir()) >= {"nvs.json", "flash.img"}
+    assert {path.name for path in board.path.iterdir()} >= {"nvs.json", "flash.img"}
