@@ -286,7 +286,7 @@ def test_usage_counts_bytes_and_messages(cloud, api, other_api, keys, device_id)
         hello, event = 27, 4 + 2 + 2 + 2
         assert body["coap_up"] == hello + 2 * 4 + event and body["coap_down"] == 6 + 2 * 4
         assert body["messages_up"] == 4 and body["messages_down"] == 3
-        assert body["network_estimate"] == up + down + 40 * (
+        assert body["network_estimate"] == up + down + 80 * (
             body["segments_up"] + body["segments_down"]
         )
         assert device_id in api("GET", "/local/v1/usage")[1]["devices"]

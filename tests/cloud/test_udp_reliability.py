@@ -28,7 +28,7 @@ def test_four_transmissions_then_given_up(seed):
         now = reliability.deadline()
         due = reliability.due(now)
         times.append(now)
-        assert due.again == ([b"m"] if len(times) < 4 else [])
+        assert due.again == ([(b"m", len(times) + 1)] if len(times) < 4 else [])
         assert due.given_up == ([begin] if len(times) == 4 else [])
     gaps = [b - a for a, b in zip([begin, *times[:-1]], times, strict=True)]
     for gap, low in zip(gaps, (4, 8, 16, 32), strict=True):
@@ -43,7 +43,7 @@ def test_an_acknowledgement_ends_it():
     assert reliability.acknowledged(2) and not reliability.acknowledged(2)
     assert not reliability.acknowledged(99)
     assert reliability.waiting == 4
-    assert sorted(reliability.due(7).again)[:1] == [b"\0"]
+    assert sorted(reliability.due(7).again)[:1] == [(b"\0", 2)]
     reliability.forget()
     assert reliability.due(1e9).again == [] and reliability.deadline() is None
 

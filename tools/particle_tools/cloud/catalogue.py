@@ -107,6 +107,20 @@ def too_many_logins(seconds: float) -> ApiError:
     return ApiError(429, {"ok": False, "error": "Too many requests", "error_description": text})
 
 
+def paused(seconds: float) -> ApiError:
+    """403: the plan is used up and its grace period over (rest-api 15.1)."""
+    return ApiError(
+        403,
+        {
+            "ok": False,
+            "error": "plan_limit_reached",
+            "error_description": "The data operations of this month are used up:"
+            f" communication with devices is paused for {seconds:.0f} s,"
+            " until the next month begins or the plan is changed",
+        },
+    )
+
+
 def device_fault(text: str) -> ApiError:
     """502: the device answered, but with an error or with nonsense."""
     return ApiError(502, {"ok": False, "error": text})

@@ -11,6 +11,7 @@ import secrets
 
 from particle_tools.cloud import coap
 from particle_tools.cloud.coap import Message
+from particle_tools.cloud.metering import OTHER
 
 
 class DeviceError(Exception):
@@ -19,6 +20,14 @@ class DeviceError(Exception):
 
 class NoAnswer(DeviceError):
     """The device is offline, went away, or did not answer in time."""
+
+
+class Paused(DeviceError):
+    """The account's plan is used up. `seconds`: until the next month."""
+
+    def __init__(self, seconds: float) -> None:
+        super().__init__("the account is paused")
+        self.seconds = seconds
 
 
 class Busy(DeviceError):
@@ -32,7 +41,8 @@ class TooLong(DeviceError):
 class Exchange:
     """One request: the answer arrives in `answer`."""
 
-    def __init__(self, token: int, mid: int) -> None:
+    def __init__(self, token: int, mid: int, kind: str = OTHER) -> None:
+        self.kind = kind
         self.token = token
         self.mid = mid
         self.answer: asyncio.Future[Message] = asyncio.get_running_loop().create_future()
@@ -52,13 +62,13 @@ class Exchanges:
         self._pings: dict[int, Exchange] = {}
         self._last = secrets.randbelow(256)
 
-    def open(self, mid: int) -> Exchange:
+    def open(self, mid: int, kind: str = OTHER) -> Exchange:
         """Start a request under the next free token. Raises Busy."""
         # Tokens go round, so that a late answer does not meet a new question.
         for _ in range(256):
             self._last = (self._last + 1) & 0xFF
             if self._last not in self._by_token:
-                exchange = Exchange(self._last, mid)
+                exchange = Exchange(self._last, mid, kind)
                 self._by_token[exchange.token] = exchange
                 self._by_mid[mid] = exchange
                 return exchange
@@ -80,6 +90,12 @@ class Exchanges:
     def knows(self, mid: int) -> bool:
         """Tell whether a message ID of ours waits for its acknowledgement."""
         return mid in self._by_mid or mid in self._pings
+
+    def kind(self, message: Message) -> str:
+        """Return the kind of the request that a message answers."""
+        exchange = self._by_mid.get(message.mid) if message.type == coap.ACK else None
+        exchange = exchange or self._token(message)
+        return exchange.kind if exchange is not None else OTHER
 
     def heard(self, message: Message) -> None:
         """Answer the pings: any message proves that the device is there."""

@@ -6,6 +6,7 @@ Source: cloud-protocol 3.1 (dispatch table), 4.
 from __future__ import annotations
 
 import json
+import math
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
@@ -107,10 +108,15 @@ async def _event(session: Session, message: Message) -> Answer:
     name = message.name
     if not name or len(name.encode()) > limits.name or len(message.payload) > limits.data:
         return _BAD
+    refused = _refused(session, name, len(message.payload))
+    if refused is not None:
+        return refused
     services.usage.of(session.device_id).events_up += 1
     if name == _CLAIM_CODE:
         return await _claim(session, message.payload.decode(errors="replace"))
+    cost = services.rules.publish(name, len(message.payload))
     if name in _ASKED:
+        session.operations(cost, 0)
         session.send_event(name, _ASKED[name](session).encode())
         return _OK
     event = Event(
@@ -128,10 +134,25 @@ async def _event(session: Session, message: Message) -> Answer:
             return _BAD
         kept = await session.channel.persist(int.from_bytes(number, "big"), event)
         if kept is None:
-            return _OK  # it was here before, under another message ID
+            # It was here before, under another message ID.
+            session.operations(services.rules.repeated(message), 0)
+            return _OK
         event = kept
+    session.operations(cost, 0)
     services.bus.publish(event)
     return _OK
+
+
+def _refused(session: Session, name: str, size: int) -> Answer | None:
+    # 5.03, not 4.xx: a device keeps a persisted event for which there is no room now.
+    services = session.services
+    if not services.rules.publish(name, size):
+        return None
+    seconds = services.plans.wait(session.owner)
+    if seconds is None:
+        return None
+    wait = max(1, math.ceil(seconds)).to_bytes(4, "big")
+    return Answer(coap.UNAVAILABLE, options=((coap.MAX_AGE, wait),))
 
 
 def _name_of(session: Session) -> str:

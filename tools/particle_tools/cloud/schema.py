@@ -98,4 +98,17 @@ MIGRATIONS = [
     """
     ALTER TABLE udp_sessions ADD COLUMN done BLOB NOT NULL DEFAULT x'';
     """,
+    """
+    CREATE TABLE account_usage (
+        user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        period TEXT NOT NULL,
+        ops_out INTEGER NOT NULL,
+        ops_in INTEGER NOT NULL,
+        cellular_bytes INTEGER NOT NULL,
+        full_at REAL,
+        paused INTEGER NOT NULL,
+        warned TEXT NOT NULL,
+        PRIMARY KEY (user_id, period)
+    ) WITHOUT ROWID;
+    """,
 ]

@@ -6,9 +6,11 @@ import asyncio
 import dataclasses
 import fcntl
 import ipaddress
+import logging
 import os
 import secrets
 import socket
+import sqlite3
 from typing import Any
 
 from aiohttp import web
@@ -23,7 +25,10 @@ from particle_tools.cloud.tcp_gateway import TcpGateway
 from particle_tools.cloud.udp_gateway import UdpGateway
 from particle_tools.errors import UserError
 
-_FLUSH_S = 10.0
+_LOG = logging.getLogger("particle.cloud")
+_TICK_S = 1.0
+_LONGEST_FLUSH_S = 10.0
+_SHARE = 50  # of the time may pass between two flushes for each that one takes
 _SHUTDOWN_S = 0.5  # real seconds that open requests have
 _FIRST_USER = "me@local.cloud"
 _EVERYWHERE = "0.0.0.0"
@@ -155,9 +160,20 @@ class Cloud:
         self._flusher = asyncio.get_running_loop().create_task(self._flush())
 
     async def _flush(self) -> None:
+        # Each second, unless so many devices have news that this would cost too much.
+        services, loop = self.services, asyncio.get_running_loop()
+        due = 0.0
         while True:
-            await asyncio.sleep(_FLUSH_S)
-            await self.services.usage.flush()
+            await asyncio.sleep(_TICK_S)
+            try:
+                await services.plans.tick()
+                began = loop.time()
+                if began >= due:
+                    await services.usage.flush()
+                    took = loop.time() - began
+                    due = loop.time() + min(_LONGEST_FLUSH_S, took * _SHARE) - _TICK_S
+            except sqlite3.Error as error:
+                _LOG.error("the counters cannot be stored: %s", error)
 
 
 def _check_host(settings: Settings) -> None:

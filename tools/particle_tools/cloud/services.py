@@ -13,7 +13,9 @@ from particle_tools.cloud.devices import Devices
 from particle_tools.cloud.events import Bus
 from particle_tools.cloud.keys import ServerKeys
 from particle_tools.cloud.login_limits import LoginLimits
+from particle_tools.cloud.metering import Rules
 from particle_tools.cloud.persisted_events import PersistedEvents
+from particle_tools.cloud.plans import Plans
 from particle_tools.cloud.refusals import Refusals
 from particle_tools.cloud.registry import Sessions
 from particle_tools.cloud.settings import Settings
@@ -70,6 +72,8 @@ class Services:
     bus: Bus
     sessions: Sessions
     usage: Usage
+    rules: Rules
+    plans: Plans
     refusals: Refusals
     persisted: PersistedEvents
     logins: LoginLimits
@@ -82,7 +86,7 @@ class Services:
         cls, settings: Settings, clock: Clock, db: Database, keys: ServerKeys
     ) -> Services:
         """Make one of each over this clock and database."""
-        bus = Bus()
+        bus, usage = Bus(), Usage(db, clock)
         return cls(
             settings=settings,
             clock=clock,
@@ -92,7 +96,9 @@ class Services:
             devices=Devices(db, clock),
             bus=bus,
             sessions=Sessions(bus, clock),
-            usage=Usage(db, clock),
+            usage=usage,
+            rules=Rules(settings.metering),
+            plans=Plans(settings.plan, clock, db, bus, usage),
             refusals=Refusals(clock),
             persisted=PersistedEvents(db),
             logins=LoginLimits(clock, settings.limits),

@@ -17,8 +17,25 @@ from particle_tools.cloud import coap, inbound
 from particle_tools.cloud.blockwise import BLOCK2, BadBlock, Block, Bodies
 from particle_tools.cloud.coap import Message
 from particle_tools.cloud.events import Event, Subscription
-from particle_tools.cloud.exchanges import DeviceError, Exchange, Exchanges, NoAnswer, TooLong
+from particle_tools.cloud.exchanges import (
+    DeviceError,
+    Exchange,
+    Exchanges,
+    NoAnswer,
+    Paused,
+    TooLong,
+)
 from particle_tools.cloud.hello import DEVICE_DESCRIBES, Hello
+from particle_tools.cloud.metering import (
+    ACK,
+    CALL,
+    EVENT,
+    OTHER,
+    PING,
+    READ,
+    kind_of,
+    request_kind,
+)
 from particle_tools.cloud.services import Services
 
 BOOL, INT, STRING, DOUBLE = 1, 2, 4, 9  # variable types of a Describe (cloud-protocol 4.2)
@@ -169,6 +186,16 @@ class Session:
 
     # What comes in.
 
+    def count(self, message: Message, size: int) -> None:
+        """Meter a message of the device, also one that came again."""
+        kind = kind_of(message) or self.exchanges.kind(message)
+        self.services.usage.up(self.device_id, kind, size)
+
+    def operations(self, out: int, in_: int) -> None:
+        """Meter data operations the device began, and such that came to it."""
+        if out or in_:
+            self.services.usage.operations(self.device_id, self.owner, out, in_)
+
     async def receive(self, message: Message) -> None:
         """Take one message of the device. Never waits for the device."""
         self.last_heard = self.services.clock.time()
@@ -205,13 +232,15 @@ class Session:
     ) -> None:
         """Send the ACK of a CON, under its id; a code other than empty repeats the token."""
         token = message.token if code != coap.EMPTY else b""
-        self._send(coap.encode(coap.ACK, code, message.mid, token, payload=payload, extra=options))
+        data = coap.encode(coap.ACK, code, message.mid, token, payload=payload, extra=options)
+        self._send(data, answer_kind(code, message))
 
     # What goes out.
 
     def greet(self) -> None:
         """Send the server's Hello (TCP, cloud-protocol 1.5)."""
-        self._send(coap.encode(coap.NON, coap.POST, self.next_mid(), path=("h",)))
+        data = coap.encode(coap.NON, coap.POST, self.next_mid(), path=("h",))
+        self._send(data, request_kind(coap.POST, ("h",)))
 
     def deliver(self, event: Event) -> None:
         """Send an event of the account with a prefix of the device's if it is wanted."""
@@ -219,7 +248,10 @@ class Session:
             self.send_event(event.name, event.data, event.content_format, event.ttl)
 
     def send_event(self, name: str, data: bytes, content_format: int = 0, ttl: int = 60) -> None:
-        """Send an event; one that is too large for the device is dropped and counted."""
+        """Send an event; one that is too large for the device is dropped and counted.
+
+        So is one that the account's plan does not cover any more.
+        """
         message = coap.encode(
             self.channel.events,
             coap.POST,
@@ -229,15 +261,21 @@ class Session:
             content_format=_CBOR if content_format == _TYPED else content_format,
             extra=self.channel.max_age(ttl),
         )
-        if len(message) > self.channel.message_limit or self.channel.crowded():
+        cost = self.services.rules.delivery(name)
+        if (
+            len(message) > self.channel.message_limit
+            or self.channel.crowded()
+            or (cost and self.services.plans.wait(self.owner) is not None)
+        ):
             self.dropped_events += 1
             return
         self.services.usage.of(self.device_id).events_down += 1
-        self._send(message)
+        self.operations(0, cost)
+        self._send(message, EVENT)
 
     async def call(self, name: str, argument: str) -> int:
         """Call a function; return its result. Raises DeviceError."""
-        self.services.usage.of(self.device_id).calls += 1
+        self._check_plan()
         answer = await self._request(coap.POST, ("f", name), [argument.encode()])
         if len(answer.payload) != 4:
             raise BadValue(f"a function result of {len(answer.payload)} bytes")
@@ -245,9 +283,14 @@ class Session:
 
     async def read(self, name: str, kind: int | None) -> bool | int | float | str:
         """Read a variable of the announced type (4.7). Raises DeviceError."""
-        self.services.usage.of(self.device_id).reads += 1
+        self._check_plan()
         answer = await self._request(coap.GET, ("v", name))
         return _value(kind, answer.payload)
+
+    def _check_plan(self) -> None:
+        seconds = self.services.plans.wait(self.owner)
+        if seconds is not None:
+            raise Paused(seconds)
 
     async def signal(self, on: bool) -> None:
         """Start or stop signalling. Raises DeviceError."""
@@ -256,7 +299,7 @@ class Session:
     async def ping(self) -> bool:
         """Tell whether the device answers now."""
         exchange = self.exchanges.ping(self.next_mid())
-        self._send(coap.encode(coap.CON, coap.EMPTY, exchange.mid))
+        self._send(coap.encode(coap.CON, coap.EMPTY, exchange.mid), PING)
         try:
             await self.services.clock.wait_for(
                 exchange.answer, self.services.settings.limits.ping_s
@@ -269,7 +312,7 @@ class Session:
 
     async def _ask_describe(self) -> None:
         # Without a query the device answers with both parts, in one message or two (4.2).
-        exchange = self.exchanges.open(self.next_mid())
+        exchange = self.exchanges.open(self.next_mid(), request_kind(coap.GET, ("d",)))
         self._describe_token = bytes([exchange.token])
         try:
             answer = await self._finish(exchange, coap.GET, ("d",))
@@ -314,7 +357,8 @@ class Session:
     ) -> Message:
         if self.closed:
             raise NoAnswer("the device went away")
-        exchange = self.exchanges.open(self.next_mid())
+        kind = request_kind(code, tuple(path), query[0] if query else b"")
+        exchange = self.exchanges.open(self.next_mid(), kind)
         return await self._finish(exchange, code, path, query, extra)
 
     async def _finish(
@@ -332,7 +376,8 @@ class Session:
             )
             if len(message) > self.channel.message_limit:
                 raise TooLong("the request is larger than the device can take")
-            self._send(message)
+            self._send(message, exchange.kind)
+            self._charge(exchange.kind)
             answer = await self.services.clock.wait_for(
                 exchange.answer, self.services.settings.limits.answer_s
             )
@@ -346,13 +391,28 @@ class Session:
             raise Rejected(answer.code)
         return answer
 
-    def _send(self, data: bytes) -> None:
+    def _charge(self, kind: str) -> None:
+        counters = self.services.usage.of(self.device_id)
+        counters.calls += kind == CALL
+        counters.reads += kind == READ
+        self.operations(0, int(kind in (CALL, READ)))
+
+    def sent_again(self, data: bytes, attempt: int) -> None:
+        """Meter a message that is sent to the device for the n-th time."""
+        message = coap.decode(data)
+        self.services.usage.down(self.device_id, kind_of(message) or OTHER, len(data))
+        self.operations(0, self.services.rules.again(message, attempt))
+
+    def _send(self, data: bytes, kind: str) -> None:
         if self.closed:
             return
-        counters = self.services.usage.of(self.device_id)
-        counters.coap_down += len(data)
-        counters.messages_down += 1
+        self.services.usage.down(self.device_id, kind, len(data))
         self.channel.send(data)
+
+
+def answer_kind(code: int, message: Message) -> str:
+    """Return the kind of the acknowledgement of a message, as it is metered."""
+    return ACK if code == coap.EMPTY else kind_of(message) or ACK
 
 
 def _value(kind: int | None, payload: bytes) -> bool | int | float | str:

@@ -37,6 +37,26 @@ class Limits:
 
 
 @dataclass(frozen=True)
+class Metering:
+    """What counts as a data operation where the documents contradict (rest-api 15.1)."""
+
+    large_publish: str = "per-kilobyte"  # beyond 1024 bytes; the older page: "one"
+    asked: int = 2  # particle/device/name and its like: request and answer; page B: 0
+    repeated_publish: int = 0  # an event that came again because its ACK was lost: 0 or 1 more
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What an account may use in a month (rest-api 15.1). "off" counts and limits nothing."""
+
+    name: str = "off"  # or "free", "growth"
+    blocks: int = 1  # of the growth plan, each with its own allowance
+    grace_days: float = 3.0  # from 100 % to the pause, on the free plan
+    operations: int = 0  # instead of the plan's own number; 0: the plan's
+    cellular_bytes: int = 0
+
+
+@dataclass(frozen=True)
 class Settings:
     """Configuration of one cloud. Port 0 takes any free port."""
 
@@ -50,3 +70,5 @@ class Settings:
     time_scale: float = 1.0
     standard_dtls: bool = False  # test switch: the dialect of stacks nobody here wrote (2.9)
     limits: Limits = field(default_factory=Limits)
+    metering: Metering = field(default_factory=Metering)
+    plan: Plan = field(default_factory=Plan)

@@ -134,13 +134,15 @@ class Link:
             DEVICE_KEY, "the device did not answer the key exchange with a Hello"
         )
         self._meter_handshake(len(nonce) + len(reply), len(block))
-        message = await self._first_message()
+        message, size = await self._first_message()
         hello = _read_hello(message)
         await self._services.devices.greeted(device.id, self.address.rpartition(":")[0], hello)
         device = self._services.devices.get(device.id) or device
         self._expected = (message.mid + 1) & 0xFFFF
         self.message_limit = hello.message_limit_tcp()
-        return Session(self._services, device.id, device.owner, self, hello)
+        session = Session(self._services, device.id, device.owner, self, hello)
+        session.count(message, size)
+        return session
 
     async def _exactly(self, n: int) -> bytes:
         data = b""
@@ -154,23 +156,24 @@ class Link:
             )
         return data
 
-    async def _first_message(self) -> Message:
+    async def _first_message(self) -> tuple[Message, int]:
         while True:
             data = await self._read()
             self._progress = Refused(TRANSPORT, "the first frame was not complete")
             try:
                 for plain in self._open(data):
-                    return coap.decode(plain)
+                    return coap.decode(plain), len(plain)
             except (BadFrame, NotCoap) as error:
                 raise Refused(TRANSPORT, f"the first frame: {error}") from error
 
     def _meter_handshake(self, down: int, up: int) -> None:
-        counters = self._services.usage.of(self._device_id or "")
-        counters.handshakes += 1
-        counters.segment_down += down
-        counters.segment_up += up
-        counters.segments_down += 2
-        counters.segments_up += 1
+        usage = self._services.usage
+        for counters in (usage.of(self._device_id or ""), usage.total):
+            counters.handshakes += 1
+            counters.segment_down += down
+            counters.segment_up += up
+            counters.segments_down += 2
+            counters.segments_up += 1
 
     # The session.
 
@@ -217,9 +220,10 @@ class Link:
         if self._writer.is_closing():
             return
         frame = self._sealer.seal(data)
-        counters = self._services.usage.of(self._device_id or "")
-        counters.segment_down += len(frame)
-        counters.segments_down += 1
+        usage = self._services.usage
+        for counters in (usage.of(self._device_id or ""), usage.total):
+            counters.segment_down += len(frame)
+            counters.segments_down += 1
         self._writer.write(frame)
         if self._writer.transport.get_write_buffer_size() > self._limits.unsent:
             self._dropped = "the device does not read"
@@ -265,20 +269,18 @@ class Link:
     def _open(self, data: bytes) -> Iterator[bytes]:
         # A generator all the way: what precedes a bad frame is acted upon before it is met.
         assert self._opener is not None
-        counters = self._services.usage.of(self._device_id or "")
-        if data:
+        usage = self._services.usage
+        for counters in (usage.of(self._device_id or ""), usage.total) if data else ():
             counters.segment_up += len(data)
             counters.segments_up += 1
-        for plain in self._opener.feed(data):
-            counters.coap_up += len(plain)
-            counters.messages_up += 1
-            yield plain
+        yield from self._opener.feed(data)
 
     async def _loop(self, session: Session) -> None:
         data = b""  # first, what came in one segment with the Hello
         while True:
             for plain in self._open(data):
                 message = coap.decode(plain)
+                session.count(message, len(plain))
                 self._check_id(session, message)
                 await session.receive(message)
                 if session.closed:

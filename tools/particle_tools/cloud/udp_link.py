@@ -21,7 +21,7 @@ from particle_tools.cloud.dtls_records import Window
 from particle_tools.cloud.events import TTL, Event, Subscription
 from particle_tools.cloud.hello import Hello
 from particle_tools.cloud.refusals import Refused
-from particle_tools.cloud.session import Session
+from particle_tools.cloud.session import Session, answer_kind
 from particle_tools.cloud.udp_association import Address, Association
 from particle_tools.cloud.udp_greeting import identify, read_hello
 from particle_tools.cloud.udp_outbox import Outbox
@@ -230,19 +230,20 @@ class Link:
             if message.path != ("h",) and len(self._overtook) < _OVERTAKING:
                 self._overtook.append((content, False))
             else:
-                await self._greet(message)
+                await self._greet(message, len(content))
             return
         if resumed:
             self.offline("the device reconnected")
         session = self.session or self._resume()
-        counters = self.services.usage.of(self.device_id)
-        counters.coap_up += len(content)
-        counters.messages_up += 1
+        session.count(message, len(content))
         if message.type == coap.CON:
             if not self.reliability.new(message.mid, self.services.clock.monotonic()):
                 answer = self.reliability.answer(message.mid)
                 if answer:
+                    kind = answer_kind(answer[1], message)
+                    self.services.usage.down(self.device_id, kind, len(answer))
                     self.outbox.write(answer)
+                session.operations(self.services.rules.repeated(message), 0)
                 return
         elif message.type in (coap.ACK, coap.RST):
             self.reliability.acknowledged(message.mid)
@@ -254,7 +255,7 @@ class Link:
 
     # Sessions.
 
-    async def _greet(self, message: Message) -> None:
+    async def _greet(self, message: Message, size: int) -> None:
         connection, handshake = self.dtls.connection, self.dtls.handshake
         assert connection is not None and handshake is not None
         try:
@@ -285,9 +286,9 @@ class Link:
         self.outbox.release(state.write_limit, state.mid_limit)
         self.kept = True
         self._gateway.established(self)
-        counters = self.services.usage.of(self.device_id)
-        counters.handshakes += 1
-        counters.messages_up += 1
+        session.count(message, size)
+        for counters in (self.services.usage.of(self.device_id), self.services.usage.total):
+            counters.handshakes += 1
         self.meter.belongs(self.device_id)
         self.reliability.new(message.mid, self.services.clock.monotonic())
         self.session = session
@@ -299,7 +300,8 @@ class Link:
 
     def _resume(self) -> Session:
         self.session = self._session(Hello.parse(self._hello))
-        self.services.usage.of(self.device_id).resumes += 1
+        for counters in (self.services.usage.of(self.device_id), self.services.usage.total):
+            counters.resumes += 1
         self.session.start(resumed=True)
         return self.session
 
@@ -422,8 +424,10 @@ class Link:
     def _due(self) -> None:
         self._timer = None
         due = self.reliability.due(self.services.clock.monotonic())
-        for data in due.again:
+        for data, attempt in due.again:
             self.outbox.write(data)
+            if self.session is not None:
+                self.session.sent_again(data, attempt)
         if any(self.silence.since <= since for since in due.given_up):
             self.offline("the device acknowledges nothing")
         self._arm()

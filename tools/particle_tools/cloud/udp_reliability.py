@@ -39,9 +39,10 @@ class _Waiting:
 
 
 class Due(NamedTuple):
-    """What became due: messages to send again, and start times of those given up."""
+    """What became due: messages to send again, each with the number of times it is sent then,
+    and start times of those given up."""
 
-    again: list[bytes]
+    again: list[tuple[bytes, int]]
     given_up: list[float]
 
 
@@ -87,7 +88,7 @@ class Reliability:
             else:
                 waiting.again(now)
                 self.retransmissions += 1
-                result.again.append(waiting.data)
+                result.again.append((waiting.data, waiting.sent))
         return result
 
     def forget(self) -> None:

@@ -1,20 +1,27 @@
-"""Counters per device and month: bytes at CoAP, segment and datagram level, handshakes, pings.
+"""Counters per device, account and month: data operations and bytes (rest-api 15).
 
-The base of the metering of rest-api 15.2. Kept in memory, flushed to SQLite now and then.
+Kept in memory and written to SQLite every second or so, a device and its account in one
+transaction: what a killed cloud has not written is lost, nothing is ever counted twice.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 import sqlite3
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, field, fields
+from datetime import datetime, timezone
+from typing import Any
 
-from particle_tools.cloud.clock import Clock, iso
+from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.database import Database
+from particle_tools.cloud.metering import UPDATE
 
+_LOG = logging.getLogger("particle.cloud")
 _DATAGRAM_OVERHEAD = 28  # IPv4 + UDP headers
-_PERIOD_S = 1.0  # a month begins that much late at most
-_TCP_SEGMENT_OVERHEAD = 40  # IPv4 + TCP headers; TCP's own acknowledgements are not counted
+_TCP_SEGMENT_OVERHEAD = 40 + 40  # IPv4 + TCP headers; the same of its acknowledgement (15.2)
+_DECEMBER = 12
 
 
 @dataclass
@@ -40,6 +47,11 @@ class Counters:
     events_down: int = 0
     calls: int = 0
     reads: int = 0
+    ops_out: int = 0  # data operations the device began: what it published
+    ops_in: int = 0  # those that came to it: deliveries, calls, reads
+    billed: int = 0  # bytes on the network that its account was told of
+    # kind: messages up, bytes up, messages down, bytes down; bytes of CoAP
+    kinds: dict[str, list[int]] = field(default_factory=dict)
 
     def count_datagrams(self, up: int, ups: int, down: int, downs: int) -> None:
         """Count UDP payload bytes and datagrams from and to the device."""
@@ -48,12 +60,28 @@ class Counters:
         self.datagram_down += down
         self.datagrams_down += downs
 
-    def to_json(self) -> dict:
-        """Return the REST form, with the estimated bytes on the network."""
-        fields = asdict(self)
+    def up(self, kind: str, size: int) -> None:
+        """Count a CoAP message of the device."""
+        self.coap_up += size
+        self.messages_up += 1
+        row = self.kinds.get(kind) or self.kinds.setdefault(kind, [0, 0, 0, 0])
+        row[0] += 1
+        row[1] += size
+
+    def down(self, kind: str, size: int) -> None:
+        """Count a CoAP message to the device."""
+        self.coap_down += size
+        self.messages_down += 1
+        row = self.kinds.get(kind) or self.kinds.setdefault(kind, [0, 0, 0, 0])
+        row[2] += 1
+        row[3] += size
+
+    @property
+    def network(self) -> int:
+        """The estimated bytes on the network, with the headers of IP and UDP or TCP."""
         segments = self.segments_up + self.segments_down
         datagrams = self.datagrams_up + self.datagrams_down
-        fields["network_estimate"] = (
+        return (
             self.segment_up
             + self.segment_down
             + segments * _TCP_SEGMENT_OVERHEAD
@@ -61,69 +89,245 @@ class Counters:
             + self.datagram_down
             + datagrams * _DATAGRAM_OVERHEAD
         )
-        return fields
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the REST form, with what follows from the counts."""
+        body = asdict(self)
+        del body["billed"]
+        body["operations"] = self.ops_out + self.ops_in
+        body["ota_bytes"] = sum(self.kinds.get(UPDATE, [0, 0, 0, 0])[1::2])
+        body["kinds"] = {
+            kind: {
+                "messages_up": row[0],
+                "bytes_up": row[1],
+                "messages_down": row[2],
+                "bytes_down": row[3],
+            }
+            for kind, row in sorted(self.kinds.items())
+        }
+        body["network_estimate"] = self.network
+        return body
+
+
+_NAMES = {f.name for f in fields(Counters)}
+
+
+@dataclass
+class Account:
+    """What the devices of a user have used in one period while they were his."""
+
+    ops_out: int = 0
+    ops_in: int = 0
+    cellular_bytes: int = 0
+    full_at: float | None = None  # when a free plan was used up
+    paused: bool = False  # and its user was told
+    warned: dict[str, int] = field(default_factory=dict)  # resource: percent
+    # the operations at which there is something to say; plans.py knows
+    next: float = field(default=float("inf"), compare=False)
+
+    @property
+    def operations(self) -> int:
+        """All operations."""
+        return self.ops_out + self.ops_in
+
+
+def month(now: float) -> tuple[str, float, float]:
+    """Return the month of a Unix time as YYYY-MM (UTC), its begin and its end."""
+    moment = datetime.fromtimestamp(now, timezone.utc)
+    begin = datetime(moment.year, moment.month, 1, tzinfo=timezone.utc)
+    over, following = divmod(moment.month, _DECEMBER)
+    end = datetime(moment.year + over, following + 1, 1, tzinfo=timezone.utc)
+    return f"{moment.year:04d}-{moment.month:02d}", begin.timestamp(), end.timestamp()
 
 
 class Usage:
-    """The counters of every device for the running month."""
+    """The counters of every device and account for the running month."""
 
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
         self._counters: dict[tuple[str, str], Counters] = {}
         self._dirty: set[tuple[str, str]] = set()
-        self._period, self._stale = "", 0.0  # asked for with every message
+        self._accounts: dict[tuple[int, str], Account] = {}
+        self._changed: set[tuple[int, str]] = set()
+        self._period, self._begin, self._end = "", 0.0, 0.0  # asked for with every message
+        self.total = Counters()  # of all devices since the cloud started
+        # Called when an account has reached its `next`; and with an account that is read first.
+        self.reached: Callable[[int, Account], None] = lambda owner, account: None
+        # Tells whose bytes are pooled: the owner of a device with a modem.
+        self.pays: Callable[[str], int | None] = lambda device_id: None
 
     def period(self) -> str:
         """Return the running month as YYYY-MM (UTC)."""
         now = self._clock.time()
-        if now >= self._stale:
-            text = iso(now)
-            assert text is not None
-            self._period, self._stale = text[:7], now + _PERIOD_S
+        if not self._begin <= now < self._end:
+            self._period, self._begin, self._end = month(now)
         return self._period
+
+    def ends(self) -> float:
+        """Return when the running month ends."""
+        self.period()
+        return self._end
 
     def of(self, device_id: str) -> Counters:
         """Return the counters of a device to be read or changed now; do not keep them."""
         key = (device_id, self.period())
         counters = self._counters.get(key)
         if counters is None:
-            row = self._db.one(
-                "SELECT counters FROM usage WHERE device_id = ? AND period = ?", *key
-            )
-            counters = Counters(**json.loads(row["counters"])) if row else Counters()
-            self._counters[key] = counters
+            counters = self._counters[key] = self.earlier(*key)
         self._dirty.add(key)
         return counters
 
-    async def reset(self, device_ids: list[str]) -> None:
-        """Set the running month of these devices to zero."""
+    def earlier(self, device_id: str, period: str) -> Counters:
+        """Return what is on storage of a device and month."""
+        row = self._db.one(
+            "SELECT counters FROM usage WHERE device_id = ? AND period = ?", device_id, period
+        )
+        known = json.loads(row["counters"]) if row else {}
+        return Counters(**{name: value for name, value in known.items() if name in _NAMES})
+
+    def account(self, owner: int) -> Account:
+        """Return what an account has used this month."""
+        key = (owner, self.period())
+        account = self._accounts.get(key)
+        if account is None:
+            account = self._accounts[key] = self.account_in(*key)
+            self.reached(owner, account)
+        return account
+
+    def account_in(self, owner: int, period: str) -> Account:
+        """Return what is on storage of an account and month."""
+        row = self._db.one(
+            "SELECT * FROM account_usage WHERE user_id = ? AND period = ?", owner, period
+        )
+        if row is None:
+            return Account()
+        return Account(
+            row["ops_out"],
+            row["ops_in"],
+            row["cellular_bytes"],
+            row["full_at"],
+            bool(row["paused"]),
+            json.loads(row["warned"]),
+        )
+
+    def owners(self) -> list[int]:
+        """Return the accounts that were asked for this month."""
+        period = self.period()
+        return [owner for owner, of in self._accounts if of == period]
+
+    def changed(self, owner: int) -> None:
+        """Have an account written."""
+        self._changed.add((owner, self.period()))
+
+    def up(self, device_id: str, kind: str, size: int) -> None:
+        """Count a CoAP message of a device."""
+        self.of(device_id).up(kind, size)
+        self.total.up(kind, size)
+
+    def down(self, device_id: str, kind: str, size: int) -> None:
+        """Count a CoAP message to a device."""
+        self.of(device_id).down(kind, size)
+        self.total.down(kind, size)
+
+    def operations(self, device_id: str, owner: int | None, out: int, in_: int) -> None:
+        """Count data operations a device began and such that came to it."""
+        for counters in (self.of(device_id), self.total):
+            counters.ops_out += out
+            counters.ops_in += in_
+        if owner is None:
+            return
+        account = self.account(owner)
+        account.ops_out += out
+        account.ops_in += in_
+        self._changed.add((owner, self._period))
+        if account.operations >= account.next:
+            self.reached(owner, account)
+
+    async def reset(self, owner: int, device_ids: list[str]) -> None:
+        """Set the running month of an account and its devices to zero."""
         for device_id in device_ids:
             self.of(device_id)
             self._counters[device_id, self.period()] = Counters()
+        paused = self.account(owner).paused
+        # Whoever was told of a pause is told of its end (plans.py).
+        account = self._accounts[owner, self.period()] = Account(paused=paused)
+        self.changed(owner)
+        self.reached(owner, account)
         await self.flush()
 
+    def forget(self, owner: int) -> None:
+        """Forget an account that was deleted; its number may be another's."""
+        for key in [key for key in self._accounts if key[0] == owner]:
+            del self._accounts[key]
+            self._changed.discard(key)
+
     async def flush(self) -> None:
-        """Write what changed since the last flush."""
+        """Write what changed since the last flush. Raises sqlite3.Error; nothing is lost then."""
+        self._bill()
         dirty, self._dirty = self._dirty, set()
-        rows = [
-            (device_id, period, json.dumps(asdict(self._counters[device_id, period])))
-            for device_id, period in dirty
-        ]
+        changed, self._changed = self._changed, set()
+        rows = [(*key, json.dumps(vars(self._counters[key]))) for key in dirty]
+        accounts = [_row(key, self._accounts[key]) for key in changed]
+        if rows or accounts:
+            try:
+                await self._db.write(lambda db: _store(db, rows, accounts))
+            except BaseException:
+                self._dirty |= {key for key in dirty if key in self._counters}
+                self._changed |= {key for key in changed if key in self._accounts}
+                raise
         period = self.period()
-        for key in [key for key in self._counters if key[1] != period]:
-            del self._counters[key]
-        if not rows:
-            return
+        _drop(self._counters, period, self._dirty)
+        _drop(self._accounts, period, self._changed)
 
-        def job(db: sqlite3.Connection) -> None:
-            db.executemany(
-                "INSERT INTO usage VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
-                " SET counters = excluded.counters",
-                rows,
-            )
+    def _bill(self) -> None:
+        # The bytes of a device belong to whoever owns it when they are written.
+        for key in self._dirty:
+            device_id, period = key
+            owner = self.pays(device_id)
+            if owner is None or period != self.period():
+                continue
+            counters = self._counters[key]
+            used = counters.network
+            if used > counters.billed:
+                account = self.account(owner)
+                account.cellular_bytes += used - counters.billed
+                counters.billed = used
+                self.changed(owner)
+                self.reached(owner, account)
 
-        await self._db.write(job)
+
+def _row(key: tuple[int, str], account: Account) -> tuple:
+    return (
+        *key,
+        account.ops_out,
+        account.ops_in,
+        account.cellular_bytes,
+        account.full_at,
+        account.paused,
+        json.dumps(account.warned),
+        key[0],
+    )
+
+
+def _store(db: sqlite3.Connection, rows: Iterable[tuple], accounts: Iterable[tuple]) -> None:
+    db.executemany(
+        "INSERT INTO usage VALUES (?, ?, ?) ON CONFLICT DO UPDATE"
+        " SET counters = excluded.counters",
+        rows,
+    )
+    # An account that was deleted meanwhile has no row any more.
+    db.executemany(
+        "INSERT OR REPLACE INTO account_usage (user_id, period, ops_out, ops_in, cellular_bytes,"
+        " full_at, paused, warned) SELECT ?, ?, ?, ?, ?, ?, ?, ?"
+        " WHERE EXISTS (SELECT 1 FROM users WHERE id = ?)",
+        accounts,
+    )
+
+
+def _drop(table: dict, period: str, unwritten: set) -> None:
+    for key in [key for key in table if key[1] != period and key not in unwritten]:
+        del table[key]
 
 
 class Meter:
@@ -137,7 +341,7 @@ class Meter:
     def belongs(self, device_id: str) -> None:
         """Count for this device, what came before too."""
         self._device_id = device_id
-        early = self._early
+        early, self._early = self._early, Counters()
         self._counters().count_datagrams(
             early.datagram_up, early.datagrams_up, early.datagram_down, early.datagrams_down
         )
@@ -145,10 +349,12 @@ class Meter:
     def up(self, n: int) -> None:
         """Count a datagram of the device."""
         self._counters().count_datagrams(n, 1, 0, 0)
+        self._usage.total.count_datagrams(n, 1, 0, 0)
 
     def down(self, n: int) -> None:
         """Count a datagram to the device."""
         self._counters().count_datagrams(0, 0, n, 1)
+        self._usage.total.count_datagrams(0, 0, n, 1)
 
     def _counters(self) -> Counters:
         return self._usage.of(self._device_id) if self._device_id else self._early

@@ -12,7 +12,6 @@ from particle_tools.cloud.openapi import (
     record,
 )
 
-_COUNTERS = {"type": "object"}
 _OFFLINE = record({"ok": FLAG, "was_online": FLAG})
 _REFUSAL = record(
     {
@@ -67,14 +66,6 @@ OPERATIONS = {
     ("GET", "/local/v1/refusals"): Operation(
         "Devices that were refused, newest first, with what to do", {200: many(_REFUSAL)}
     ),
-    ("GET", "/local/v1/usage"): Operation(
-        "What my devices have used in this month",
-        {200: record({"period": TEXT, "devices": _COUNTERS})},
-    ),
-    ("GET", "/local/v1/usage/{device}"): Operation(
-        "What a device has used in this month", {200: record({"period": TEXT})}, errors=(403,)
-    ),
-    ("POST", "/local/v1/usage/reset"): Operation("Begin to count anew"),
     ("GET", "/local/v1/devices/{device}/persisted-events"): Operation(
         "The persisted events kept for a device", {200: many(_KEPT)}, errors=(403,)
     ),

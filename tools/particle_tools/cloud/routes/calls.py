@@ -12,7 +12,7 @@ from aiohttp import web
 from particle_tools.cloud import catalogue, coap
 from particle_tools.cloud.clock import iso
 from particle_tools.cloud.devices import Description, Device
-from particle_tools.cloud.exchanges import DeviceError, NoAnswer, TooLong
+from particle_tools.cloud.exchanges import DeviceError, NoAnswer, Paused, TooLong
 from particle_tools.cloud.rest import Ask, Route
 from particle_tools.cloud.session import Rejected, Session
 
@@ -90,6 +90,8 @@ async def _read(ask: Ask) -> Any:
 def _translated(error: DeviceError, missing: catalogue.ApiError) -> catalogue.ApiError:
     if isinstance(error, NoAnswer):
         return catalogue.timed_out()
+    if isinstance(error, Paused):
+        return catalogue.paused(error.seconds)
     if isinstance(error, TooLong):
         return catalogue.bad_request("The request is longer than the device can take")
     if isinstance(error, Rejected) and error.code == coap.NOT_FOUND:

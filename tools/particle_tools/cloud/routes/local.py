@@ -80,27 +80,6 @@ async def _refusals(ask: Ask) -> list[dict[str, Any]]:
     return shown
 
 
-async def _usage(ask: Ask) -> dict[str, Any]:
-    services = ask.services
-    return {
-        "period": services.usage.period(),
-        "devices": {
-            device.id: services.usage.of(device.id).to_json()
-            for device in services.devices.of(ask.who)
-        },
-    }
-
-
-async def _usage_of(ask: Ask) -> dict[str, Any]:
-    usage = ask.services.usage
-    return {"period": usage.period(), **usage.of(ask.device().id).to_json()}
-
-
-async def _reset_usage(ask: Ask) -> dict[str, Any]:
-    await ask.services.usage.reset([device.id for device in ask.services.devices.of(ask.who)])
-    return {"ok": True}
-
-
 async def _drop(ask: Ask) -> dict[str, Any]:
     return {"ok": True, "dropped": await _forget(ask, "dropped on request", tell=True)}
 
@@ -146,9 +125,6 @@ ROUTES = [
     Route("GET", "/local/v1/server-key", _server_key, OPEN),
     Route("GET", "/local/v1/sessions", _sessions),
     Route("GET", "/local/v1/refusals", _refusals),
-    Route("GET", "/local/v1/usage", _usage),
-    Route("GET", "/local/v1/usage/{device}", _usage_of),
-    Route("POST", "/local/v1/usage/reset", _reset_usage),
     Route("GET", "/local/v1/devices/{device}/persisted-events", _persisted),
     Route("POST", "/local/v1/devices/{device}/drop-session", _drop),
     Route("POST", "/local/v1/devices/{device}/forget-session", _forget_session),
