@@ -3,6 +3,7 @@
 import os
 import pty
 import select
+import signal
 import time
 
 import pytest
@@ -11,6 +12,7 @@ from particle_tools import ROOT, interpreter
 from rules.public_names import KINDS
 from rules.test_public_names import PENDING_NAMES
 
+PROMPT = ">>> "
 VERBS = sorted(set(KINDS["verbs"]) - PENDING_NAMES)
 
 
@@ -30,25 +32,25 @@ class Prompt:
         self._pid = pid
         self.seen()
 
-    def type(self, text):
-        """Type `text` and return what appears."""
+    def type(self, text, end=PROMPT):
+        """Type `text` and return what appears until `end`."""
         os.write(self._fd, text.encode())
-        return self.seen()
+        return self.seen(end)
 
-    def seen(self, silence=0.4, limit=10):
-        """Return what appears until nothing more does."""
+    def seen(self, end=PROMPT, limit=30):
+        """Return what appears until `end` is the last of it."""
         out = b""
-        end = time.monotonic() + limit
-        while time.monotonic() < end:
-            if not select.select([self._fd], [], [], silence if out else 3)[0]:
-                break
+        late = time.monotonic() + limit
+        while not out.endswith(end.encode()):
+            left = late - time.monotonic()
+            assert left > 0 and select.select([self._fd], [], [], left)[0], out
             out += os.read(self._fd, 65536)
         return out.decode()
 
     def close(self):
         """End the interpreter."""
-        os.write(self._fd, b"\x03\x04")
         os.close(self._fd)
+        os.kill(self._pid, signal.SIGKILL)
         os.waitpid(self._pid, 0)
 
 
@@ -61,12 +63,12 @@ def prompt(tmp_path):
 
 def test_tab_completes_every_verb(prompt):
     prompt.type("import particle\r")
-    assert set(VERBS) <= set(prompt.type("particle.\t").split())
+    assert set(VERBS) <= set(prompt.type("particle.\t", PROMPT + "particle.").split())
     prompt.type("\x03")
-    assert prompt.type("particle.diag\t").endswith("particle.diagnose")
+    prompt.type("particle.diag\t", "particle.diagnose")
     prompt.type("\x03")
     prompt.type("c = particle.cloud\r")
-    assert set(VERBS) <= set(prompt.type("c.\t").split())
+    assert set(VERBS) <= set(prompt.type("c.\t", PROMPT + "c.").split())
 
 
 def test_an_error_nobody_caught_names_stage_and_remedy(prompt):

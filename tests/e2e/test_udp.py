@@ -215,8 +215,7 @@ def test_records_of_earlier_boots_are_nothing(api, cloud, start):
     board.said("connected")
     for text in ("particle.get_name()", "1 + 1", "heard"):
         board.did(api, text)
-    calls = len(relay.down)
-    assert calls > 8
+    assert len(relay.down) > 3 + 3  # beyond the handshake: records that a board would act upon
     device = board.device_id
     for turn in range(1, 4):
         board.kill()
