@@ -42,6 +42,21 @@ def cloud(tmp_path_factory, limits):
 
 
 @pytest.fixture(scope="module")
+def held_cloud(tmp_path_factory):
+    """Give a function that starts a cloud whose time the tests let pass."""
+    started = []
+
+    def start(**settings):
+        data = tmp_path_factory.mktemp("held") / "d"
+        started.append(Running(Settings(data=data, user=USER, **settings), held=True))
+        return started[-1]
+
+    yield start
+    for running in started:
+        running.stop()
+
+
+@pytest.fixture(scope="module")
 def api(cloud):
     """REST as ANN."""
     return Api(cloud.url).login()
@@ -75,6 +90,13 @@ def ec_key():
 def udp_id(api, ec_key):
     """A device of ANN, provisioned with the P-256 key."""
     return provision_ec(api, ec_key)
+
+
+@pytest.fixture
+def no_errors(caplog):
+    """Nothing strangers do may end in a logged exception."""
+    yield
+    assert [r for r in caplog.records if r.name == "particle.cloud"] == []
 
 
 @pytest.fixture

@@ -354,3 +354,15 @@ class DtlsClient:
         """Return the server's verify_data."""
         digest = hashlib.sha256(self.transcript).digest()
         return prf(self.master, b"server finished", digest, 12)
+
+
+def hello_record(**form):
+    """Return a first ClientHello."""
+    return DtlsClient(None, b"", **form).start()[0]
+
+
+def hello_record_with_cookie():
+    """Return a second ClientHello with a cookie of nobody's."""
+    client = DtlsClient(None, b"")
+    client.cookie, client.hello_number = os.urandom(16), 1
+    return client.second_hello()[0]

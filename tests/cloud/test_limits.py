@@ -5,21 +5,15 @@ import struct
 import pytest
 
 from cloud.device import ACK, CON, pack, random_id
-from cloud.running import USER, Running
 from cloud.test_refusals import refused
 from cloud.test_session import run_beside
-from particle_tools.cloud.settings import Limits, Settings
+from particle_tools.cloud.settings import Limits
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
+def cloud(held_cloud):
     """A cloud whose time the tests let pass."""
-    settings = Settings(
-        data=tmp_path_factory.mktemp("held") / "d", user=USER, limits=Limits(unsent=4096)
-    )
-    running = Running(settings, held=True)
-    yield running
-    running.stop()
+    return held_cloud(limits=Limits(unsent=4096))
 
 
 def too_late(cloud, device):

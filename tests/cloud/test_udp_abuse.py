@@ -1,50 +1,24 @@
-"""What strangers and broken devices may do to the UDP port, and what it may cost."""
+"""What may be done to the UDP port by who has a cookie, and by broken devices in a session."""
 
-import os
 import random
 import secrets
-import socket
-import threading
 import time
-from pathlib import Path
 
 import pytest
 
 from cloud.device import CON, NON, pack
-from cloud.dtls_client import DtlsClient, handshake_message, plain_record
-from cloud.running import USER, Api, Running, new_ec_key, provision_ec
-from cloud.test_process import LOGIN, Process
+from cloud.dtls_client import (
+    handshake_message,
+    hello_record,
+    hello_record_with_cookie,
+    plain_record,
+)
+from cloud.running import Api, new_ec_key, provision_ec
 from cloud.test_udp_session import state_of, wait_for
 from cloud.udp_device import UdpDevice, hello_payload
-from particle_tools.cloud.settings import Limits, Settings
+from particle_tools.cloud.settings import Limits
 
-_AMPLIFICATION = 3
-
-
-@pytest.fixture(autouse=True)
-def no_errors(caplog):
-    """Nothing strangers do may end in a logged exception."""
-    yield
-    assert [r for r in caplog.records if r.name == "particle.cloud"] == []
-
-
-@pytest.fixture
-def stranger(cloud):
-    """A socket that knows nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect(("127.0.0.1", cloud.udp_port))
-        sock.settimeout(0.2)
-        yield sock
-
-
-def answers(sock):
-    """Return everything that is received until it is quiet."""
-    got = []
-    try:
-        while True:
-            got.append(sock.recv(65536))
-    except (TimeoutError, ConnectionError):
-        return got
+pytestmark = pytest.mark.usefixtures("no_errors")
 
 
 def tables(cloud):
@@ -53,203 +27,10 @@ def tables(cloud):
     return len(gateway._handshaking)
 
 
-def hello_record(**form):
-    return DtlsClient(None, b"", **form).start()[0]
-
-
-# Before the cookie.
-
-
-def test_no_answer_before_the_cookie_is_larger_than_three_times_the_question(cloud, stranger):
-    source = random.Random(1)
-    smallest, whole = hello_record(extensions=(), suites=(0xC0AE,)), hello_record()
-    before = tables(cloud)
-    for question in (smallest, whole, hello_record(suites=tuple(range(1000)))):
-        stranger.send(question)
-        (answer,) = answers(stranger)
-        assert len(answer) == 44 <= _AMPLIFICATION * len(question)
-    questions = []
-    for _ in range(1500):
-        changed = bytearray(source.choice((whole, smallest)))
-        for _ in range(source.choice((1, 1, 2, 5))):
-            changed[source.randrange(len(changed))] = source.randrange(256)
-        questions.append(bytes(changed[: source.randrange(len(changed) + 1)]))
-    questions += [secrets.token_bytes(source.randrange(1, 200)) for _ in range(500)]
-    got = []
-    stranger.settimeout(0.01)
-    for i, question in enumerate(questions):
-        stranger.send(question)
-        if i % 50 == 49:
-            got += answers(stranger)
-    assert {len(answer) for answer in got} == {44} and len(got) < len(questions)
-    assert tables(cloud) == before
-
-
-def test_a_wrong_cookie_gets_another_one(cloud, stranger):
-    client = DtlsClient(None, b"")
-    stranger.send(client.start()[0])
-    client.cookie = stranger.recv(100)[-16:]
-    for cookie in (bytes(16), client.cookie[:-1], client.cookie + b"\0", bytes(255)):
-        client.cookie, client.hello_number = cookie, 1
-        stranger.send(client.second_hello()[0])
-        answer = stranger.recv(1000)
-        assert len(answer) == 44 and answer[13] == 3
-    assert stranger.getsockname() not in cloud.cloud._udp._handshaking
-
-
-def test_a_cookie_is_good_for_its_hello_and_address_only(cloud, stranger):
-    client = DtlsClient(None, b"")
-    stranger.send(client.start()[0])
-    client.datagram(stranger.recv(100))
-    second = client.second_hello()[0]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.connect(("127.0.0.1", cloud.udp_port))
-        other.settimeout(2)
-        other.send(second)
-        assert len(other.recv(1000)) == 44
-    client.random = secrets.token_bytes(32)
-    stranger.send(client.second_hello()[0])
-    assert len(stranger.recv(1000)) == 44
-
-
-def test_hellos_in_pieces_and_other_first_messages_get_nothing(cloud, stranger):
-    body = DtlsClient(None, b"").hello_body()
-    pieces = [
-        plain_record(22, n, handshake_message(1, 0, body, at, 30))
-        for n, at in enumerate(range(0, len(body), 30))
-    ]
-    others = [
-        plain_record(22, 0, handshake_message(kind, 0, body)) for kind in (0, 2, 3, 11, 16, 20, 99)
-    ]
-    others += [plain_record(kind, 0, b"\2\x28" + bytes(50)) for kind in (20, 21, 23)]
-    others.append(plain_record(22, 0, handshake_message(1, 0, body) * 2))
-    others.append(plain_record(22, 0, handshake_message(1, 0, body)[:-1]))
-    others.append(plain_record(22, 0, b"\1\xff\xff\xff\0\0\0\0\0\0\0\1x"))
-    for datagram in pieces + others:
-        stranger.send(datagram)
-    assert answers(stranger) == []
-
-
-class Load:
-    """CPU time and memory of a process."""
-
-    def __init__(self, pid):
-        self.pid = pid
-
-    def cpu(self):
-        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-    def memory(self):
-        """Return resident bytes."""
-        fields = Path(f"/proc/{self.pid}/statm").read_text().split()
-        return int(fields[1]) * os.sysconf("SC_PAGE_SIZE")
-
-
 @pytest.fixture(scope="module")
-def alone(tmp_path_factory):
-    """A cloud in a process of its own, and its load."""
-    with Process(tmp_path_factory.mktemp("flood") / "d", "--user", LOGIN) as process:
-        process.api.login()
-        yield process, Load(process.child.pid)
-
-
-FLOODS = {
-    "hellos": lambda i: hello_record(),
-    "hellos with cookies": lambda i: hello_record_with_cookie(),
-    "guessed connection IDs": lambda i: b"\x19\xfe\xfd\0\1" + secrets.token_bytes(90),
-    "guessed device ids": lambda i: b"\xfe\xfe\xfd\0\1" + secrets.token_bytes(60) + b"\x0c",
-    "noise": lambda i: secrets.token_bytes(200),
-    "large noise": lambda i: b"\x16\xfe\xfd" + bytes(8) + b"\x05\x00" + secrets.token_bytes(1280),
-}
-
-
-def hello_record_with_cookie():
-    client = DtlsClient(None, b"")
-    client.cookie, client.hello_number = secrets.token_bytes(16), 1
-    return client.second_hello()[0]
-
-
-@pytest.mark.parametrize("kind", FLOODS)
-def test_a_flood_costs_little_and_leaves_nothing(alone, kind):
-    process, load = alone
-    key = new_ec_key()
-    device_id = provision_ec(process.api, key)
-    datagrams = [FLOODS[kind](i) for i in range(500)]
-    for _ in range(3):  # what the allocator keeps is there already
-        _flood(process, datagrams, 3000)
-    cpu, memory, count = load.cpu(), load.memory(), 20000
-    flood = threading.Thread(target=_flood, args=(process, datagrams, count))
-    flood.start()
-    with process.udp_device(key, device_id) as device:
-        _connect_through(device)
-        _ping_through(device)
-    flood.join()
-    each = (load.cpu() - cpu) / count
-    print(f"{kind}: {each * 1e6:.0f} us of CPU each")
-    assert each < 400e-6  # seen: 40 to 90 us
-    assert load.memory() - memory < 4 << 20
-    assert process.api("GET", "/local/v1/refusals")[1] == []
-
-
-def _flood(process, datagrams, count):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect(("127.0.0.1", process.ready["udp_port"]))
-        for i in range(count):
-            try:
-                sock.send(datagrams[i % len(datagrams)])
-            except OSError:
-                pass
-            if i % 64 == 63:
-                time.sleep(0.004)  # a receive buffer that is always full tells nothing
-
-
-def _connect_through(device):
-    """Connect as a device does that loses most of its datagrams."""
-    client = device.client
-    waiting = client.start()
-    end = time.monotonic() + 60
-    while not client.done:
-        assert time.monotonic() < end
-        for datagram in waiting:
-            device.send_raw(datagram)
-        data = device.recv_raw(0.3)
-        if data is None:
-            if client.flight5 is not None:
-                waiting = [b"".join(client.flight())]
-            else:
-                waiting = client.second_hello() if client.cookie else client.start()
-            continue
-        waiting, application = client.datagram(data)
-    hello = b"\x40\x02\x00\x01\xb1h\xff" + hello_payload(device.id)
-    device.mid = 1
-    while device.recv(0.3) is None:
-        assert time.monotonic() < end
-        device.send(hello)
-
-
-def _ping_through(device):
-    """Repeat a ping until it is acknowledged; late answers to other messages do not count."""
-    mid, end, got = device.next_mid(), time.monotonic() + 60, None
-    while got is None or got.mid != mid:
-        assert time.monotonic() < end
-        if got is None:
-            device.send(pack(CON, 0, mid))
-        got = device.recv(0.3)
-
-
-# After the cookie.
-
-
-@pytest.fixture(scope="module")
-def small(tmp_path_factory):
+def small(held_cloud):
     """A cloud with room for few handshakes, whose time the tests let pass."""
-    settings = Settings(
-        data=tmp_path_factory.mktemp("small") / "d", user=USER, limits=Limits(handshakes=20)
-    )
-    running = Running(settings, held=True)
-    yield running
-    running.stop()
+    return held_cloud(limits=Limits(handshakes=20))
 
 
 def half_open(cloud, key=None):
@@ -314,9 +95,6 @@ def test_a_message_that_claims_to_be_huge(cloud, ec_key, n):
     assert device.recv_raw(0.2) is None
     assert not link.dtls.handshake._reassembly._partial and not link.ended
     device.close()
-
-
-# In a session.
 
 
 @pytest.fixture
@@ -431,10 +209,10 @@ def test_mutated_traffic(cloud, api, device):
         if i % 200 == 0:
             while device.recv_raw(0.05) is not None:
                 pass
-            _ping_through(device)
+            device.ping_through()
     while device.recv_raw(0.1) is not None:
         pass
-    _ping_through(device)
+    device.ping_through()
     assert state_of(api, device.id)["online"]
 
 
@@ -477,7 +255,7 @@ def test_inner_types_nobody_knows(device):
     device.send_raw(device.keys.seal(b"\0", kind=22))
     while device.recv_raw(0.2) is not None:
         pass
-    _ping_through(device)
+    device.ping_through()
 
 
 def test_a_device_that_floods_its_session(cloud, api, device):
@@ -493,7 +271,7 @@ def test_a_device_that_floods_its_session(cloud, api, device):
         quiet.ping()
     while device.recv_raw(0.3) is not None:
         pass
-    _ping_through(device)
+    device.ping_through()
 
 
 def test_nobody_but_the_owner_of_the_key_gets_in(cloud, api, ec_key, udp_id):

@@ -3,10 +3,10 @@
 import pytest
 
 from cloud.dtls_client import DtlsClient, handshake_message, plain_record
-from cloud.running import Running
-from cloud.test_udp_abuse import no_errors  # noqa: F401 - for every test of this file
 from particle_tools.cloud.dtls_messages import ClientHello
-from particle_tools.cloud.settings import Limits, Settings
+from particle_tools.cloud.settings import Limits
+
+pytestmark = pytest.mark.usefixtures("no_errors")
 
 FORGED = {
     "an unfinished message in the Finished's place": b"\x63\0\0\2\0\5\0\0\0\0\0\1x",
@@ -42,12 +42,9 @@ def test_a_forged_record_does_not_end_a_handshake(cloud, ec_key, udp_id, name, f
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory):
+def held(held_cloud):
     """A cloud whose time the tests let pass, with room for three handshakes of one host."""
-    limits = Limits(host_handshakes=3)
-    running = Running(Settings(tmp_path_factory.mktemp("held") / "d", limits=limits), held=True)
-    yield running
-    running.stop()
+    return held_cloud(limits=Limits(host_handshakes=3))
 
 
 def ask(cloud, address, *hellos):

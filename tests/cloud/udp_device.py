@@ -195,6 +195,15 @@ class UdpDevice:
         assert answer is not None, "no answer to a ping"
         assert answer.raw == pack(ACK, 0, mid)
 
+    def ping_through(self):
+        """Repeat a ping until it is acknowledged; late answers to other messages do not count."""
+        mid, end, got = self.next_mid(), time.monotonic() + 60, None
+        while got is None or got.mid != mid:
+            assert time.monotonic() < end
+            if got is None:
+                self.send(pack(CON, 0, mid))
+            got = self.recv(0.3)
+
     def acknowledge(self, message):
         """Send an empty ACK."""
         self.send(pack(ACK, 0, message.mid))
