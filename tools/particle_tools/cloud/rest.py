@@ -244,10 +244,11 @@ async def _authenticate(ask: Ask, auth: str) -> None:
     token = token or ask.http.query.get("access_token") or in_body
     if not token:
         raise catalogue.no_token()
-    known = ask.services.accounts.check(str(token))
+    token = str(token)
+    known = ask.services.accounts.check(token) if token.isascii() else None
     if known is None:
         raise catalogue.invalid_token()
-    ask.user, ask.token = known.user, str(token)
+    ask.user, ask.token = known.user, token
 
 
 def decode_basic(credentials: str) -> tuple[str, str]:

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.database import Database
+from particle_tools.cloud.http_runner import Runner
 from particle_tools.cloud.keys import ServerKeys
 from particle_tools.cloud.rest import make_app
 from particle_tools.cloud.services import Services
@@ -143,7 +144,7 @@ class Cloud:
                 f"cannot listen on {device_host} UDP port {settings.udp_port}: {error.strerror}"
             ) from error
         addresses.host = _lan_address() if settings.lan else settings.host
-        self._runner = web.AppRunner(
+        self._runner = Runner(
             make_app(self.services), access_log=None, shutdown_timeout=_SHUTDOWN_S
         )
         await self._runner.setup()

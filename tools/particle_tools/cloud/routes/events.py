@@ -94,22 +94,38 @@ async def _serve(ask: Ask, prefix: str, device_id: str | None = None) -> web.Str
     services.bus.listen(owner, stream.offer)
     try:
         await response.prepare(request)
-        await response.write(b":ok\n\n")
+        await _write(ask, response, b":ok\n\n")
         while stream.last is not None:
             missed = services.persisted.after(owner, stream.last, ask.limits.stream_events)
             if not missed:
                 break
-            await response.write(stream.missed(missed))
+            await _write(ask, response, stream.missed(missed))
+        checked = services.clock.monotonic()
         while True:
             try:
                 data = await services.clock.wait_for(stream.next(), ask.limits.keepalive_s)
             except asyncio.TimeoutError:
                 data = b"\n"
-            await response.write(data)
+            now = services.clock.monotonic()
+            if now - checked >= ask.limits.keepalive_s:
+                if services.accounts.check(ask.token or "") is None:
+                    return response  # revoked or expired: it must not hear more
+                checked = now
+            await _write(ask, response, data)
     except ConnectionError:
         return response  # the reader went away
     finally:
         services.bus.forget(owner, stream.offer)
+
+
+async def _write(ask: Ask, response: web.StreamResponse, data: bytes) -> None:
+    """Write, and give a reader up that takes nothing for long. Raises ConnectionError."""
+    try:
+        await ask.services.clock.wait_for(response.write(data), ask.limits.stuck_s)
+    except asyncio.TimeoutError as error:
+        if ask.http.transport is not None:
+            ask.http.transport.abort()
+        raise ConnectionError("the reader does not read") from error
 
 
 def _last(request: web.Request) -> int | None:
