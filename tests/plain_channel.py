@@ -1,5 +1,7 @@
 """A channel without encryption over datagrams, for what does not depend on DTLS."""
 
+from particle.session.messaging import diff
+
 
 class Plain:
     """The channel contract of DESIGN 5 with one CoAP message per datagram, in clear."""
@@ -49,3 +51,28 @@ class Plain:
 
     def event(self):
         return self._events.pop(0) if self._events else None
+
+
+class Driven:
+    """A connection `conn` at the time `now`; a subclass has `step`, which does what is due."""
+
+    def run(self, ms):
+        """Let the clock jump from deadline to deadline for `ms`."""
+        end = self.now + ms
+        while True:
+            d = self.conn.deadline()
+            if d is None or diff(d, end) > 0:
+                break
+            self.now = max(self.now, d)
+            self.step()
+        self.now = end
+        self.step()
+
+    def feed(self, data):
+        """Let a datagram arrive."""
+        self.conn.receive(bytearray(data), len(data), self.now)
+        self.step()
+
+    def ack(self, m, code=0):
+        """Let the acknowledgement of a message arrive."""
+        self.feed(bytes([0x60, code]) + m.raw[2:4])

@@ -1,9 +1,8 @@
 """A device with a session that is stored, over a channel without encryption on a fake clock."""
 
 from particle.errors import Error
-from particle.session.messaging import diff
 from particle.session.resume import Resuming
-from plain_channel import Plain
+from plain_channel import Driven, Plain
 from tcp_peer import Parsed
 
 HELLO = (6, 1, 0x36, 6)
@@ -69,7 +68,7 @@ class Flash:
         return self.data
 
 
-class Board:
+class Board(Driven):
     """One boot of a device; the flash and the list of numbers outlive it."""
 
     def __init__(self, flash, numbers, app=APP, filters=("door",), host="10.0.0.9", start=1000):
@@ -120,24 +119,6 @@ class Board:
             c.opened(self.now, True)
         else:
             self.events.append(e)
-
-    def run(self, ms):
-        end = self.now + ms
-        while True:
-            d = self.conn.deadline()
-            if d is None or diff(d, end) > 0:
-                break
-            self.now = max(self.now, d)
-            self.step()
-        self.now = end
-        self.step()
-
-    def ack(self, m, code=0):
-        self.feed(bytes([0x60, code]) + m.raw[2:4])
-
-    def feed(self, data):
-        self.conn.receive(bytearray(data), len(data), self.now)
-        self.step()
 
     def take(self):
         got = self.said

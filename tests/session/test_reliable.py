@@ -2,7 +2,7 @@
 
 from particle.session.messaging import diff
 from particle.session.reliable import Reliable
-from plain_channel import Plain
+from plain_channel import Driven, Plain
 from tcp_peer import Parsed
 
 HELLO = (6, 1, 0xB6, 6)
@@ -16,7 +16,7 @@ class PlainConn(Reliable):
     CHANNEL = Plain
 
 
-class World:
+class World(Driven):
     """A connection over datagrams and what it says, with the time it said it."""
 
     def __init__(self, random=0):
@@ -44,25 +44,6 @@ class World:
             if e is None:
                 return
             self.events.append(e)
-
-    def run(self, ms):
-        """Let the clock jump from deadline to deadline for `ms`."""
-        end = self.now + ms
-        while True:
-            d = self.conn.deadline()
-            if d is None or diff(d, end) > 0:
-                break
-            self.now = max(self.now, d)
-            self.step()
-        self.now = end
-        self.step()
-
-    def feed(self, data):
-        self.conn.receive(bytearray(data), len(data), self.now)
-        self.step()
-
-    def ack(self, m):
-        self.feed(b"\x60\x00" + m.raw[2:4])
 
     def take(self):
         got = [m for _, m in self.said]
