@@ -14,7 +14,8 @@ class RamFlash:
     """Erasing sets bits, programming clears them. cut: operation that fails, 0 = none.
 
     data: block number -> content of the blocks that are not erased; it is changed.
-    tear: how much of that operation happened: 0 nothing, 1 half, 2 all but one byte, 3 all.
+    tear: how much of that operation happened: 0 nothing, 1 half, 2 all but one byte (when erasing:
+    some bits of each byte), 3 all.
     """
 
     def __init__(self, data=None, cut=0, tear=0):
@@ -26,17 +27,14 @@ class RamFlash:
 
     def _part(self, n):
         # how much of an operation on n bytes happens
-        if self._dead:
-            return 0
         self.operations += 1
         if self.operations != self._cut:
             return n
         self._dead = True
         return (0, n // 2, n - 1, n)[self._tear]
 
-    def _end(self, dead):
-        # what closes files behind the failure does nothing any more
-        if self._dead and not dead:
+    def _end(self):
+        if self._dead:
             raise Cut
 
     def readblocks(self, block, buf, offset=0):
@@ -48,13 +46,18 @@ class RamFlash:
 
     def writeblocks(self, block, buf, offset=0):
         """Program `buf`."""
-        dead = self._dead
+        if self._dead:
+            return  # what closes files behind the failure does nothing any more
         n = self._part(len(buf))
         if n and block not in self.data:
             self.data[block] = bytearray(b"\xff" * BLOCK)
-        for i in range(n):
-            self.data[block][offset + i] &= buf[i]
-        self._end(dead)
+        cells = self.data.get(block)
+        if n and cells[offset : offset + n] == _BLANK[:n]:
+            cells[offset : offset + n] = memoryview(buf)[:n]
+        else:
+            for i in range(n):
+                cells[offset + i] &= buf[i]
+        self._end()
 
     def ioctl(self, op, arg):
         """Answer 4 block count, 5 block size; 6 erases block `arg`."""
@@ -63,13 +66,18 @@ class RamFlash:
         if op == 5:
             return BLOCK
         if op == 6:
-            dead = self._dead
+            if self._dead:
+                return 0
             n = self._part(BLOCK)
             if n == BLOCK:
                 self.data.pop(arg, None)
+            elif arg in self.data and self._tear == 2 and n:
+                cells = self.data[arg]
+                for i in range(BLOCK):
+                    cells[i] |= i * 37 & 0xFF
             elif arg in self.data:
                 self.data[arg][:n] = b"\xff" * n
-            self._end(dead)
+            self._end()
         return 0
 
 

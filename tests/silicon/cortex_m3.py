@@ -79,7 +79,7 @@ def rom(file: str) -> dict[str, bytes]:
     files[file.removeprefix("tests/").removesuffix(".py") + ".mpy"] = compiled(
         device_suite.ROOT / file
     )
-    for path in sorted((TESTS / "vectors").iterdir()):
+    for path in filter(Path.is_file, sorted((TESTS / "vectors").iterdir())):
         files["vectors/" + path.name] = path.read_bytes()
     return files
 
