@@ -29,6 +29,10 @@ _COMMAND = [sys.executable, "-m", "particle_tools"]
 class Api(Rest):
     """The REST calls of somebody who watches and uses devices."""
 
+    def use(self, token: str) -> None:
+        """Use an access token instead of a login."""
+        self._token = token
+
     def get(self, path: str) -> Any:
         """Return the JSON answer of a GET. Raises UserError unless it is 2xx."""
         return self._json("GET", path)

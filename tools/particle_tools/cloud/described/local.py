@@ -13,7 +13,7 @@ from particle_tools.cloud.openapi import (
 )
 
 _OFFLINE = record({"ok": FLAG, "was_online": FLAG})
-_REFUSAL = record(
+REFUSAL = record(
     {
         "at": DATE,
         "transport": TEXT,
@@ -64,7 +64,7 @@ OPERATIONS = {
         {200: many(record({"id": TEXT, "online": FLAG, "last_end": {"nullable": True}}))},
     ),
     ("GET", "/local/v1/refusals"): Operation(
-        "Devices that were refused, newest first, with what to do", {200: many(_REFUSAL)}
+        "Devices that were refused, newest first, with what to do", {200: many(REFUSAL)}
     ),
     ("GET", "/local/v1/devices/{device}/persisted-events"): Operation(
         "The persisted events kept for a device", {200: many(_KEPT)}, errors=(403,)

@@ -1,0 +1,217 @@
+"""`particle-mp doctor`: each stage that can fail is named, with what to do."""
+
+import json
+import socket
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_der_private_key
+
+from cloud.device import random_id
+from cloud.running import OTHER, USER, new_ec_key, provision, provision_ec
+from particle_tools.cli import main
+from particle_tools.sim import first_start, image
+from particle_tools.sim.board_dir import BoardDir
+
+LOGIN = ":".join(USER)
+
+
+@pytest.fixture(scope="module")
+def flash(cloud, tmp_path_factory):
+    """The flash of a board that was introduced to the cloud."""
+    board = BoardDir(tmp_path_factory.mktemp("board"))
+    first_start.make(board, random_id(), "udp", cloud=cloud.url, user=LOGIN, server=None)
+    return board.flash.read_bytes()
+
+
+@pytest.fixture
+def board(flash, tmp_path):
+    """A copy of that board."""
+    path = tmp_path / "board"
+    path.mkdir()
+    (path / "flash.img").write_bytes(flash)
+    return path
+
+
+@pytest.fixture
+def doctor(cloud, capsys):
+    """Ask the doctor; return status and the checks by stage, those of one stage together."""
+
+    def ask(*options, url=cloud.url, user=LOGIN):
+        argv = ["doctor", "--cloud", url, "--json", *options]
+        status = main(argv + (["--user", user] if user else []))
+        report = json.loads(capsys.readouterr().out)
+        assert report["ok"] is (status == 0)
+        checks = {}
+        for check in report["checks"]:
+            seen = checks.setdefault(check["stage"], check)
+            if seen is not check:
+                seen["text"] += "\n" + check["text"]
+                seen["ok"] = False if check["ok"] is False else seen["ok"]
+        return status, checks
+
+    return ask
+
+
+def config(board, **changes):
+    """Change the board's configuration; return what it was."""
+    path = board / "flash.img"
+    values = json.loads(image.read(path, "/pt/config.json"))
+    image.write(path, {"/pt/config.json": json.dumps(values | changes).encode()})
+    return values
+
+
+def key_of(board):
+    return load_der_private_key(image.read(board / "flash.img", "/pt/device.ec.der"), None)
+
+
+def failed(checks, stage):
+    """Assert that this is the only check that failed; return it."""
+    assert [name for name, check in checks.items() if check["ok"] is False] == [stage]
+    assert checks[stage]["remedy"]
+    return checks[stage]
+
+
+def test_a_board_that_only_has_to_be_started(cloud, board, doctor):
+    status, checks = doctor("--data", str(board))
+    assert status == 0
+    assert [stage for stage, check in checks.items() if check["ok"]] == [
+        *("board", "cloud", "clock", "port", "server key", "token", "id", "device key"),
+    ]
+    assert checks["session"]["text"].startswith("offline; ")
+    with cloud.udp_device(key_of(board), config(board)["device_id"]).connect():
+        status, checks = doctor("--data", str(board))
+        assert status == 0 and checks["session"]["text"] == "online over udp"
+
+
+def test_no_cloud(board, doctor):
+    with socket.socket() as silent:
+        silent.bind(("127.0.0.1", 0))  # taken, and nobody listens
+        url = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        status, checks = doctor("--data", str(board), url=url)
+    assert status == 1
+    found = failed(checks, "cloud")
+    assert "not reachable" in found["text"] and "particle-mp cloud" in found["remedy"]
+    assert set(checks) == {"board", "cloud"}
+
+
+def test_another_port(cloud, board, doctor):
+    config(board, port=cloud.tcp_port)
+    found = failed(doctor("--data", str(board))[1], "port")
+    assert f"--server 127.0.0.1:{cloud.udp_port}" in found["remedy"]
+
+
+def test_the_transport_of_the_other_port(cloud, board, doctor):
+    config(board, transport="tcp")
+    found = failed(doctor("--data", str(board))[1], "port")
+    assert f"dials TCP port {cloud.udp_port}" in found["text"]
+    config(board, port=cloud.tcp_port)
+    assert doctor("--data", str(board))[0] == 0
+
+
+def test_a_name_without_an_address(board, doctor):
+    config(board, server="nowhere.invalid")
+    assert (
+        "nowhere.invalid has no address" in failed(doctor("--data", str(board))[1], "DNS")["text"]
+    )
+
+
+def test_somebody_else_on_the_port(cloud, board, doctor):
+    config(board, server="127.0.0.2")  # the cloud listens on another address
+    found = failed(doctor("--data", str(board))[1], "port")
+    assert "firewall" in found["remedy"]
+
+
+def test_the_key_of_another_cloud(board, doctor):
+    key = new_ec_key().public_key()
+    from particle_tools.cloud.keys import spki_der
+
+    image.write(board / "flash.img", {"/pt/server.ec.der": spki_der(key)})
+    found = failed(doctor("--data", str(board))[1], "server key")
+    assert "alg=ec" in found["remedy"]
+
+
+def test_an_id_that_nobody_has_registered(cloud, board, doctor):
+    device_id = random_id()
+    config(board, device_id=device_id)
+    assert "POST /v1/provisioning" in failed(doctor("--data", str(board))[1], "id")["remedy"]
+    with cloud.udp_device(key_of(board), device_id) as device:
+        device.handshake()
+        device.send(_hello(device_id))
+        assert cloud.last_refusal(device.address).stage == "id"
+    checks = doctor("--data", str(board))[1]
+    found = failed(checks, "id")
+    assert "no device with this id is registered" in found["text"]
+
+
+def _hello(device_id):
+    from cloud.device import CON, pack
+    from cloud.udp_device import hello_payload
+
+    return pack(CON, 2, 1, options=[(11, b"h")], payload=hello_payload(device_id))
+
+
+def test_another_key_of_the_device(cloud, api, board, doctor):
+    device_id = config(board)["device_id"]
+    provision_ec(api, new_ec_key(), device_id)
+    try:
+        found = failed(doctor("--data", str(board))[1], "device key")
+        assert "another key" in found["text"] and "keys send" in found["remedy"]
+        with cloud.udp_device(key_of(board), device_id) as device:
+            device.handshake()
+            device.send(_hello(device_id))
+            assert cloud.last_refusal(device.address).stage == "device key"
+        status, checks = doctor("--device", device_id)
+        assert status == 1
+        assert "not the registered one" in failed(checks, "device key")["text"]
+        found = api("GET", f"/local/v1/devices/{device_id}/diagnosis")[1]
+        assert found["refusals"][0]["remedy"].startswith("Register the device's public key")
+    finally:
+        provision_ec(api, key_of(board), device_id)
+    # What was refused before a session that worked is of no interest any more.
+    with cloud.udp_device(key_of(board), device_id).connect():
+        pass
+    assert api("POST", f"/local/v1/devices/{device_id}/offline")[0] == 200
+    assert doctor("--data", str(board))[0] == 0
+
+
+def test_a_foreign_device(board, doctor, other_api):
+    status, checks = doctor("--data", str(board), user=":".join(OTHER))
+    assert status == 1 and failed(checks, "id")
+    path = f"/local/v1/devices/{config(board)['device_id']}/diagnosis"
+    assert other_api("GET", path)[0] == 403
+
+
+def test_tokens(api, board, doctor):
+    status, checks = doctor("--data", str(board), user=f"{USER[0]}:wrong")
+    assert status == 1 and "User credentials are invalid" in failed(checks, "token")["text"]
+    status, checks = doctor("--data", str(board), user=None)
+    assert status == 0 and "--user NAME:PASSWORD" in checks["token"]["text"]
+    assert doctor("--token", api.token, user=None)[0] == 0
+    status, checks = doctor("--token", "0" * 40, user=None)
+    assert status == 1 and failed(checks, "token")
+
+
+def test_by_name_and_without_a_board(api, keys, doctor):
+    device_id = provision(api, keys[0])
+    api("PUT", f"/v1/devices/{device_id}", {"name": "Lamp"})
+    status, checks = doctor("--device", "lamp")
+    assert status == 0 and checks["id"]["text"] == f"{device_id} is Lamp of this user"
+    assert "Lamp" in doctor()[1]["id"]["text"]
+
+
+def test_words_for_people(cloud, board, capsys):
+    config(board, port=1)
+    assert main(["doctor", "--cloud", cloud.url, "--data", str(board)]) == 1
+    out = capsys.readouterr().out
+    assert "ok   cloud: " in out and "FAIL port: the board dials UDP port 1, " in out
+    assert "     Start the board with --server " in out and "-    token: not checked" in out
+
+
+def test_questions_that_cannot_be_answered(tmp_path, capsys):
+    assert main(["doctor", "--data", str(tmp_path)]) == 1
+    assert "holds no board" in capsys.readouterr().err
+    (tmp_path / "flash.img").write_bytes(b"x")
+    assert main(["doctor", "--data", str(tmp_path)]) == 1
+    assert "is damaged" in capsys.readouterr().err
+    assert main(["doctor", "--cloud", "nonsense"]) == 1
+    assert main(["doctor", "--device", " "]) == 1
