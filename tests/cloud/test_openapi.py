@@ -9,6 +9,7 @@ from particle_tools.cloud.rest import BEARER, OPEN, all_routes
 
 # Whoever knows no token may use these; every other route needs one.
 _OPEN = {
+    ("GET", "/metrics"),  # asks for a token itself, unless the operator decided otherwise
     ("POST", "/oauth/token"),
     ("POST", "/v1/users"),
     ("POST", "/v1/user/password-reset"),

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 
 class ApiError(Exception):
     """An answer other than 2xx."""
 
-    def __init__(self, status: int, body: dict[str, Any]) -> None:
+    def __init__(
+        self, status: int, body: dict[str, Any], headers: dict[str, str] | None = None
+    ) -> None:
         super().__init__(body.get("error_description") or body.get("error"))
         self.status = status
+        self.headers = headers
         # With 403, 404 and 408 the clients show nothing but the description.
         text = body.get("error_description") or body.get("info") or body.get("error")
         self.body = {**body, "error_description": text or "; ".join(body.get("errors", []))}
@@ -104,7 +108,20 @@ def wrong_type(kind: str) -> ApiError:
 def too_many_logins(seconds: float) -> ApiError:
     """429: too many wrong passwords."""
     text = f"Too many failed logins: try again in {max(1, round(seconds))} s"
-    return ApiError(429, {"ok": False, "error": "Too many requests", "error_description": text})
+    return _too_many(text, seconds)
+
+
+def too_many(seconds: float) -> ApiError:
+    """429: more requests than the limits allow (rest-api 14)."""
+    return _too_many(f"Too many requests: try again in {math.ceil(seconds)} s", seconds)
+
+
+def _too_many(text: str, seconds: float) -> ApiError:
+    return ApiError(
+        429,
+        {"ok": False, "error": "Too many requests", "error_description": text},
+        {"Retry-After": str(max(1, math.ceil(seconds)))},
+    )
 
 
 def paused(seconds: float) -> ApiError:

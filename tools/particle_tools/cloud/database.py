@@ -11,6 +11,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,7 @@ class Database:
             self._reader.execute("PRAGMA query_only = ON")
         except (OSError, sqlite3.DatabaseError) as error:
             raise UserError(f"cannot open the database {path}: {error}") from error
+        self.committed: Callable[[float], None] | None = None  # in the thread: seconds of each
         self._jobs: queue.SimpleQueue[tuple[Job, asyncio.Future] | None] = queue.SimpleQueue()
         self._thread = threading.Thread(target=self._run, name="cloud-db", daemon=True)
         self._thread.start()
@@ -71,6 +73,11 @@ class Database:
             self._writer.executescript(
                 f"BEGIN IMMEDIATE; {script} PRAGMA user_version = {number}; COMMIT;"
             )
+
+    @property
+    def waiting(self) -> int:
+        """How many writes nobody has begun yet."""
+        return self._jobs.qsize()
 
     def all(self, sql: str, *values: object) -> list[sqlite3.Row]:
         """Return every row of a query."""
@@ -114,6 +121,7 @@ class Database:
 
     def _commit(self, work: list[tuple[Job, asyncio.Future]]) -> None:
         outcomes: list[tuple[asyncio.Future, Any, Exception | None]] = []
+        began = time.perf_counter()
         try:
             self._writer.execute("BEGIN IMMEDIATE")
             for job, future in work:
@@ -123,6 +131,8 @@ class Database:
             if self._writer.in_transaction:
                 self._writer.execute("ROLLBACK")
             outcomes = [(future, None, error) for _, future in work]
+        if self.committed is not None:
+            self.committed(time.perf_counter() - began)
         try:
             loop = work[0][1].get_loop()
             loop.call_soon_threadsafe(_settle, outcomes)

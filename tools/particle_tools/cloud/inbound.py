@@ -150,6 +150,8 @@ def _refused(session: Session, name: str, size: int) -> Answer | None:
         return None
     seconds = services.plans.wait(session.owner)
     if seconds is None:
+        seconds = services.rates.publish(session.device_id)
+    if not seconds:
         return None
     wait = max(1, math.ceil(seconds)).to_bytes(4, "big")
     return Answer(coap.UNAVAILABLE, options=((coap.MAX_AGE, wait),))

@@ -5,10 +5,12 @@ The device is told nothing (the gateway closes silently); the operator reads it 
 
 from __future__ import annotations
 
+import logging
 from collections import Counter
 from dataclasses import asdict, dataclass, replace
 
 from particle_tools.cloud.clock import Clock, iso
+from particle_tools.cloud.logs import NAME, fields
 
 LINK = "link"  # nothing came over the connection
 TRANSPORT = "transport"  # bytes came, but not the protocol
@@ -16,6 +18,7 @@ SERVER_KEY = "server key"  # the device has another server's key
 DEVICE_KEY = "device key"  # the device's key is unknown, different or does not work
 ID = "id"  # the device is not registered
 
+_LOG = logging.getLogger(NAME)
 _KEEP = 500
 
 _REMEDY = {
@@ -82,10 +85,19 @@ class Refusals:
         self._kept: dict[tuple, Refusal] = {}  # oldest first
         self._hosts: Counter[str] = Counter()
         self.total = 0
+        self.stages: Counter[str] = Counter()
 
     def record(self, transport: str, address: str, refused: Refused) -> None:
         """Remember one."""
         self.total += 1
+        self.stages[refused.stage] += 1
+        _LOG.info(
+            "refused: %s",
+            refused.reason,
+            extra=fields(
+                device_id=refused.device_id, transport=transport, peer=address, stage=refused.stage
+            ),
+        )
         refusal = Refusal(
             self._clock.time(),
             transport,

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import logging
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from particle_tools.cloud.clock import Clock, iso
 from particle_tools.cloud.events import Bus, Event
+from particle_tools.cloud.logs import NAME, fields
 
 if TYPE_CHECKING:
     from particle_tools.cloud.session import Session
+
+
+_LOG = logging.getLogger(NAME)
 
 
 @dataclass(frozen=True)
@@ -51,6 +56,14 @@ class Sessions:
         if older is not None:
             older.close("replaced by a newer connection of the same device")
         self._live[session.device_id] = session
+        _LOG.info(
+            "online",
+            extra=fields(
+                device_id=session.device_id,
+                transport=session.channel.transport,
+                peer=session.channel.address,
+            ),
+        )
         self._status(session, "online")
 
     def closed(self, session: Session, reason: str) -> None:
@@ -58,6 +71,7 @@ class Sessions:
         if self._live.get(session.device_id) is not session:
             return
         del self._live[session.device_id]
+        _LOG.info("offline: %s", reason, extra=fields(device_id=session.device_id))
         self._ended[session.device_id] = Ended(self._clock.time(), reason)
         self._status(session, "offline")
 

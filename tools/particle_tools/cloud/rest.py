@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from aiohttp import web
 
-from particle_tools.cloud import catalogue, routes
+from particle_tools.cloud import access, catalogue, rate_limits, routes
 from particle_tools.cloud.accounts import User
 from particle_tools.cloud.catalogue import ApiError
 from particle_tools.cloud.devices import Device
@@ -34,6 +34,7 @@ _CORS = {
 }
 
 OPEN, BASIC, BEARER = "open", "basic", "bearer"
+_SERVICES = web.AppKey("services", Services)
 
 
 @dataclass
@@ -105,8 +106,13 @@ class Route(NamedTuple):
 
 def make_app(services: Services) -> web.Application:
     """Build the application from every module in routes/."""
-    app = web.Application(middlewares=[_guard], client_max_size=services.settings.limits.body)
-    app.on_response_prepare.append(_add_cors)
+    app = web.Application(
+        middlewares=[access.middleware(services), _guard, rate_limits.middleware(services)],
+        client_max_size=services.settings.limits.body,
+    )
+    app.on_response_prepare.extend((_add_cors, access.name_answer))
+    app.on_shutdown.append(_end_streams)
+    app[_SERVICES] = services
     for route in all_routes():
         app.router.add_route(route.method, route.path, _handler(services, route))
     return app
@@ -131,7 +137,7 @@ def _specificity(route: Route) -> list[tuple[int, str]]:
 def _handler(services: Services, route: Route) -> Callable[[web.Request], Awaitable[Any]]:
     async def handle(request: web.Request) -> web.StreamResponse:
         ask = Ask(services, request, await _body(services, request))
-        await _authenticate(ask, route.auth)
+        await authenticate(ask, route.auth)
         result = await route.handler(ask)
         return result if isinstance(result, web.StreamResponse) else _json(200, result)
 
@@ -146,6 +152,12 @@ async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_CORS)
 
 
+async def _end_streams(app: web.Application) -> None:
+    # Readers see an orderly end, and connect again when the cloud is back.
+    for stream in list(app[_SERVICES].streams):
+        stream.end()
+
+
 @web.middleware
 async def _guard(request: web.Request, handler: Callable) -> web.StreamResponse:
     """Make every answer JSON: a client parses the body of an error without looking."""
@@ -155,7 +167,7 @@ async def _guard(request: web.Request, handler: Callable) -> web.StreamResponse:
     try:
         return await handler(request)
     except ApiError as api_error:
-        error = api_error
+        error, headers = api_error, api_error.headers
     except web.HTTPRequestEntityTooLarge:
         error = ApiError(413, {"ok": False, "error": "The request is too large"})
     except web.HTTPNotFound:
@@ -232,7 +244,8 @@ def _parsed(raw: bytes, depth: int) -> dict[str, Any]:
     raise catalogue.bad_request(f"The body is nested deeper than {depth}")
 
 
-async def _authenticate(ask: Ask, auth: str) -> None:
+async def authenticate(ask: Ask, auth: str) -> None:
+    """Find out who asks. Raises ApiError 400 or 401."""
     if auth == OPEN:
         return
     kind, _, credentials = ask.http.headers.get("Authorization", "").partition(" ")

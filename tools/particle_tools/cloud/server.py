@@ -107,6 +107,7 @@ class Cloud:
         keys = ServerKeys.load(settings.data)
         db = Database(settings.data / "cloud.db")
         self._services = Services.assemble(settings, clock, db, keys)
+        self._services.metrics.watch(self._services)
 
     async def _ensure_user(self) -> None:
         accounts = self.services.accounts

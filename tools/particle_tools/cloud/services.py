@@ -14,8 +14,10 @@ from particle_tools.cloud.events import Bus
 from particle_tools.cloud.keys import ServerKeys
 from particle_tools.cloud.login_limits import LoginLimits
 from particle_tools.cloud.metering import Rules
+from particle_tools.cloud.metrics import Metrics
 from particle_tools.cloud.persisted_events import PersistedEvents
 from particle_tools.cloud.plans import Plans
+from particle_tools.cloud.rate_limits import RateLimits
 from particle_tools.cloud.refusals import Refusals
 from particle_tools.cloud.registry import Sessions
 from particle_tools.cloud.settings import Settings
@@ -42,6 +44,14 @@ class Door(Protocol):
 
     def revoked(self, device_id: str, reason: str) -> None:
         """End the session of a device whose key was replaced, on storage with its session."""
+
+
+@dataclass
+class Ending(Protocol):
+    """An event stream, as far as it is ended from outside."""
+
+    def end(self) -> None:
+        """Send what is queued, and no more."""
 
 
 @dataclass
@@ -74,11 +84,14 @@ class Services:
     usage: Usage
     rules: Rules
     plans: Plans
+    rates: RateLimits
+    metrics: Metrics
     refusals: Refusals
     persisted: PersistedEvents
     logins: LoginLimits
     addresses: Addresses = field(default_factory=Addresses)
     doors: Doors = field(default_factory=Doors)
+    streams: set[Ending] = field(default_factory=set)
     packages: Packages = field(default_factory=Packages)
 
     @classmethod
@@ -99,6 +112,8 @@ class Services:
             usage=usage,
             rules=Rules(settings.metering),
             plans=Plans(settings.plan, clock, db, bus, usage),
+            rates=RateLimits(settings.rates, clock),
+            metrics=Metrics(),
             refusals=Refusals(clock),
             persisted=PersistedEvents(db),
             logins=LoginLimits(clock, settings.limits),

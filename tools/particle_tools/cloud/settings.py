@@ -57,6 +57,30 @@ class Plan:
 
 
 @dataclass(frozen=True)
+class Rates:
+    """How often anybody may ask (rest-api 14). Kept only when `strict`."""
+
+    strict: bool = False
+    window_s: float = 300.0
+    requests: int = 10_000  # of an address in a window
+    credentials: int = 100  # of these such as concern tokens, users and passwords
+    streams: int = 100  # event streams that are opened
+    open_streams: int = 100  # of an address at one time
+    serial_numbers: int = 50  # look-ups of an account
+    serial_window_s: float = 3600.0
+    device_events_per_s: float = 1.0  # of a device, after a burst (device-api 5)
+    device_burst: int = 4
+
+
+@dataclass(frozen=True)
+class Logs:
+    """What is written to standard error."""
+
+    format: str = "text"  # or "json": one object a line
+    level: str = "warning"  # or "debug", "info" (every request and session), "error"
+
+
+@dataclass(frozen=True)
 class Settings:
     """Configuration of one cloud. Port 0 takes any free port."""
 
@@ -72,3 +96,7 @@ class Settings:
     limits: Limits = field(default_factory=Limits)
     metering: Metering = field(default_factory=Metering)
     plan: Plan = field(default_factory=Plan)
+    rates: Rates = field(default_factory=Rates)
+    log: Logs = field(default_factory=Logs)
+    metrics: str = "token"  # who reads /metrics: "token" any user, "open" anybody, "off" nobody
+    users: tuple[tuple[str, str], ...] = ()  # beside `user`: name and password

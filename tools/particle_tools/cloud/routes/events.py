@@ -45,6 +45,7 @@ class Stream:
         self._device_id = device_id
         self._waiting: deque[tuple[int | None, bytes]] = deque()
         self._news = asyncio.Event()
+        self._ended = False
         self.transport: asyncio.Transport | None = None
 
     def offer(self, event: Event) -> None:
@@ -56,6 +57,11 @@ class Stream:
                 self.transport.abort()
             return
         self._waiting.append((event.id, self._encoded(event)))
+        self._news.set()
+
+    def end(self) -> None:
+        """Send what is queued, and no more."""
+        self._ended = True
         self._news.set()
 
     def missed(self, events: list[Event]) -> bytes:
@@ -72,13 +78,17 @@ class Stream:
         return f"event: {name}\ndata: {json.dumps(event.to_json())}\n{mark}\n".encode()
 
     async def next(self) -> bytes:
-        """Wait for events and return all that are queued."""
+        """Wait for events and return all that are queued. Raises ConnectionError at the end."""
         await self._news.wait()
+        if self._ended and not self._waiting:
+            raise ConnectionError("the cloud stops")
         self._news.clear()
         last = self.last or 0
         # An event that was committed while the missed ones were read may be among those.
         data = b"".join(d for id_, d in self._waiting if id_ is None or id_ > last)
         self._waiting.clear()
+        if self._ended:
+            self._news.set()
         return data
 
 
@@ -92,6 +102,7 @@ async def _serve(ask: Ask, prefix: str, device_id: str | None = None) -> web.Str
     response = web.StreamResponse(headers=_HEADERS)
     owner = ask.who.id
     services.bus.listen(owner, stream.offer)
+    services.streams.add(stream)
     try:
         await response.prepare(request)
         await _write(ask, response, b":ok\n\n")
@@ -116,6 +127,7 @@ async def _serve(ask: Ask, prefix: str, device_id: str | None = None) -> web.Str
         return response  # the reader went away
     finally:
         services.bus.forget(owner, stream.offer)
+        services.streams.discard(stream)
 
 
 async def _write(ask: Ask, response: web.StreamResponse, data: bytes) -> None:
