@@ -111,4 +111,14 @@ MIGRATIONS = [
         PRIMARY KEY (user_id, period)
     ) WITHOUT ROWID;
     """,
+    """
+    CREATE TABLE webhooks (
+        id TEXT PRIMARY KEY,
+        owner INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        product INTEGER,
+        fields TEXT NOT NULL,
+        created_at REAL NOT NULL
+    ) WITHOUT ROWID;
+    CREATE INDEX webhooks_owner ON webhooks (owner);
+    """,
 ]

@@ -24,6 +24,7 @@ from particle_tools.cloud.services import Services
 from particle_tools.cloud.settings import Settings
 from particle_tools.cloud.tcp_gateway import TcpGateway
 from particle_tools.cloud.udp_gateway import UdpGateway
+from particle_tools.cloud.webhook_hosts import Allowed
 from particle_tools.errors import UserError
 
 _LOG = logging.getLogger("particle.cloud")
@@ -43,6 +44,7 @@ class Cloud:
             # The name may mean two addresses, and then any free port means two ports.
             settings = dataclasses.replace(settings, host="127.0.0.1")
         _check_host(settings)
+        Allowed(settings.webhook_hosts)  # says what is wrong before anything is open
         self.settings = settings
         self.http_url = ""
         self.user = ""
@@ -82,6 +84,7 @@ class Cloud:
         if self._runner is not None:
             await self._runner.cleanup()
         if self._services is not None:
+            await self._services.webhooks.runner.close()
             await self._services.usage.flush()
             self._services.db.close()
             self._services = None

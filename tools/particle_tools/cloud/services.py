@@ -22,6 +22,7 @@ from particle_tools.cloud.refusals import Refusals
 from particle_tools.cloud.registry import Sessions
 from particle_tools.cloud.settings import Settings
 from particle_tools.cloud.usage import Usage
+from particle_tools.cloud.webhooks import Webhooks
 
 
 @dataclass
@@ -89,6 +90,7 @@ class Services:
     refusals: Refusals
     persisted: PersistedEvents
     logins: LoginLimits
+    webhooks: Webhooks
     addresses: Addresses = field(default_factory=Addresses)
     doors: Doors = field(default_factory=Doors)
     streams: set[Ending] = field(default_factory=set)
@@ -100,15 +102,16 @@ class Services:
     ) -> Services:
         """Make one of each over this clock and database."""
         bus, usage = Bus(), Usage(db, clock)
+        devices, sessions = Devices(db, clock), Sessions(bus, clock)
         return cls(
             settings=settings,
             clock=clock,
             db=db,
             keys=keys,
             accounts=Accounts(db, clock),
-            devices=Devices(db, clock),
+            devices=devices,
             bus=bus,
-            sessions=Sessions(bus, clock),
+            sessions=sessions,
             usage=usage,
             rules=Rules(settings.metering),
             plans=Plans(settings.plan, clock, db, bus, usage),
@@ -117,4 +120,5 @@ class Services:
             refusals=Refusals(clock),
             persisted=PersistedEvents(db),
             logins=LoginLimits(clock, settings.limits),
+            webhooks=Webhooks.assemble(settings, clock, db, bus, devices, sessions),
         )

@@ -34,6 +34,10 @@ class Limits:
     name_block_s: float = 300.0  # and a user name; shorter: strangers can do this to a user
     name: int = 64  # function, variable, event (cloud-protocol 8)
     data: int = 1024
+    hook_s: float = 20.0  # a webhook's request, from the look-up to the last byte (rest-api 8)
+    hook_response: int = 100 * 1024
+    hook_queue: int = 256  # events that wait for one webhook before others are dropped
+    hook_rate: float = 50.0  # requests of one webhook in a second
 
 
 @dataclass(frozen=True)
@@ -93,6 +97,7 @@ class Settings:
     lan: bool = False
     time_scale: float = 1.0
     standard_dtls: bool = False  # test switch: the dialect of stacks nobody here wrote (2.9)
+    webhook_hosts: tuple[str, ...] = ("*",)  # what webhooks may reach; see webhook_hosts.py
     limits: Limits = field(default_factory=Limits)
     metering: Metering = field(default_factory=Metering)
     plan: Plan = field(default_factory=Plan)

@@ -1,0 +1,140 @@
+"""Webhooks, also under their other name integrations, and those of a product (rest-api 8)."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from aiohttp import web
+
+from particle_tools.cloud import catalogue, webhook_definitions
+from particle_tools.cloud.catalogue import ApiError
+from particle_tools.cloud.clock import iso
+from particle_tools.cloud.events import FROM_API, Event
+from particle_tools.cloud.rest import Ask, Route
+from particle_tools.cloud.webhook_definitions import BadDefinition
+from particle_tools.cloud.webhook_requests import Failure
+from particle_tools.cloud.webhooks import TooMany, Webhook
+
+_LARGEST_PRODUCT = 0xFFFF
+_KINDS = ("webhook", "integration")
+
+
+def _product(ask: Ask) -> int | None:
+    text = ask.http.match_info.get("product")
+    if text is None:
+        return None
+    if not text.isdecimal() or not 0 < int(text) <= _LARGEST_PRODUCT:
+        raise ApiError(404, {"ok": False, "error": f"There is no product {text[:80]}"})
+    return int(text)
+
+
+def _hook(ask: Ask) -> Webhook:
+    hook = ask.services.webhooks.get(ask.who.id, ask.part("hook"), _product(ask))
+    if hook is None:
+        raise ApiError(404, {"ok": False, "error": "Webhook not found"})
+    return hook
+
+
+def _fields(ask: Ask, before: dict[str, Any] | None = None) -> dict[str, Any]:
+    try:
+        fields = webhook_definitions.read(ask.body, before)
+    except BadDefinition as error:
+        raise catalogue.bad_request(str(error)) from error
+    reference = fields.get("deviceID")
+    if reference is not None:
+        device = ask.services.devices.find(ask.who, reference)
+        if device is None:
+            raise catalogue.unknown_device()
+        fields["deviceID"] = device.id
+    return fields
+
+
+def _url_of(ask: Ask, hook: Webhook) -> str:
+    product = "" if hook.product is None else f"/products/{hook.product}"
+    return f"{ask.http.scheme}://{ask.http.host}/v1{product}/webhooks/{hook.id}"
+
+
+def _listed(hook: Webhook) -> dict[str, Any]:
+    shown = {"id": hook.id, "created_at": iso(hook.created_at)}
+    if hook.product is not None:
+        shown["product_id"] = hook.product
+    return shown | webhook_definitions.listed(hook.fields)
+
+
+def _whole(ask: Ask, hook: Webhook) -> dict[str, Any]:
+    counters = ask.services.webhooks.runner.state(hook)
+    return _listed(hook) | hook.fields | {"hookUrl": _url_of(ask, hook), "counters": counters}
+
+
+async def _create(ask: Ask) -> web.Response:
+    product = _product(ask)
+    try:
+        hook = await ask.services.webhooks.create(ask.who.id, _fields(ask), product)
+    except TooMany as error:
+        raise catalogue.bad_request(str(error)) from error
+    body = {"ok": True} | _listed(hook) | {"hookUrl": _url_of(ask, hook)}
+    return web.json_response(body, status=201)
+
+
+async def _list(ask: Ask) -> list[dict[str, Any]]:
+    return [_listed(hook) for hook in ask.services.webhooks.of(ask.who.id, _product(ask))]
+
+
+def _get(kind: str) -> Callable[[Ask], Awaitable[dict[str, Any]]]:
+    async def get(ask: Ask) -> dict[str, Any]:
+        return {kind: _whole(ask, _hook(ask))}
+
+    return get
+
+
+async def _edit(ask: Ask) -> dict[str, Any]:
+    hook = _hook(ask)
+    changed = await ask.services.webhooks.change(hook, _fields(ask, hook.fields))
+    if changed is None:
+        raise ApiError(404, {"ok": False, "error": "Webhook not found"})
+    return {"ok": True} | _whole(ask, changed)
+
+
+async def _delete(ask: Ask) -> dict[str, Any]:
+    await ask.services.webhooks.delete(_hook(ask))
+    return {"ok": True}
+
+
+async def _delete_silently(ask: Ask) -> web.Response:
+    await ask.services.webhooks.delete(_hook(ask))
+    return web.Response(status=204)
+
+
+async def _test(ask: Ask) -> dict[str, Any]:
+    hook, services = _hook(ask), ask.services
+    data = (ask.text("data", default="") or "").encode()
+    if len(data) > ask.limits.data:
+        raise catalogue.bad_request(f"Event data has at most {ask.limits.data} bytes")
+    core_id = hook.fields.get("deviceID") or FROM_API
+    event = Event(hook.fields["event"], data, core_id, ask.who.id, services.clock.time())
+    try:
+        await services.webhooks.runner.test(hook, services.webhooks.trigger(event))
+    except Failure as failure:
+        return {"pass": False, "error": str(failure)}
+    return {"pass": True, "data": None}
+
+
+def _group(base: str, kind: str) -> list[Route]:
+    one = f"{base}/{{hook}}"
+    return [
+        Route("POST", base, _create),
+        Route("GET", base, _list),
+        Route("GET", one, _get(kind)),
+        Route("PUT", one, _edit),
+        Route("DELETE", one, _delete if kind == "webhook" else _delete_silently),
+        Route("POST", f"{one}/test", _test),
+    ]
+
+
+ROUTES = [
+    route
+    for kind in _KINDS
+    for scope in ("/v1", "/v1/products/{product}")
+    for route in _group(f"{scope}/{kind}s", kind)
+]
