@@ -7,10 +7,13 @@ same name that the interpreter's wheel installs.
 
 import gc
 import os
+import tempfile
 from pathlib import Path
 
 import micropython
 import pytest
+
+import support
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,6 +22,9 @@ assert Path(micropython.__file__).is_relative_to(ROOT / "tests" / "shims"), micr
 
 def pytest_configure(config):
     os.chdir(ROOT)
+    own = tempfile.TemporaryDirectory(prefix="particle-tests-")
+    config.add_cleanup(own.cleanup)
+    os.environ[support.OWN] = own.name
 
 
 def pytest_collection_finish(session):

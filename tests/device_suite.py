@@ -2,7 +2,10 @@
 
 import os
 import subprocess
+import tempfile
 from pathlib import Path
+
+from support import OWN
 
 ROOT = Path(__file__).resolve().parents[1]
 GROUPS = ("wire", "crypto", "session", "net", "store", "client")
@@ -21,17 +24,19 @@ def run(argv: list[str], file: str, seconds: float = 100, first: str = "") -> st
     Raises AssertionError with the whole output when a test failed or none ran.
     Standard output and error are merged: ports differ in where tracebacks go.
     """
-    done = subprocess.run(
-        [*argv, "tests/mp_runner.py", file],
-        cwd=ROOT,
-        env=os.environ | {"MICROPYPATH": (first and first + ":") + "lib:tests:.frozen"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        timeout=seconds,
-        check=False,
-    )
+    path = (first and first + ":") + "lib:tests:.frozen"
+    with tempfile.TemporaryDirectory(prefix="particle-tests-") as own:
+        done = subprocess.run(
+            [*argv, "tests/mp_runner.py", file],
+            cwd=ROOT,
+            env=os.environ | {"MICROPYPATH": path, OWN: own},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            errors="replace",
+            timeout=seconds,
+            check=False,
+        )
     last = done.stdout.rstrip().rpartition("\n")[2]
     good = done.returncode == 0 and last.endswith(" passed, 0 failed") and last[0] != "0"
     assert good, f"{file}: exit status {done.returncode}\n{done.stdout}"

@@ -1,6 +1,5 @@
 """A device that sends persisted events over a channel without encryption, and its cloud."""
 
-import os
 import sys
 
 from particle import Error
@@ -8,25 +7,15 @@ from particle.persisted import Sender
 from particle.store.container import Store
 from particle.wire.coap import Message
 from stored_session import Board
+from support import folder
 
-ROOT = "build/test-persisted"
+ROOT = folder("persisted")
 PERSISTED = sys.modules["particle.persisted"]
 
 
 def clean():
     """Return a store root in which nothing is."""
-    for path in ("build", ROOT):
-        try:
-            os.mkdir(path)
-        except OSError:
-            pass
-    try:
-        for f in os.listdir(ROOT + "/queue"):
-            os.remove(ROOT + "/queue/" + f)
-        os.rmdir(ROOT + "/queue")
-    except OSError:
-        pass
-    return ROOT
+    return folder("persisted")
 
 
 class More:

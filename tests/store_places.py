@@ -1,14 +1,12 @@
 """The back ends of the store, each empty, for tests that run on all of them."""
 
-import os
-
 from particle.store.container import Store
 from particle.store.nvs import Nvs
 from particle.store.pair import Pair
 from particle.store.sealed import Sealed
 from ram_flash import RamFlash
 from ram_nvs import NVS
-from support import rng
+from support import folder, rng
 
 if NVS:
     from ram_nvs import Nvs as RamNvs
@@ -16,33 +14,16 @@ if NVS:
 KEY = bytes(range(16))
 
 
-def folder(name):
-    """Return a store in an empty folder."""
-    root = "build"
-    for part in ("test-places", name):
-        try:
-            os.mkdir(root)
-        except OSError:
-            pass
-        root += "/" + part
-    try:
-        for f in os.listdir(root):
-            os.remove(root + "/" + f)
-    except OSError:
-        pass
-    return Store(root)
-
-
 def places(name):
     """Yield (name of the back end, empty store, function that opens it again)."""
-    files = folder(name)
+    files = Store(folder(name))
     yield "files", files, lambda: Store(files.root)
     flash = RamFlash()
     yield "pair", Pair(flash), lambda: Pair(flash)
     if NVS:
         nvs = RamNvs()
         yield "nvs", Nvs(nvs), lambda: Nvs(RamNvs(nvs.content))
-    sealed = folder(name + "s")
+    sealed = Store(folder(name + "s"))
     yield (
         "sealed",
         Sealed(sealed, KEY, rng()),

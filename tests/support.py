@@ -4,12 +4,40 @@ Start from the project's root: vectors are read from tests/vectors.
 """
 
 import json
+import os
+
+#: Environment variable: a folder of this process alone, as tests run side by side.
+OWN = "TESTS_OWN_FOLDER"
 
 
 def vectors(name):
     """Return the parsed JSON of tests/vectors/NAME."""
     with open("tests/vectors/" + name) as file:
         return json.load(file)
+
+
+def folder(name):
+    """Return the path of a folder of this process alone in which nothing is."""
+    # an emulated board has no environment, and is alone with its flash
+    own = (os.getenv(OWN) if hasattr(os, "getenv") else None) or "build"
+    path = own + "/" + name
+    for each in (own, path):
+        try:
+            os.mkdir(each)
+        except OSError:
+            pass
+    _empty(path)
+    return path
+
+
+def _empty(path):
+    for name in os.listdir(path):
+        name = path + "/" + name
+        try:
+            os.remove(name)
+        except OSError:
+            _empty(name)
+            os.rmdir(name)
 
 
 def raises(kind, function, *args):

@@ -4,27 +4,14 @@ import os
 
 from particle.errors import ConfigError, Error
 from particle.store.container import Store, pack, unpack
-from support import raises
+from support import folder, raises
 
 SESSION = 1
 CLAIM = 4
 
 
 def fresh(name):
-    root = "build"
-    for part in ("test-store", name):
-        try:
-            os.mkdir(root)
-        except OSError:
-            pass
-        root += "/" + part
-    store = Store(root)
-    try:
-        for f in os.listdir(root):
-            os.remove(root + "/" + f)
-    except OSError:
-        pass
-    return store
+    return Store(folder(name))
 
 
 def test_put_get_erase():

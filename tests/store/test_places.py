@@ -19,8 +19,8 @@ from particle.store.place import open_store
 from particle.store.sealed import Sealed
 from ram_flash import BLOCK, RamFlash
 from ram_nvs import NVS
-from store_places import KEY, folder, places
-from support import raises, rng
+from store_places import KEY, places
+from support import folder, raises, rng
 
 if NVS:
     from ram_nvs import Nvs as RamNvs
@@ -171,7 +171,7 @@ if NVS:
 
 
 def test_sealed_is_not_readable():
-    place = folder("sealed")
+    place = Store(folder("sealed"))
     Networks(Store(place.root)).add("old", "in clear")
     store = Sealed(place, KEY, rng())
     assert Networks(store).password("old") == b"in clear"

@@ -5,25 +5,7 @@ import os
 from particle.errors import Error, QueueFull
 from particle.store.container import pack
 from particle.store.queue import Queue
-from support import raises, rng
-
-
-def place(name):
-    """Return the root of a store in which nothing is."""
-    root = "build/test-queue-" + name
-    for path in ("build", root):
-        try:
-            os.mkdir(path)
-        except OSError:
-            pass
-    below = root + "/queue"
-    try:
-        for f in os.listdir(below):
-            os.remove(below + "/" + f)
-        os.rmdir(below)
-    except OSError:
-        pass
-    return root
+from support import folder, raises, rng
 
 
 def message(text=b"x", mid=0):
@@ -36,7 +18,7 @@ def numbers(queue):
 
 
 def test_events_are_kept_in_order_until_they_are_removed():
-    root = place("a")
+    root = folder("queue-a")
     q = Queue(root, rng(1))
     for i in range(3):
         q.add(message(b"%d" % i, 500 + i))
@@ -51,7 +33,7 @@ def test_events_are_kept_in_order_until_they_are_removed():
 
 
 def test_no_number_is_given_twice():
-    root = place("b")
+    root = folder("queue-b")
     last = given = 0
     for boot in range(20):
         q = Queue(root, rng(7))
@@ -67,10 +49,10 @@ def test_no_number_is_given_twice():
 
 
 def test_numbers_start_at_random_when_none_are_known():
-    first = [Queue(place("c"), rng(seed)).add(message()) for seed in range(1, 9)]
+    first = [Queue(folder("queue-c"), rng(seed)).add(message()) for seed in range(1, 9)]
     assert len(set(first)) == 8
     # what waits on flash keeps its place before what comes later
-    root = place("c")
+    root = folder("queue-c")
     q = Queue(root, rng(1))
     q.add(message())
     os.remove(root + "/queue/next")
@@ -79,7 +61,7 @@ def test_numbers_start_at_random_when_none_are_known():
 
 
 def test_bounded():
-    q = Queue(place("d"), rng(1))
+    q = Queue(folder("queue-d"), rng(1))
     for _ in range(32):
         q.add(message())
     e = raises(QueueFull, q.add, message())
@@ -89,7 +71,7 @@ def test_bounded():
 
 
 def test_full_flash_loses_nothing():
-    root = place("e")
+    root = folder("queue-e")
     q = Queue(root, rng(1))
     kept = q.add(message())
     write = q._store._fill
@@ -106,7 +88,7 @@ def test_full_flash_loses_nothing():
 
 
 def test_damaged_newer_and_foreign_files():
-    root = place("f")
+    root = folder("queue-f")
     q = Queue(root, rng(1))
     a, b, c = [q.add(message(b"%d" % i)) for i in range(3)]
     store = q._store
@@ -136,7 +118,7 @@ def test_damaged_newer_and_foreign_files():
 
 
 def test_a_flash_that_cannot_be_read():
-    q = Queue(place("g"), rng(1))
+    q = Queue(folder("queue-g"), rng(1))
     n = q.add(message())
     q.remove(n)
     assert q.get(n) is None
