@@ -205,7 +205,7 @@ def test_every_error_is_json(api):
     for method, path, status in (
         ("GET", "/v1/nothing", 404),
         ("GET", "/", 404),
-        ("DELETE", "/v1/user", 405),
+        ("DELETE", "/oauth/token", 405),
         ("POST", "/v1/libraries", 404),
     ):
         code, body = api(method, path)

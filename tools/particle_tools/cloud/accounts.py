@@ -94,6 +94,28 @@ class Accounts:
             "UPDATE users SET salt = ?, password = ? WHERE id = ?", salt, stretched, user.id
         )
 
+    async def rename(self, user: User, username: str) -> None:
+        """Change a user's name. Raises ValueError if it is taken."""
+        try:
+            await self._db.execute("UPDATE users SET username = ? WHERE id = ?", username, user.id)
+        except sqlite3.IntegrityError as error:
+            raise ValueError("username is taken") from error
+
+    async def describe(self, user: User, account_info: dict) -> None:
+        """Replace what a user says of himself."""
+        await self._db.execute(
+            "UPDATE users SET account_info = ? WHERE id = ?", json.dumps(account_info), user.id
+        )
+
+    async def delete(self, user: User) -> None:
+        """Delete a user with tokens, products and ledgers; his devices have no owner then."""
+
+        def job(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE devices SET name = NULL, notes = NULL WHERE owner = ?", (user.id,))
+            db.execute("DELETE FROM users WHERE id = ?", (user.id,))
+
+        await self._db.write(job)
+
     async def login(self, username: str, password: str) -> User | None:
         """Return the user if the password is right; takes as long for an unknown name."""
         row = self._db.one("SELECT * FROM users WHERE username = ?", username)

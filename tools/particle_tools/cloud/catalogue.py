@@ -71,6 +71,21 @@ def name_taken() -> ApiError:
     return ApiError(403, {"ok": False, "code": 403, "error": text, "errors": [{"error": text}]})
 
 
+def not_found(text: str) -> ApiError:
+    """404: a thing that is named in the path does not exist."""
+    return ApiError(404, {"ok": False, "code": 404, "error": text})
+
+
+def conflict(text: str) -> ApiError:
+    """409: what is to be made exists already."""
+    return ApiError(409, {"ok": False, "code": 409, "error": text})
+
+
+def not_implemented(text: str) -> ApiError:
+    """501: what the real cloud does and this one cannot; the text says what to do instead."""
+    return ApiError(501, {"ok": False, "code": 501, "error": text})
+
+
 def no_function(name: str) -> ApiError:
     """404: a function the device does not have."""
     return ApiError(404, {"ok": False, "error": f"Function {name} not found"})

@@ -30,6 +30,8 @@ class Device:
     last_ip: str | None
     last_heard: float | None
     last_handshake: float | None
+    serial_number: str | None = None
+    mobile_secret: str | None = None
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,18 @@ class Devices:
 
         return await self._db.write(job)
 
+    async def create(self, user: User, device_id: str, platform_id: int | None) -> None:
+        """Make a device of the user's that has no key yet."""
+
+        def job(db: sqlite3.Connection) -> None:
+            db.execute(
+                "INSERT INTO devices (id, platform_id, created_at) VALUES (?, ?, ?)",
+                (device_id, platform_id, self._clock.time()),
+            )
+            _own(db, user.id, device_id)
+
+        await self._db.write(job)
+
     async def claim(self, user: User, device_id: str) -> str:
         """Make a known, unowned device the user's; return "ok", "unknown" or "foreign"."""
 
@@ -143,6 +157,27 @@ class Devices:
 
         return await self._db.write(job)
 
+    def by_serial_number(self, serial_number: str) -> Device | None:
+        """Return the device of a serial number."""
+        row = self._db.one("SELECT * FROM devices WHERE serial_number = ?", serial_number)
+        return _device(row) if row else None
+
+    async def label(self, device_id: str, serial_number: str | None, secret: str | None) -> None:
+        """Note what is printed on a device; None changes nothing.
+
+        Raises ValueError if another device has the serial number.
+        """
+        try:
+            await self._db.execute(
+                "UPDATE devices SET serial_number = coalesce(?, serial_number),"
+                " mobile_secret = coalesce(?, mobile_secret) WHERE id = ?",
+                serial_number,
+                secret,
+                device_id,
+            )
+        except sqlite3.IntegrityError as error:
+            raise ValueError("another device has this serial number") from error
+
     async def annotate(self, device: Device, notes: str) -> None:
         """Set the notes."""
         await self._db.execute("UPDATE devices SET notes = ? WHERE id = ?", notes, device.id)
@@ -152,7 +187,8 @@ class Devices:
         now = self._clock.time()
         await self._db.execute(
             "UPDATE devices SET product_id = ?, product_version = ?, platform_id = ?,"
-            " system_version = ?, last_ip = ?, last_heard = ?, last_handshake = ? WHERE id = ?",
+            " system_version = ?, last_ip = ?, last_heard = ?, last_handshake = ?,"
+            " updates_enabled = 1 WHERE id = ?",  # a device says so when they are not
             hello.product_id,
             hello.product_version,
             hello.platform_id,
@@ -243,4 +279,4 @@ def _own(db: sqlite3.Connection, user_id: int, device_id: str) -> None:
 
 
 def _device(row: sqlite3.Row) -> Device:
-    return Device(**{key: row[key] for key in set(row.keys()) - {"created_at"}})
+    return Device(**{name: row[name] for name in Device.__dataclass_fields__})

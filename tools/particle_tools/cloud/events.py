@@ -33,6 +33,7 @@ class Event:
     ttl: int = TTL
     content_format: int = 0
     id: int | None = None
+    product: int | None = None  # a REST publish to the devices of one product only
 
     @property
     def reserved(self) -> bool:

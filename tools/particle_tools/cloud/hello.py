@@ -13,7 +13,7 @@ _FRAME_MARGIN = 18  # of a device's buffer on TCP (1.4)
 _SHORT_HELLO_MESSAGE = 600
 _LONGEST_MESSAGE = 1104
 _LONGEST_RECORD = 1152  # content of a DTLS record (2.1)
-_CELLULAR = (10, 13, 15, 23, 25, 26, 28, 35)  # platform ids (4.1)
+CELLULAR = (10, 13, 15, 23, 25, 26, 28, 35)  # platform ids (4.1)
 _KEEP_ALIVE_S, _CELLULAR_KEEP_ALIVE_S = 25.0, 1380.0
 
 
@@ -62,4 +62,4 @@ class Hello:
 
     def keep_alive_s(self) -> float:
         """Return the usual silence between two pings of such a device on UDP (3.7)."""
-        return _CELLULAR_KEEP_ALIVE_S if self.platform_id in _CELLULAR else _KEEP_ALIVE_S
+        return _CELLULAR_KEEP_ALIVE_S if self.platform_id in CELLULAR else _KEEP_ALIVE_S

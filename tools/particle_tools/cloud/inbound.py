@@ -16,6 +16,7 @@ from particle_tools.cloud import coap, vitals
 from particle_tools.cloud.blockwise import BLOCK1, BadBlock, Block
 from particle_tools.cloud.coap import Message
 from particle_tools.cloud.events import TTL, Event, Subscription
+from particle_tools.cloud.updates import ENABLED, FORCED
 
 if TYPE_CHECKING:
     from particle_tools.cloud.session import Session
@@ -140,6 +141,8 @@ async def _event(session: Session, message: Message) -> Answer:
         event = kept
     session.operations(cost, 0)
     services.bus.publish(event)
+    if name in (ENABLED, FORCED):
+        await services.updates.reported(session, name, message.payload)
     return _OK
 
 
@@ -220,12 +223,13 @@ async def _ledger(session: Session, message: Message) -> Answer:
     return Answer(coap.CHANGED, _NO_LEDGERS if asks_what_there_is else _LEDGER_NOT_FOUND)
 
 
-def publish_vitals(session: Session, payload: bytes) -> None:
-    """Publish vitals to the account; nothing if they cannot be read (rest-api 7.3)."""
+async def take_vitals(session: Session, payload: bytes) -> None:
+    """Store vitals and publish them to the account; nothing if they cannot be read."""
     try:
         body = vitals.to_json(vitals.parse(payload))
     except ValueError:
         return
+    await session.services.diagnostics.add(session.device_id, body)
     data = json.dumps(body, separators=(",", ":")).encode()
     now = session.services.clock.time()
     session.services.bus.publish(Event(_VITALS, data, session.device_id, session.owner, now))
@@ -236,7 +240,7 @@ async def store_describe(session: Session, message: Message) -> bool:
     devices = session.services.devices
     flags = message.query[0] if message.query else _SYSTEM | _APPLICATION
     if flags == _METRICS:
-        publish_vitals(session, message.payload)
+        await take_vitals(session, message.payload)
         return True
     if message.content_format == _PROTOBUF:
         await devices.describe_system(session.device_id, message.payload, _PROTOBUF)

@@ -122,7 +122,11 @@ def middleware(services: Services) -> Callable:
         token = token.strip() or request.query.get("access_token", "")
         known = services.accounts.check(token) if token.isascii() else None
         # Who has no account is counted by what he tries instead.
-        return str(known.user.id) if known else hashlib.sha256(token.encode()).hexdigest()
+        return (
+            str(known.user.id)
+            if known
+            else hashlib.sha256(token.encode(errors="replace")).hexdigest()
+        )
 
     return refuse
 

@@ -20,6 +20,7 @@ from particle_tools.cloud import access, catalogue, rate_limits, routes
 from particle_tools.cloud.accounts import User
 from particle_tools.cloud.catalogue import ApiError
 from particle_tools.cloud.devices import Device
+from particle_tools.cloud.products import Product
 from particle_tools.cloud.services import Services
 from particle_tools.cloud.settings import Limits
 
@@ -87,9 +88,29 @@ class Ask:
         services.logins.succeeded(username, address)
         return user
 
+    def whole(self, name: str, default: int, *, least: int = 0) -> int:
+        """Return a whole number of the query. Raises ApiError 400."""
+        text = self.http.query.get(name, str(default))
+        if not (text.isascii() and text.isdigit()) or not least <= int(text[:18]) < 10**9:
+            raise catalogue.bad_request(f"{name} is a whole number from {least}")
+        return int(text)
+
+    def product(self) -> Product:
+        """Return the user's product named in the path. Raises ApiError 404."""
+        product = self.services.products.find(self.who, self.part("product"))
+        if product is None:
+            raise catalogue.not_found(f"Product {self.part('product')} not found")
+        return product
+
     def device(self, part: str = "device") -> Device:
-        """Return the user's device named in the path. Raises ApiError 403."""
-        device = self.services.devices.find(self.who, self.part(part))
+        """Return the device named in the path: the user's, or one of the product named there.
+
+        Raises ApiError 403, 404 without such a product.
+        """
+        if "product" in self.http.match_info:
+            device = self.services.products.device(self.product(), self.part(part))
+        else:
+            device = self.services.devices.find(self.who, self.part(part))
         if device is None:
             raise catalogue.unknown_device()
         return device

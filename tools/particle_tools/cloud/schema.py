@@ -121,4 +121,87 @@ MIGRATIONS = [
     ) WITHOUT ROWID;
     CREATE INDEX webhooks_owner ON webhooks (owner);
     """,
+    """
+    ALTER TABLE devices ADD COLUMN serial_number TEXT;
+    ALTER TABLE devices ADD COLUMN mobile_secret TEXT;
+    ALTER TABLE devices ADD COLUMN updates_enabled INTEGER NOT NULL DEFAULT 1;
+    ALTER TABLE devices ADD COLUMN updates_forced INTEGER NOT NULL DEFAULT 0;
+    CREATE UNIQUE INDEX devices_serial ON devices (serial_number)
+        WHERE serial_number IS NOT NULL;
+    CREATE TABLE transfers (
+        id INTEGER PRIMARY KEY,
+        device_id TEXT NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+        user_id INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        requested_at REAL NOT NULL,
+        UNIQUE (device_id, user_id)
+    );
+    CREATE TABLE updates (
+        id INTEGER PRIMARY KEY,
+        device_id TEXT NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+        state TEXT NOT NULL
+            CHECK (state IN ('waiting', 'started', 'success', 'failed', 'replaced', 'canceled')),
+        queued_at REAL NOT NULL,
+        ended_at REAL,
+        error TEXT
+    );
+    CREATE INDEX updates_device ON updates (device_id, id);
+    CREATE TABLE update_files (
+        update_id INTEGER NOT NULL REFERENCES updates (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        kind TEXT NOT NULL CHECK (kind IN ('module', 'asset')),
+        size INTEGER NOT NULL,
+        sha256 BLOB NOT NULL,
+        data BLOB,
+        PRIMARY KEY (update_id, position)
+    );
+    CREATE TABLE diagnostics (
+        id INTEGER PRIMARY KEY,
+        device_id TEXT NOT NULL REFERENCES devices (id) ON DELETE CASCADE,
+        taken_at REAL NOT NULL,
+        payload TEXT NOT NULL
+    );
+    CREATE INDEX diagnostics_device ON diagnostics (device_id, taken_at);
+    CREATE TABLE products (
+        id INTEGER PRIMARY KEY,
+        owner INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        slug TEXT NOT NULL UNIQUE,
+        name TEXT NOT NULL,
+        description TEXT NOT NULL,
+        platform_id INTEGER NOT NULL,
+        created_at REAL NOT NULL
+    );
+    CREATE TABLE product_devices (
+        device_id TEXT PRIMARY KEY REFERENCES devices (id) ON DELETE CASCADE,
+        product_id INTEGER NOT NULL REFERENCES products (id) ON DELETE CASCADE,
+        groups TEXT NOT NULL DEFAULT '[]',
+        desired_version INTEGER,
+        development INTEGER NOT NULL DEFAULT 0,
+        quarantined INTEGER NOT NULL DEFAULT 0,
+        denied INTEGER NOT NULL DEFAULT 0
+    ) WITHOUT ROWID;
+    CREATE INDEX product_devices_product ON product_devices (product_id);
+    CREATE TABLE ledgers (
+        id INTEGER PRIMARY KEY,
+        owner INTEGER NOT NULL REFERENCES users (id) ON DELETE CASCADE,
+        name TEXT NOT NULL,
+        scope TEXT NOT NULL,
+        direction TEXT,
+        description TEXT NOT NULL,
+        created_at REAL NOT NULL,
+        updated_at REAL NOT NULL,
+        archived_at REAL,
+        UNIQUE (owner, name)
+    );
+    CREATE TABLE ledger_versions (
+        id INTEGER PRIMARY KEY,
+        ledger_id INTEGER NOT NULL REFERENCES ledgers (id) ON DELETE CASCADE,
+        scope_value TEXT NOT NULL,
+        data TEXT,
+        size INTEGER NOT NULL,
+        created_at REAL NOT NULL,
+        replaced_at REAL
+    );
+    CREATE INDEX ledger_versions_instance ON ledger_versions (ledger_id, scope_value, id);
+    """,
 ]

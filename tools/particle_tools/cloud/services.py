@@ -10,17 +10,22 @@ from particle_tools.cloud.accounts import Accounts
 from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.database import Database
 from particle_tools.cloud.devices import Devices
+from particle_tools.cloud.diagnostics import Diagnostics
 from particle_tools.cloud.events import Bus
 from particle_tools.cloud.keys import ServerKeys
+from particle_tools.cloud.ledgers import Ledgers
 from particle_tools.cloud.login_limits import LoginLimits
 from particle_tools.cloud.metering import Rules
 from particle_tools.cloud.metrics import Metrics
 from particle_tools.cloud.persisted_events import PersistedEvents
 from particle_tools.cloud.plans import Plans
+from particle_tools.cloud.products import Products
 from particle_tools.cloud.rate_limits import RateLimits
 from particle_tools.cloud.refusals import Refusals
 from particle_tools.cloud.registry import Sessions
 from particle_tools.cloud.settings import Settings
+from particle_tools.cloud.transfers import Transfers
+from particle_tools.cloud.updates import Updates
 from particle_tools.cloud.usage import Usage
 from particle_tools.cloud.webhooks import Webhooks
 
@@ -91,6 +96,11 @@ class Services:
     persisted: PersistedEvents
     logins: LoginLimits
     webhooks: Webhooks
+    updates: Updates
+    products: Products
+    transfers: Transfers
+    diagnostics: Diagnostics
+    ledgers: Ledgers
     addresses: Addresses = field(default_factory=Addresses)
     doors: Doors = field(default_factory=Doors)
     streams: set[Ending] = field(default_factory=set)
@@ -121,4 +131,9 @@ class Services:
             persisted=PersistedEvents(db),
             logins=LoginLimits(clock, settings.limits),
             webhooks=Webhooks.assemble(settings, clock, db, bus, devices, sessions),
+            updates=Updates(db, clock, bus, sessions),
+            products=Products(db, clock, devices),
+            transfers=Transfers(db, clock),
+            diagnostics=Diagnostics(db, clock),
+            ledgers=Ledgers(db, clock),
         )

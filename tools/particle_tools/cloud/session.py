@@ -139,6 +139,7 @@ class Session:
         """Go online: replace an older session, ask for a Describe if the device will not."""
         self.services.sessions.opened(self)
         self._follow()
+        self.services.updates.connected(self, resumed=resumed)
         if resumed:
             self.described.set()
         elif not self.hello.flags & DEVICE_DESCRIBES:
@@ -244,8 +245,14 @@ class Session:
 
     def deliver(self, event: Event) -> None:
         """Send an event of the account with a prefix of the device's if it is wanted."""
+        if event.product is not None and event.product != self._product():
+            return
         if any(s.wants(event) for s in self.subscriptions):
             self.send_event(event.name, event.data, event.content_format, event.ttl)
+
+    def _product(self) -> int | None:
+        membership = self.services.products.membership(self.device_id)
+        return membership.product_id if membership else None
 
     def send_event(self, name: str, data: bytes, content_format: int = 0, ttl: int = 60) -> None:
         """Send an event; one that is too large for the device is dropped and counted.

@@ -26,6 +26,7 @@ class Limits:
     unsent: int = 64 * 1024  # waiting for a device that does not read
     stream_events: int = 256  # waiting for a stream reader that does not read
     body: int = 1024 * 1024  # of one REST request
+    firmware: int = 16 * 1024 * 1024  # of one upload for a device
     body_s: float = 30.0  # of a request whose body does not come
     stuck_s: float = 60.0  # a stream reader that takes nothing is cut off then
     depth: int = 64  # of the arrays and objects in a JSON body

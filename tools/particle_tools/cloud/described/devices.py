@@ -5,7 +5,6 @@ from particle_tools.cloud.openapi import (
     DATE,
     FLAG,
     NUMBER,
-    OK,
     TEXT,
     Operation,
     many,
@@ -76,26 +75,5 @@ OPERATIONS = {
     ("DELETE", "/v1/devices/{device}"): Operation("Remove a device", errors=(403,)),
     ("PUT", "/v1/devices/{device}/ping"): Operation(
         "Ask whether a device answers", {200: record({"online": FLAG, "ok": FLAG})}, errors=(403,)
-    ),
-    ("POST", "/v1/device_claims"): Operation(
-        "Make a claim code",
-        {200: record({"claim_code": TEXT, "device_ids": many(TEXT)})},
-        body=record({}, {"iccid": TEXT}),
-    ),
-    ("POST", "/v1/provisioning/{device}"): Operation(
-        "Register the public key of a device",
-        {200: OK},
-        errors=(403,),
-        body=record(
-            {"publicKey": TEXT},
-            {
-                "deviceID": TEXT,
-                "algorithm": {"type": "string", "enum": ["rsa", "ecc", "ec"]},
-                "order": TEXT,
-                "filename": TEXT,
-                "product_id": NUMBER,
-            },
-        ),
-        parts={"device": _ID},
     ),
 }

@@ -2,7 +2,6 @@
 
 from particle_tools.cloud.openapi import (
     DATE,
-    FLAG,
     NUMBER,
     TEXT,
     Operation,
@@ -61,21 +60,4 @@ OPERATIONS = {
     ("DELETE", "/v1/access_tokens/current"): Operation("Log out"),
     ("DELETE", "/v1/access_tokens/{token}"): Operation("Revoke a token: whoever knows it may"),
     ("DELETE", "/v1/access_tokens"): Operation("Revoke all tokens of the user"),
-    ("GET", "/v1/user"): Operation(
-        "The user",
-        {
-            200: record(
-                {
-                    "username": TEXT,
-                    "subscription_ids": many(TEXT),
-                    "account_info": record(
-                        {"first_name": TEXT, "last_name": TEXT, "business_account": FLAG}
-                    ),
-                    "mfa": record({"enabled": FLAG}),
-                    "wifi_device_count": NUMBER,
-                    "cellular_device_count": NUMBER,
-                }
-            )
-        },
-    ),
 }

@@ -100,6 +100,7 @@ def _translated(error: DeviceError, missing: catalogue.ApiError) -> catalogue.Ap
 
 
 ROUTES = [
-    Route("POST", "/v1/devices/{device}/{name}", _call),
-    Route("GET", "/v1/devices/{device}/{name}", _read),
+    Route(method, place + "/{name}", handler)
+    for place in ("/v1/devices/{device}", "/v1/products/{product}/devices/{device}")
+    for method, handler in (("POST", _call), ("GET", _read))
 ]

@@ -1,24 +1,33 @@
-"""Devices: list, get, claim, rename, remove, signal, ping, keys (rest-api 3, 6)."""
+"""Devices: list, get, claim, change, remove, signal, ping (rest-api 3), also by product."""
 
 from __future__ import annotations
 
 import re
+import secrets
 from typing import Any
+
+from aiohttp import web
 
 from particle_tools.cloud import catalogue
 from particle_tools.cloud.clock import iso
 from particle_tools.cloud.devices import Device
 from particle_tools.cloud.exchanges import DeviceError, NoAnswer
-from particle_tools.cloud.keys import read_device_key
+from particle_tools.cloud.hello import CELLULAR
+from particle_tools.cloud.products import LOWEST
 from particle_tools.cloud.rest import Ask, Route
+from particle_tools.cloud.routes import firmware
 from particle_tools.cloud.services import Services
+from particle_tools.cloud.uploads import is_upload
 
 _ID = re.compile(r"[0-9a-f]{24}")
 _TYPES = {1: "bool", 2: "int32", 4: "string", 9: "double"}
-_ALGORITHMS = {"rsa": "rsa", "ecc": "ec", "ec": "ec"}
 _NO_PRODUCT = 0xFFFF
 _NAME = 64
 _NOTES = 4096
+_VERSION = 65_535
+_GROUP = re.compile(r"[a-zA-Z0-9_-]{1,64}")
+_FLAGS = {"true": True, "1": True, "false": False, "0": False}
+_ABSENT = object()
 
 
 def device_json(services: Services, device: Device) -> dict[str, Any]:
@@ -27,6 +36,8 @@ def device_json(services: Services, device: Device) -> dict[str, Any]:
     session = services.sessions.get(device.id)
     heard = max(session.last_heard if session else 0, device.last_heard or 0) or None
     product = device.product_id
+    member = services.products.membership(device.id)
+    enabled, forced = services.updates.control(device.id)
     return {
         "id": device.id,
         "name": device.name,
@@ -35,31 +46,40 @@ def device_json(services: Services, device: Device) -> dict[str, Any]:
         "last_heard": iso(heard),
         "last_handshake_at": iso(device.last_handshake),
         "last_app": None,
-        "product_id": device.platform_id if product in (None, _NO_PRODUCT) else product,
+        "product_id": (
+            member.product_id
+            if member
+            else device.platform_id
+            if product in (None, _NO_PRODUCT)
+            else product
+        ),
         "platform_id": device.platform_id,
         "online": session is not None,
         "connected": session is not None,
-        "cellular": False,
+        "cellular": device.platform_id in CELLULAR,
         "notes": device.notes,
         "functions": description.functions,
         "variables": {
             name: _TYPES.get(kind, str(kind)) for name, kind in description.variables.items()
         },
         "status": "normal",
-        "serial_number": None,
+        "serial_number": device.serial_number,
         "system_firmware_version": _version(device.system_version),
         "firmware_version": device.product_version,
         "current_build_target": None,
         "pinned_build_target": None,
         "default_build_target": None,
-        "firmware_updates_enabled": True,
-        "firmware_updates_forced": False,
-        "mobile_secret": None,
+        "firmware_updates_enabled": enabled,
+        "firmware_updates_forced": forced,
+        "mobile_secret": device.mobile_secret,
         "device_protection": {"status": "open"},
-        "groups": [],
-        "development": False,
-        "quarantined": False,
-        "denied": False,
+        "firmware_product_id": product,
+        "desired_firmware_version": member.desired_version if member else None,
+        "targeted_firmware_release_version": None,
+        "groups": member.groups if member else [],
+        "development": bool(member and member.development),
+        "quarantined": bool(member and member.quarantined),
+        "denied": bool(member and member.denied),
     }
 
 
@@ -76,13 +96,18 @@ async def _get(ask: Ask) -> dict[str, Any]:
 
 
 async def _claim(ask: Ask) -> dict[str, Any]:
-    device_id = _checked_id(ask.text("id") or "")
+    if ask.body.get("product_id") is not None and "id" not in ask.body:
+        return await _new_id(ask)
+    device_id = checked_id(ask.text("id") or "")
     outcome = await ask.services.devices.claim(ask.who, device_id)
     if outcome == "unknown":
         raise catalogue.unknown_device()
     if outcome == "foreign":
-        raise catalogue.foreign_device()
-    _follow_owner(ask, device_id)
+        if str(ask.body.get("request_transfer")).lower() not in ("true", "1"):
+            raise catalogue.foreign_device()
+        number = await ask.services.transfers.request(ask.who, device_id)
+        return {"ok": True, "transfer_id": str(number)}
+    follow_owner(ask, device_id)
     return {
         "ok": True,
         "deviceID": device_id,
@@ -93,7 +118,21 @@ async def _claim(ask: Ask) -> dict[str, Any]:
     }
 
 
-def _follow_owner(ask: Ask, device_id: str) -> None:
+async def _new_id(ask: Ask) -> dict[str, Any]:
+    """Make an id for a device to come, in a product of the user's or of a platform."""
+    services, text = ask.services, ask.text("product_id") or ""
+    product = services.products.find(ask.who, text)
+    if product is None and not (text.isascii() and text.isdigit() and int(text[:6]) < LOWEST):
+        raise catalogue.not_found(f"Product {text[:80]} not found")
+    device_id = secrets.token_hex(12)
+    await services.devices.create(ask.who, device_id, None if product else int(text))
+    if product is not None:
+        await services.products.add(product, [device_id])
+    return {"device_id": device_id, "id": device_id}
+
+
+def follow_owner(ask: Ask, device_id: str) -> None:
+    """Let a live session follow a change of owner."""
     session = ask.services.sessions.get(device_id)
     device = ask.services.devices.get(device_id)
     if session is not None and device is not None and session.owner != device.owner:
@@ -103,29 +142,82 @@ def _follow_owner(ask: Ask, device_id: str) -> None:
 async def _remove(ask: Ask) -> dict[str, Any]:
     device = ask.device()
     await ask.services.devices.unclaim(device)
-    _follow_owner(ask, device.id)
+    follow_owner(ask, device.id)
     return {"ok": True}
 
 
-async def _change(ask: Ask) -> dict[str, Any]:
+async def _change(ask: Ask) -> Any:
     device = ask.device()
-    now = iso(ask.services.clock.time())
-    name = ask.text("name")
+    # The order is that of the public server (rest-api 3).
+    if is_upload(ask):
+        return await firmware.flash(ask, device)
+    changed: dict[str, Any] = {}
+    name, notes = ask.text("name"), ask.text("notes")
+    if name is not None and not 0 < len(name.strip()) <= _NAME:
+        raise catalogue.bad_request(f"A name has 1 to {_NAME} characters")
+    if notes is not None and len(notes) > _NOTES:
+        raise catalogue.bad_request(f"Notes have at most {_NOTES} characters")
+    forced = _flag(ask, "firmware_updates_forced")
+    member = _membership(ask)
     if name is not None:
-        if not 0 < len(name.strip()) <= _NAME:
-            raise catalogue.bad_request(f"A name has 1 to {_NAME} characters")
         if not await ask.services.devices.rename(device, name):
             raise catalogue.name_taken()
-        return {"id": device.id, "name": name, "updated_at": now}
-    if ask.body.get("signal") is not None:
+        changed["name"] = name
+    elif ask.body.get("signal") is not None:
         return await _signal(ask, device)
-    notes = ask.text("notes")
     if notes is not None:
-        if len(notes) > _NOTES:
-            raise catalogue.bad_request(f"Notes have at most {_NOTES} characters")
         await ask.services.devices.annotate(device, notes)
-        return {"id": device.id, "notes": notes, "updated_at": now}
-    raise catalogue.bad_request("Nothing to change: send name, signal or notes")
+        changed["notes"] = notes
+    if forced is not None:
+        await ask.services.updates.force(device.id, forced)
+        changed["firmware_updates_forced"] = forced
+    if member:
+        await ask.services.products.note(device, **member)
+        version = member.pop("desired_version", _ABSENT)
+        changed |= member | ({} if version is _ABSENT else {"desired_firmware_version": version})
+    if not changed:
+        app = ask.text("app_id", "app")
+        if app:
+            raise firmware.no_application(app)
+        raise catalogue.bad_request("Nothing to change: send name, signal, notes or a file")
+    return {"id": device.id, **changed, "updated_at": iso(ask.services.clock.time())}
+
+
+def _flag(ask: Ask, name: str) -> bool | None:
+    value = ask.body.get(name)
+    if value is None:
+        return None
+    text = str(value).lower()
+    if text not in _FLAGS:
+        raise catalogue.bad_request(f"{name} is true or false")
+    return _FLAGS[text]
+
+
+def _membership(ask: Ask) -> dict[str, Any]:
+    """Return what shall be noted of a device in the product of the path."""
+    if "product" not in ask.http.match_info:
+        return {}
+    noted: dict[str, Any] = {}
+    for name in ("development", "quarantined", "denied"):
+        flag = _flag(ask, name)
+        if flag is not None:
+            noted[name] = flag
+    if "desired_firmware_version" in ask.body:
+        version = ask.body["desired_firmware_version"]
+        text = "" if version is None else str(version)
+        if text and not (text.isascii() and text.isdigit() and int(text[:6]) <= _VERSION):
+            raise catalogue.bad_request(f"desired_firmware_version is 0 to {_VERSION} or null")
+        noted["desired_version"] = int(text) if text else None
+    groups = ask.body.get("groups")
+    if groups is not None:
+        if isinstance(groups, str):
+            groups = [name for name in groups.split(",") if name]
+        if not isinstance(groups, list) or not all(
+            isinstance(name, str) and _GROUP.fullmatch(name) for name in groups
+        ):
+            raise catalogue.bad_request("groups is a list of names of a-z, 0-9, _ and -")
+        noted["groups"] = sorted(set(groups))
+    return noted
 
 
 async def _signal(ask: Ask, device: Device) -> dict[str, Any]:
@@ -150,35 +242,13 @@ async def _ping(ask: Ask) -> dict[str, Any]:
     return {"online": session is not None and await session.ping(), "ok": True}
 
 
-async def _claim_code(ask: Ask) -> dict[str, Any]:
-    return {
-        "claim_code": await ask.services.devices.new_claim_code(ask.who),
-        "device_ids": [device.id for device in ask.services.devices.of(ask.who)],
-    }
+async def _unserved(ask: Ask) -> web.Response:
+    ask.device()
+    raise catalogue.not_implemented("Device protection and file backups are not served here")
 
 
-async def _provision(ask: Ask) -> dict[str, Any]:
-    device_id = _checked_id(ask.part("device"))
-    algorithm = ask.text("algorithm")
-    if algorithm is not None and algorithm not in _ALGORITHMS:
-        raise catalogue.bad_request(f"The algorithm {algorithm} is not supported: rsa or ecc")
-    try:
-        kind, spki = read_device_key(ask.text("publicKey") or "")
-    except ValueError as error:
-        raise catalogue.bad_request(str(error)) from error
-    if algorithm is not None and _ALGORITHMS[algorithm] != kind:
-        raise catalogue.bad_request(f"The public key is not of the algorithm {algorithm}")
-    known = ask.services.devices.key(device_id, kind)
-    if not await ask.services.devices.register(ask.who, device_id, kind, spki):
-        raise catalogue.foreign_device()
-    udp = ask.services.doors.udp
-    if kind == "ec" and known not in (None, spki) and udp is not None:
-        udp.revoked(device_id, "another key was registered for the device")
-    _follow_owner(ask, device_id)
-    return {"ok": True}
-
-
-def _checked_id(text: str) -> str:
+def checked_id(text: str) -> str:
+    """Return a device id in its one form. Raises ApiError 400."""
     device_id = text.strip().lower()
     if not _ID.fullmatch(device_id):
         raise catalogue.bad_request("A device id has 24 hexadecimal digits")
@@ -188,10 +258,16 @@ def _checked_id(text: str) -> str:
 ROUTES = [
     Route("GET", "/v1/devices", _list),
     Route("POST", "/v1/devices", _claim),
-    Route("GET", "/v1/devices/{device}", _get),
-    Route("PUT", "/v1/devices/{device}", _change),
     Route("DELETE", "/v1/devices/{device}", _remove),
-    Route("PUT", "/v1/devices/{device}/ping", _ping),
-    Route("POST", "/v1/device_claims", _claim_code),
-    Route("POST", "/v1/provisioning/{device}", _provision),
+    *(
+        Route(method, place + path, handler)
+        for place in ("/v1/devices/{device}", "/v1/products/{product}/devices/{device}")
+        for method, path, handler in (
+            ("GET", "", _get),
+            ("PUT", "", _change),
+            ("PUT", "/ping", _ping),
+            ("PUT", "/unprotect", _unserved),
+            ("PUT", "/backup_files", _unserved),
+        )
+    ),
 ]

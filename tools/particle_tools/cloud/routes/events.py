@@ -10,13 +10,16 @@ import asyncio
 import json
 import re
 from collections import deque
+from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
 
 from particle_tools.cloud import catalogue
 from particle_tools.cloud.events import FROM_API, TTL, Event
+from particle_tools.cloud.products import Product
 from particle_tools.cloud.rest import Ask, Route
+from particle_tools.cloud.services import Services
 
 _HEADERS = {
     "Content-Type": "text/event-stream",
@@ -29,6 +32,37 @@ _MAX_TTL = 16_777_215
 _LINE_ENDS = str.maketrans("", "", "\r\n")
 
 
+@dataclass(frozen=True)
+class Selection:
+    """Which events a reader wants: names with a prefix, of one device, of one product."""
+
+    services: Services
+    prefix: str
+    device_id: str | None = None
+    product: Product | None = None
+
+    def wants(self, event: Event) -> bool:
+        """Tell whether the event is selected."""
+        if not event.name.startswith(self.prefix) or self.device_id not in (None, event.core_id):
+            return False
+        if self.product is None or event.product == self.product.id:
+            return True
+        member = self.services.products.membership(event.core_id)
+        return member is not None and member.product_id == self.product.id
+
+    def shown(self, event: Event) -> dict[str, Any]:
+        """Return the body of the event in the stream; that of a product says more."""
+        if self.product is None:
+            return event.to_json()
+        device = self.services.devices.get(event.core_id)
+        return {
+            **event.to_json(),
+            "userid": str(event.owner),
+            "version": device.product_version if device else None,
+            "productID": self.product.id,
+        }
+
+
 class Stream:
     """One reader. What it does not read is kept up to a limit; beyond that it is cut off.
 
@@ -36,13 +70,10 @@ class Stream:
     single events is not.
     """
 
-    def __init__(
-        self, limit: int, prefix: str, device_id: str | None, last: int | None = None
-    ) -> None:
+    def __init__(self, limit: int, selection: Selection, last: int | None = None) -> None:
         self.last = last  # id up to which persisted events were sent; None: nobody asks
         self._limit = limit
-        self._prefix = prefix
-        self._device_id = device_id
+        self._selection = selection
         self._waiting: deque[tuple[int | None, bytes]] = deque()
         self._news = asyncio.Event()
         self._ended = False
@@ -50,7 +81,7 @@ class Stream:
 
     def offer(self, event: Event) -> None:
         """Queue an event if it is selected."""
-        if not self._wanted(event):
+        if not self._selection.wants(event):
             return
         if len(self._waiting) >= self._limit:
             if self.transport is not None:
@@ -67,15 +98,15 @@ class Stream:
     def missed(self, events: list[Event]) -> bytes:
         """Return what is selected of persisted events that come before all that is queued."""
         self.last = events[-1].id
-        return b"".join(self._encoded(event) for event in events if self._wanted(event))
-
-    def _wanted(self, event: Event) -> bool:
-        return event.name.startswith(self._prefix) and self._device_id in (None, event.core_id)
+        wanted = (event for event in events if self._selection.wants(event))
+        return b"".join(self._encoded(event) for event in wanted)
 
     def _encoded(self, event: Event) -> bytes:
         name = event.name.translate(_LINE_ENDS)
         mark = "" if self.last is None or event.id is None else f"id: {event.id}\n"
-        return f"event: {name}\ndata: {json.dumps(event.to_json())}\n{mark}\n".encode()
+        return (
+            f"event: {name}\ndata: {json.dumps(self._selection.shown(event))}\n{mark}\n".encode()
+        )
 
     async def next(self) -> bytes:
         """Wait for events and return all that are queued. Raises ConnectionError at the end."""
@@ -92,12 +123,15 @@ class Stream:
         return data
 
 
-async def _serve(ask: Ask, prefix: str, device_id: str | None = None) -> web.StreamResponse:
+async def _serve(
+    ask: Ask, prefix: str, device_id: str | None = None, product: Product | None = None
+) -> web.StreamResponse:
     services, request = ask.services, ask.http
     last = _last(request)
     if last is not None and last > services.persisted.newest():
         last = 0  # what this reader has seen was of other data
-    stream = Stream(ask.limits.stream_events, prefix, device_id, last)
+    selection = Selection(services, prefix, device_id, product)
+    stream = Stream(ask.limits.stream_events, selection, last)
     stream.transport = request.transport
     response = web.StreamResponse(headers=_HEADERS)
     owner = ask.who.id
@@ -160,7 +194,12 @@ async def _mine(ask: Ask) -> web.StreamResponse:
 
 
 async def _one(ask: Ask) -> web.StreamResponse:
-    return await _serve(ask, ask.http.match_info.get("prefix", ""), ask.device().id)
+    product = ask.product() if "product" in ask.http.match_info else None
+    return await _serve(ask, ask.http.match_info.get("prefix", ""), ask.device().id, product)
+
+
+async def _of_product(ask: Ask) -> web.StreamResponse:
+    return await _serve(ask, ask.http.match_info.get("prefix", ""), product=ask.product())
 
 
 async def _publish(ask: Ask) -> dict[str, Any]:
@@ -177,7 +216,15 @@ async def _publish(ask: Ask) -> dict[str, Any]:
     if not 0 <= ttl <= _MAX_TTL:
         raise catalogue.bad_request(f"ttl is 0 to {_MAX_TTL} seconds")
     ask.services.bus.publish(
-        Event(name, data.encode(), FROM_API, ask.who.id, ask.services.clock.time(), ttl)
+        Event(
+            name,
+            data.encode(),
+            FROM_API,
+            ask.who.id,
+            ask.services.clock.time(),
+            ttl,
+            product=ask.product().id if "product" in ask.http.match_info else None,
+        )
     )
     return {"ok": True}
 
@@ -191,4 +238,11 @@ ROUTES = [
     Route("GET", "/v1/devices/{device}/events", _one),
     Route("GET", "/v1/devices/{device}/events/{prefix:.*}", _one),
     Route("POST", "/v1/devices/events", _publish),
+    Route("GET", "/v1/products/{product}/events", _of_product),
+    Route("GET", "/v1/products/{product}/events/{prefix:.*}", _of_product),
+    Route("GET", "/v1/products/{product}/devices/events", _of_product),
+    Route("GET", "/v1/products/{product}/devices/events/{prefix:.*}", _of_product),
+    Route("GET", "/v1/products/{product}/devices/{device}/events", _one),
+    Route("GET", "/v1/products/{product}/devices/{device}/events/{prefix:.*}", _one),
+    Route("POST", "/v1/products/{product}/events", _publish),
 ]

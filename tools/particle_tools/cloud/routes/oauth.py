@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Any
 
 from particle_tools.cloud import catalogue
-from particle_tools.cloud.accounts import TOKEN_S, User
+from particle_tools.cloud.accounts import TOKEN_S
 from particle_tools.cloud.clock import iso
 from particle_tools.cloud.rest import BASIC, OPEN, Ask, Route, decode_basic
 
@@ -117,27 +117,6 @@ async def _delete_all(ask: Ask) -> dict[str, Any]:
     return {"ok": True}
 
 
-async def _user(ask: Ask) -> dict[str, Any]:
-    user: User = ask.who
-    return {
-        "username": user.username,
-        "subscription_ids": [],
-        "account_info": {
-            "first_name": "",
-            "last_name": "",
-            "business_account": False,
-            **user.account_info,
-        },
-        "mfa": {"enabled": False},
-        "wifi_device_count": len(ask.services.devices.of(user)),
-        "cellular_device_count": 0,
-        "tos": {"accepted": True},
-        "memberships": [],
-        "scim_provisioned": False,
-        "no_password": False,
-    }
-
-
 ROUTES = [
     Route("POST", "/oauth/token", _token, OPEN),
     Route("GET", "/v1/access_tokens", _list, BASIC),
@@ -145,5 +124,4 @@ ROUTES = [
     Route("DELETE", "/v1/access_tokens/current", _delete_current),
     Route("DELETE", "/v1/access_tokens/{token}", _delete, OPEN),
     Route("DELETE", "/v1/access_tokens", _delete_all),
-    Route("GET", "/v1/user", _user),
 ]

@@ -1,0 +1,270 @@
+"""Firmware for devices: a queue of uploads each, and what a device says about updates.
+
+An upload waits until the device is there and takes updates; whoever transfers it takes it from
+here and tells how it ended. The last upload counts: it replaces one that waits.
+Sources: rest-api 5, 7.3; cloud-protocol 4.14.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from particle_tools.cloud.clock import Clock, iso
+from particle_tools.cloud.database import Database
+from particle_tools.cloud.events import Bus, Event
+
+if TYPE_CHECKING:
+    from particle_tools.cloud.registry import Sessions
+    from particle_tools.cloud.session import Session
+
+MODULE, ASSET = "module", "asset"
+ENABLED, FORCED = "particle/device/updates/enabled", "particle/device/updates/forced"
+PENDING = "particle/device/updates/pending"
+_STATUS = "spark/flash/status"
+_KEPT = 20  # updates of a device that are over, without their files
+_TEXT = {True: b"true", False: b"false"}
+
+
+@dataclass(frozen=True)
+class File:
+    """One file of an update. kind: MODULE or ASSET."""
+
+    name: str
+    kind: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Update:
+    """One upload for one device; state as in the table."""
+
+    id: int
+    device_id: str
+    state: str
+    queued_at: float
+    ended_at: float | None
+    error: str | None
+    files: tuple[tuple[str, str, int], ...]  # name, kind, size
+
+    def to_json(self) -> dict:
+        """Return the REST form."""
+        return {
+            "id": self.id,
+            "state": self.state,
+            "queued_at": iso(self.queued_at),
+            "ended_at": iso(self.ended_at),
+            "error": self.error,
+            "files": [{"name": n, "kind": kind, "size": size} for n, kind, size in self.files],
+        }
+
+
+class Updates:
+    """The queues of all devices.
+
+    deliver: called with the id of a device that is online, takes updates and has one waiting;
+    None as long as nobody transfers any.
+    """
+
+    def __init__(self, db: Database, clock: Clock, bus: Bus, sessions: Sessions) -> None:
+        self._db = db
+        self._clock = clock
+        self._bus = bus
+        self._sessions = sessions
+        self.deliver: Callable[[str], None] | None = None
+
+    # The queue.
+
+    async def queue(self, device_id: str, files: list[File]) -> None:
+        """Store files for a device, in place of what waits for it; it is told if it must allow."""
+        now = self._clock.time()
+        digests = [hashlib.sha256(file.data).digest() for file in files]
+
+        def job(db: sqlite3.Connection) -> None:
+            _end_waiting(db, device_id, "replaced", now)
+            update_id = db.execute(
+                "INSERT INTO updates (device_id, state, queued_at) VALUES (?, 'waiting', ?)",
+                (device_id, now),
+            ).lastrowid
+            db.executemany(
+                "INSERT INTO update_files VALUES (?, ?, ?, ?, ?, ?, ?)",
+                [
+                    (update_id, n, file.name, file.kind, len(file.data), digest, file.data)
+                    for n, (file, digest) in enumerate(zip(files, digests, strict=True))
+                ],
+            )
+
+        await self._db.write(job)
+        session = self._sessions.get(device_id)
+        if session is not None:
+            self._offer(session)
+
+    async def cancel(self, device_id: str) -> bool:
+        """Drop what waits for a device; False if nothing does. A transfer is not touched."""
+        now = self._clock.time()
+        if not await self._db.write(lambda db: _end_waiting(db, device_id, "canceled", now)):
+            return False
+        session = self._sessions.get(device_id)
+        if session is not None and not self.allowed(device_id):
+            session.send_event(PENDING, _TEXT[False])
+        return True
+
+    def of(self, device_id: str) -> list[Update]:
+        """Return the updates of a device, the last one first."""
+        rows = self._db.all(
+            "SELECT * FROM updates WHERE device_id = ? ORDER BY id DESC", device_id
+        )
+        return [self._update(row) for row in rows]
+
+    def waiting(self, device_id: str) -> Update | None:
+        """Return what waits for a device."""
+        row = self._db.one(
+            "SELECT * FROM updates WHERE device_id = ? AND state = 'waiting'", device_id
+        )
+        return self._update(row) if row else None
+
+    async def take(self, device_id: str) -> Update | None:
+        """Begin what waits for a device, or go on with what was begun; None if it may not."""
+        if not self.allowed(device_id):
+            return None
+        now = self._clock.time()
+
+        def job(db: sqlite3.Connection) -> tuple[int, bool] | None:
+            row = db.execute(
+                "SELECT id, state FROM updates WHERE device_id = ? AND state IN"
+                " ('waiting', 'started') ORDER BY id DESC LIMIT 1",
+                (device_id,),
+            ).fetchone()
+            if row is None:
+                return None
+            new = row["state"] == "waiting"
+            if new:
+                for old in db.execute(
+                    "SELECT id FROM updates WHERE device_id = ? AND state = 'started'",
+                    (device_id,),
+                ).fetchall():
+                    _end(db, device_id, old["id"], "replaced", now, None)
+                db.execute("UPDATE updates SET state = 'started' WHERE id = ?", (row["id"],))
+            return row["id"], new
+
+        found = await self._db.write(job)
+        if found is None:
+            return None
+        update_id, new = found
+        if new:
+            self._publish(device_id, _STATUS, b"started")
+        return self._update(self._db.one("SELECT * FROM updates WHERE id = ?", update_id))
+
+    def data(self, update: Update, position: int) -> bytes:
+        """Return a file of an update that is not over."""
+        row = self._db.one(
+            "SELECT data FROM update_files WHERE update_id = ? AND position = ?",
+            update.id,
+            position,
+        )
+        assert row is not None
+        return row["data"]
+
+    async def finish(self, update: Update, error: str | None = None) -> None:
+        """Note how a transfer ended; the files go, the account is told."""
+        now, state = self._clock.time(), "failed" if error else "success"
+        await self._db.write(lambda db: _end(db, update.device_id, update.id, state, now, error))
+        self._publish(update.device_id, _STATUS, state.encode())
+
+    # What device and user say about updates.
+
+    def allowed(self, device_id: str) -> bool:
+        """Tell whether a device takes updates: enabled, or forced by the user."""
+        enabled, forced = self.control(device_id)
+        return enabled or forced
+
+    def control(self, device_id: str) -> tuple[bool, bool]:
+        """Return (the device allows updates, the user forces them)."""
+        row = self._db.one(
+            "SELECT updates_enabled, updates_forced FROM devices WHERE id = ?", device_id
+        )
+        return (bool(row[0]), bool(row[1])) if row else (True, False)
+
+    async def force(self, device_id: str, forced: bool) -> None:
+        """Let updates pass although the device disables them, or not any more."""
+        await self._db.execute(
+            "UPDATE devices SET updates_forced = ? WHERE id = ?", int(forced), device_id
+        )
+        session = self._sessions.get(device_id)
+        if session is not None:
+            session.send_event(FORCED, _TEXT[forced])
+            self._offer(session)
+
+    async def reported(self, session: Session, name: str, value: bytes) -> None:
+        """Take the device's own events about updates; any beginning of "true" is true (4.14)."""
+        on = value[:1] == b"t"
+        if name == ENABLED:
+            await self._db.execute(
+                "UPDATE devices SET updates_enabled = ? WHERE id = ?", int(on), session.device_id
+            )
+            self._offer(session)
+        elif name == FORCED:
+            wanted = self.control(session.device_id)[1]
+            if wanted != on:  # it was reset since it was told
+                session.send_event(FORCED, _TEXT[wanted])
+
+    def connected(self, session: Session, *, resumed: bool) -> None:
+        """Tell a device that is there again what it may have missed."""
+        if not resumed and self.control(session.device_id)[1]:
+            session.send_event(FORCED, _TEXT[True])
+        self._offer(session)
+
+    def _offer(self, session: Session) -> None:
+        if self.waiting(session.device_id) is None:
+            return
+        if not self.allowed(session.device_id):
+            session.send_event(PENDING, _TEXT[True])
+        elif self.deliver is not None:
+            self.deliver(session.device_id)
+
+    def _publish(self, device_id: str, name: str, data: bytes) -> None:
+        row = self._db.one("SELECT owner FROM devices WHERE id = ?", device_id)
+        owner = row["owner"] if row else None
+        self._bus.publish(Event(name, data, device_id, owner, self._clock.time()))
+
+    def _update(self, row: sqlite3.Row | None) -> Update:
+        assert row is not None
+        files = self._db.all(
+            "SELECT name, kind, size FROM update_files WHERE update_id = ? ORDER BY position",
+            row["id"],
+        )
+        return Update(**dict(row), files=tuple((f["name"], f["kind"], f["size"]) for f in files))
+
+
+def _end_waiting(db: sqlite3.Connection, device_id: str, state: str, now: float) -> bool:
+    row = db.execute(
+        "SELECT id FROM updates WHERE device_id = ? AND state = 'waiting'", (device_id,)
+    ).fetchone()
+    if row is None:
+        return False
+    _end(db, device_id, row["id"], state, now, None)
+    return True
+
+
+def _end(
+    db: sqlite3.Connection,
+    device_id: str,
+    update_id: int,
+    state: str,
+    now: float,
+    error: str | None,
+) -> None:
+    db.execute(
+        "UPDATE updates SET state = ?, ended_at = ?, error = ? WHERE id = ?",
+        (state, now, error, update_id),
+    )
+    db.execute("UPDATE update_files SET data = NULL WHERE update_id = ?", (update_id,))
+    db.execute(
+        "DELETE FROM updates WHERE device_id = ?1 AND ended_at IS NOT NULL AND id <= (SELECT id"
+        " FROM updates WHERE device_id = ?1 AND ended_at IS NOT NULL"
+        " ORDER BY id DESC LIMIT 1 OFFSET ?2)",
+        (device_id, _KEPT),
+    )
