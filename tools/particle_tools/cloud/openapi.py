@@ -10,9 +10,9 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from http import HTTPStatus
-from typing import Any
+from typing import Any, Union
 
 from particle_tools import __version__
 from particle_tools.cloud import described
@@ -76,17 +76,20 @@ class Media:
     binary: bool = False
 
 
+Answer = Union[Schema, Media, "tuple[Schema | Media, ...]", None]
+
+
 @dataclass(frozen=True)
 class Operation:
     """One row of the table. Only what is wrong with a request's own content is an error here.
 
-    answers: status -> JSON schema, Media, or None for no body. body: JSON schema of an object;
-    a form with the same fields is taken, too, unless `forms` says otherwise.
+    answers: status -> JSON schema, Media, a tuple of both, or None for no body. body: JSON schema
+    of an object; a form with the same fields is taken, too, unless `forms` says otherwise.
     parts: schemas of parts of the path, other than any text.
     """
 
     summary: str
-    answers: dict[int, Schema | Media | None] = field(default_factory=lambda: {200: OK})
+    answers: dict[int, Answer] = field(default_factory=lambda: {200: OK})
     errors: tuple[int, ...] = ()
     query: dict[str, Schema] = field(default_factory=dict)
     body: Schema | None = None
@@ -142,14 +145,32 @@ _SECURITY: dict[str, list[Schema]] = {
 }
 
 
-def _response(status: int, answer: Schema | Media | None) -> Schema:
+def _response(status: int, answer: Answer) -> Schema:
     found: Schema = {"description": HTTPStatus(status).phrase}
-    if isinstance(answer, Media):
-        kind = {"type": "string"} | ({"format": "binary"} if answer.binary else {})
-        found["content"] = {answer.type: {"schema": kind}}
-    elif answer is not None:
-        found["content"] = {JSON: {"schema": answer}}
+    forms = answer if isinstance(answer, tuple) else () if answer is None else (answer,)
+    if forms:
+        found["content"] = dict(map(_content, forms))
     return found
+
+
+def _content(form: Schema | Media) -> tuple[str, Schema]:
+    if isinstance(form, Media):
+        kind = {"type": "string"} | ({"format": "binary"} if form.binary else {})
+        return form.type, {"schema": kind}
+    return JSON, {"schema": form}
+
+
+def for_products(
+    found: dict[tuple[str, str], Operation], start: str = "/v1/"
+) -> dict[tuple[str, str], Operation]:
+    """Return the same operations below /v1/products/{product}, of the paths that begin so."""
+    return {
+        (method, "/v1/products/{product}" + path[3:]): replace(
+            operation, errors=(*operation.errors, 404)
+        )
+        for (method, path), operation in found.items()
+        if path.startswith(start)
+    }
 
 
 def operation_id(route: Route) -> str:

@@ -5,6 +5,7 @@ from particle_tools.cloud.openapi import (
     FLAG,
     NUMBER,
     TEXT,
+    Media,
     Operation,
     nullable,
     record,
@@ -24,12 +25,13 @@ _DEVICE = record(
         "product_id": nullable(NUMBER),
     }
 )
+_RETURN = record({"id": TEXT, "name": nullable(TEXT), "connected": FLAG, "return_value": NUMBER})
+_VALUE = record({"cmd": TEXT, "name": TEXT, "result": ANYTHING, "coreInfo": _DEVICE})
 
 OPERATIONS = {
     ("POST", "/v1/devices/{device}/{name}"): Operation(
         "Call a function of a device",
-        {200: record({"id": TEXT, "name": nullable(TEXT), "connected": FLAG,
-                      "return_value": NUMBER})},
+        {200: (_RETURN, Media("text/plain"))},
         errors=(403, 408, 502),
         query={"format": _RAW},
         body=record({}, {"arg": TEXT, "args": TEXT, "params": TEXT, "format": _RAW}),
@@ -38,10 +40,10 @@ OPERATIONS = {
     ),
     ("GET", "/v1/devices/{device}/{name}"): Operation(
         "Read a variable of a device",
-        {200: record({"cmd": TEXT, "name": TEXT, "result": ANYTHING, "coreInfo": _DEVICE})},
+        {200: (_VALUE, Media("text/plain"))},
         errors=(403, 408, 502),
         query={"format": _RAW},
         parts={"name": _NAME},
         description="format=raw answers with the bare value as text/plain.",
     ),
-}  # fmt: skip
+}

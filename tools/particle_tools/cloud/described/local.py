@@ -52,12 +52,16 @@ OPERATIONS = {
     ),
     ("GET", "/local/v1/server-key"): Operation(
         "A public key of this cloud",
-        {200: Media("application/x-pem-file")},
+        {
+            200: (
+                Media("application/x-pem-file"),
+                Media("application/octet-stream", binary=True),
+            )
+        },
         query={
             "alg": {"type": "string", "enum": ["rsa", "ec"]},
             "format": {"type": "string", "enum": ["pem", "der"]},
         },
-        description="format=der answers with application/octet-stream.",
     ),
     ("GET", "/local/v1/sessions"): Operation(
         "The sessions of my devices",

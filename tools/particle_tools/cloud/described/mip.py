@@ -5,6 +5,6 @@ from particle_tools.cloud.openapi import Media, Operation
 OPERATIONS = {
     ("GET", "/mip/{path:.+}"): Operation(
         "A file of the device library, for `mip install`",
-        {200: Media("application/octet-stream", binary=True)},
+        {200: ({"type": "object"}, Media("application/octet-stream", binary=True))},
     ),
 }
