@@ -60,6 +60,8 @@ COMPONENTS = {
         "store/place",
         "store/sealed",
     ],
+    # Keys that are made on the board; an RSA key needs core-tcp too.
+    "keygen": ["crypto/rsagen", "store/keygen"],
     # Events that survive a reset; with what is under "repl".
     "queue": ["persisted", "session/kept", "store/queue"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
