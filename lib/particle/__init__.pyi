@@ -16,6 +16,7 @@ max_variable_value_size: int
 max_function_argument_size: int
 cloud: Cloud
 retained: Any
+system: _System
 time: Any
 vitals: Any
 PUBLIC: int
@@ -50,6 +51,12 @@ class Event:
     name: str
     data: str | bytes | None
     content_type: int
+
+class _System:
+    @property
+    def reset_reason(self) -> int: ...
+    def enter_safe_mode(self) -> None: ...
+    def safe_mode(self) -> None: ...
 
 class _EventStream(AsyncIterator[Event]):
     discards: int

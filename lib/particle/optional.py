@@ -24,6 +24,7 @@ class More:
         self.queue = None  # of persisted events, when there ever was one
         self.retained = None
         self.reasons = {}  # of full handshakes -> how many
+        self.safe = False  # in safe mode
         self.updates_enabled = True
         self.updates_forced = self.updates_pending = self.signal = False
 

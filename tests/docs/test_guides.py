@@ -79,6 +79,11 @@ def test_what_outlives_a_reset(start):
     assert wait_for(lambda: "acknowledged 1" in board.output(), 15), board.output()
 
 
+def test_a_start_up_that_looks_for_safe_mode_goes_on(start):
+    api, events, board = start(programs("device.md")[4])
+    assert board.process.wait(30) == 0, board.output()
+
+
 def test_every_stage_has_a_row():
     text = (DOCS / "troubleshooting.md").read_text()
     rows = set(re.findall(r"^\| ([\w ]+?) \|", text, re.MULTILINE))

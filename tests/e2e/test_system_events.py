@@ -73,7 +73,7 @@ class Inside(Running):
 
         def send():
             mid = session.next_mid()
-            session._send(coap.encode(kind, coap.PUT, mid, path=("k",), query=(query,)))
+            session._send(coap.encode(kind, coap.PUT, mid, path=("k",), query=(query,)), "other")
             return session, mid
 
         return self.call(send)

@@ -16,7 +16,7 @@ particle = pytest.importorskip("particle")
 PENDING = {
     9: "wifi led",
     10: "setup",
-    11: "system " + " ".join(EVENTS),
+    11: " ".join(EVENTS),
     # No open issue brings these yet.
     None: "cellular ethernet ble ledger use_ledgers Ledger STRUCTURED",
 }

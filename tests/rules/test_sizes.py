@@ -60,10 +60,11 @@ CEILINGS = {
     "runtime/diagnose": 1300,
     "runtime/limiter": 500,
     "runtime/names": 700,
+    "runtime/power": 1250,
     "runtime/remedy": 1250,
     "runtime/rules": 1400,
     "runtime/stream": 900,
-    "runtime/system": 2950,
+    "runtime/system": 3450,
     "runtime/vitals": 1600,
 }
 TOTALS = {"core-udp": 42_000, "core-tcp": 30_000}

@@ -64,6 +64,8 @@ COMPONENTS = {
     "keygen": ["crypto/rsagen", "store/keygen"],
     # Events that survive a reset; with what is under "repl".
     "queue": ["persisted", "session/kept", "store/queue"],
+    # The connection without the application, when that was asked for; with what is under "repl".
+    "safe": ["runtime/power"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
     # a board without a profile, what to do about an error.
     "repl": [

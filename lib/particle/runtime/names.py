@@ -32,6 +32,13 @@ def find(name, cloud):
 
         vitals.default = cloud
         return vitals
+    if name == "system":
+        try:
+            from .power import system
+        except ImportError:
+            raise ImportError("system: install the component safe") from None
+        system.default = cloud
+        return system
     if name == "Event":
         from .stream import Event
 

@@ -154,13 +154,18 @@ def _announce(client, now):
         code = None
     if code:
         _say(client, now, "spark/device/claim/code", code)
+    safe = client.more.safe
+    if safe:  # with a session that goes on too, or the cloud would never bring what is missing
+        _say(client, now, "spark/device/safemode")
     if not _told:
         _told = True
-        text = reset_text()
+        text = "safe_mode" if safe else reset_text()
         # a board that only slept or was switched on goes on with its session: that costs one
         # message less; the cloud still learns of what should not have happened
         if text and (client._conn.handshakes or text == "watchdog"):
             _say(client, now, "spark/device/last_reset", text)
+        if not safe:
+            _unheard(client._store)
     # the cloud takes for granted what is the default (DESIGN decision 2)
     every = client._values.get("connect_events")
     for name, value, default in (
@@ -169,6 +174,16 @@ def _announce(client, now):
     ):
         if every or value != default:
             _say(client, now, "particle/device/updates/" + name, _text(value))
+
+
+def _unheard(store):
+    # nobody shall be surprised by a request of long ago when the start-up begins to look for it
+    try:
+        if store.read("safemode") is not None:
+            store.remove("safemode")
+            print("no safe mode: boot.py does not call particle.system.safe_mode()")
+    except Error as e:
+        print(e)
 
 
 def _answered(client, key, value):
@@ -206,10 +221,23 @@ def _reset(client, how, now):
     if how == b"network":
         client._conn.close(now)
         client._conn.start(now)
-        return
+    elif how == b"safe mode":
+        try:
+            from .power import enter
+
+            enter(client)
+        except (ImportError, Error) as e:
+            print("no safe mode:", e)
+            restart(client, now)
+    elif how in (b"reboot", b"dfu"):
+        restart(client, now, "bootloader" if how == b"dfu" else "reset")
+
+
+def restart(client, now, how="reset"):
+    """Call `machine.reset` or another end; in a handler soon, when what it answers has left."""
     import machine
 
-    if how == b"dfu":
-        machine.bootloader()
-    if how in (b"reboot", b"safe mode"):
-        machine.reset()
+    if client._busy:
+        client._jobs[lambda t: getattr(machine, how)()] = (now + _SOON_MS) & _PERIOD
+    else:
+        getattr(machine, how)()

@@ -30,6 +30,7 @@ class Device:
     last_ip: str | None
     last_heard: float | None
     last_handshake: float | None
+    safe_mode: int = 0  # 1: since its last Hello the device has said so
     serial_number: str | None = None
     mobile_secret: str | None = None
 
@@ -187,7 +188,7 @@ class Devices:
         now = self._clock.time()
         await self._db.execute(
             "UPDATE devices SET product_id = ?, product_version = ?, platform_id = ?,"
-            " system_version = ?, last_ip = ?, last_heard = ?, last_handshake = ?,"
+            " system_version = ?, last_ip = ?, last_heard = ?, last_handshake = ?, safe_mode = 0,"
             " updates_enabled = 1 WHERE id = ?",  # a device says so when they are not
             hello.product_id,
             hello.product_version,
@@ -198,6 +199,17 @@ class Devices:
             now,
             device_id,
         )
+
+    async def in_safe_mode(self, device_id: str) -> None:
+        """Note that a device does not run its application, until its next Hello."""
+        await self._db.execute("UPDATE devices SET safe_mode = 1 WHERE id = ?", device_id)
+
+    def system(self, device_id: str) -> tuple[bytes, int] | None:
+        """Return the system part of the last Describe and its content format."""
+        row = self._db.one(
+            "SELECT system, system_format FROM describes WHERE device_id = ?", device_id
+        )
+        return None if row is None or row["system"] is None else tuple(row)
 
     async def heard(self, device_id: str, when: float) -> None:
         """Note when a device was heard last (written once, when its session ends)."""

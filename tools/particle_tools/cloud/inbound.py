@@ -12,7 +12,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from particle_tools.cloud import coap, vitals
+from particle_tools.cloud import coap, system_description, vitals
 from particle_tools.cloud.blockwise import BLOCK1, BadBlock, Block
 from particle_tools.cloud.coap import Message
 from particle_tools.cloud.events import TTL, Event, Subscription
@@ -31,6 +31,8 @@ _PERSISTED_BYTES = 4
 _LEDGER_GET_INFO, _NO_LEDGERS, _LEDGER_NOT_FOUND = b"\x08\x01", b"\x1a\x00", b"\x08\x04"
 _VITALS = "spark/device/diagnostics/update"
 _CLAIM_CODE = "spark/device/claim/code"
+_SAFE_MODE = "spark/device/safemode"
+_SAFE_STATUS = "spark/status/safe-mode"
 
 
 @dataclass(frozen=True)
@@ -143,7 +145,24 @@ async def _event(session: Session, message: Message) -> Answer:
     services.bus.publish(event)
     if name in (ENABLED, FORCED):
         await services.updates.reported(session, name, message.payload)
+    if name == _SAFE_MODE:
+        await _safe_mode(session)
     return _OK
+
+
+async def _safe_mode(session: Session) -> None:
+    # who repairs devices learns what they have (rest-api 7.3)
+    services, device_id = session.services, session.device_id
+    await services.devices.in_safe_mode(device_id)
+    device, system = services.devices.get(device_id), services.devices.system(device_id)
+    try:
+        platform = device.platform_id if device else None
+        described = system_description.to_json(*system, platform) if system else {}
+    except (ValueError, RecursionError):
+        described = {}
+    data = json.dumps(described, separators=(",", ":")).encode()
+    now = services.clock.time()
+    services.bus.publish(Event(_SAFE_STATUS, data, device_id, session.owner, now))
 
 
 def _refused(session: Session, name: str, size: int) -> Answer | None:

@@ -204,4 +204,7 @@ MIGRATIONS = [
     );
     CREATE INDEX ledger_versions_instance ON ledger_versions (ledger_id, scope_value, id);
     """,
+    """
+    ALTER TABLE devices ADD COLUMN safe_mode INTEGER NOT NULL DEFAULT 0;
+    """,
 ]

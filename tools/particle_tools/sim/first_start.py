@@ -15,7 +15,14 @@ from particle_tools.sim.rest import Rest
 _ROOT = "/pt"
 _CONFIG = f"{_ROOT}/config.json"
 _PLATFORM = 3  # PLATFORM_ID of boards/UNIX_SIM
-_BOOT_PY = b"# boot.py -- run on boot-up\n"
+_BOOT_PY = b"""# boot.py -- run on boot-up
+import os
+
+if "pt" in os.listdir() and "safemode" in os.listdir("pt"):  # asked for: main.py is not run
+    import particle
+
+    particle.system.safe_mode()
+"""
 
 
 def address(text: str) -> tuple[str, int | None]:

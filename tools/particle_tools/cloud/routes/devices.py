@@ -62,7 +62,7 @@ def device_json(services: Services, device: Device) -> dict[str, Any]:
         "variables": {
             name: _TYPES.get(kind, str(kind)) for name, kind in description.variables.items()
         },
-        "status": "normal",
+        "status": "safe_mode" if device.safe_mode else "normal",
         "serial_number": device.serial_number,
         "system_firmware_version": _version(device.system_version),
         "firmware_version": device.product_version,

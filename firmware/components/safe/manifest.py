@@ -1,0 +1,9 @@
+# Written by `make mip`.
+metadata(description="Particle device cloud: component safe", license="MIT")
+package(
+    "particle",
+    files=[
+        "runtime/power.py",
+    ],
+    base_path="../../../lib",
+)

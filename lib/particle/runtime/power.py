@@ -1,0 +1,105 @@
+"""Safe mode: the connection is served and the application is not run (device-api 1.1 and 4.1,
+ota-and-boot 2.4), and why the board has reset. Public name `particle.system`.
+"""
+
+import gc
+import time
+
+from micropython import const
+
+from ..errors import Error
+from .system import reset_text, restart
+
+# Error numbers of Device OS (errors.py)
+_FILE = const(-225)
+
+_ASKED = "safemode"  # the file that asks the next boot for it
+_SESSION = const(1)  # kind of container
+_PERIOD = const(0x3FFFFFFF)  # of ticks
+_BREATH_MS = const(100)  # after memory ran out
+_SAFE = const(110)
+_UNKNOWN = const(10)
+_NUMBERS = {
+    "pin_reset": 20,
+    "power_management": 30,
+    "power_down": 40,
+    "watchdog": 60,
+    "user": 140,
+}
+
+
+class System:
+    """What `particle.system` is; default: function that returns the default client."""
+
+    default = None
+
+    @property
+    def reset_reason(self):
+        """Return the number of the cause of the last reset (device-api 4.4)."""
+        if self.default().more.safe:
+            return _SAFE
+        return _NUMBERS.get(reset_text(), _UNKNOWN)
+
+    def enter_safe_mode(self):
+        """Reset into safe mode; in a handler, when its answer has left. Raises `Error(FILE)`.
+
+        The start-up has to look for it (`safe_mode`): if it does not, this is but a reset.
+        """
+        enter(self.default())
+
+    def safe_mode(self):
+        """Serve the connection until a reset, instead of the application, if that was asked for.
+
+        Else return at once. To be called in boot.py. What was asked for is done once: whatever
+        ends safe mode, the next boot runs the application.
+        """
+        try:
+            client = self.default()
+            if client._store.read(_ASKED) is None:
+                return
+            # first, so that nothing that happens from here on leads here again
+            client._store.remove(_ASKED)
+            # It may be the session that is in need of repair. And without one to go on with, the
+            # next boot shakes hands too: that tells the cloud that safe mode is over.
+            client.clear_session()
+        except Error as e:
+            print("no safe mode:", e)
+            return
+        client._store = _Unkept(client._store)
+        client.more.safe = True
+        client.talk = True
+        print("safe mode: the application is not run; a reset ends it")
+        while True:
+            try:
+                client.run()
+            except MemoryError:
+                gc.collect()
+                time.sleep_ms(_BREATH_MS)
+            except Error as e:  # settings or keys are missing: there is nothing to serve
+                print("no safe mode:", e)
+                import machine
+
+                machine.reset()
+
+
+system = System()
+
+
+class _Unkept:
+    # a store that does not keep the session
+    def __init__(self, store):
+        self._store = store
+
+    def __getattr__(self, name):
+        return getattr(self._store, name)
+
+    def put(self, kind, payload):
+        if kind == _SESSION:
+            raise Error(_FILE, "a session of safe mode is not kept", "store")
+        self._store.put(kind, payload)
+
+
+def enter(client):
+    """Have the next boot enter safe mode, and reset; raise `Error(FILE)`: nothing was done."""
+    client._store.write(_ASKED, b"1")
+    restart(client, time.ticks_ms() & _PERIOD)
