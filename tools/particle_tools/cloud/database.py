@@ -49,6 +49,7 @@ class Database:
             raise UserError(f"cannot open the database {path}: {error}") from error
         self.committed: Callable[[float], None] | None = None  # in the thread: seconds of each
         self._jobs: queue.SimpleQueue[tuple[Job, asyncio.Future] | None] = queue.SimpleQueue()
+        self._finishing = False
         self._thread = threading.Thread(target=self._run, name="cloud-db", daemon=True)
         self._thread.start()
 
@@ -100,12 +101,21 @@ class Database:
         """Run one statement, committed on return; return the number of rows changed."""
         return await self.write(lambda db: db.execute(sql, values).rowcount)
 
+    def finish(self, timeout: float | None = None) -> bool:
+        """Finish the writes already given, in any thread; False if that takes longer."""
+        if not self._finishing:
+            self._finishing = True
+            self._jobs.put(None)
+        self._thread.join(timeout)
+        return not self._thread.is_alive()
+
     def close(self) -> None:
-        """Finish the writes already given and close the file."""
-        self._jobs.put(None)
-        self._thread.join()
+        """Finish the writes already given, unless `finish` has given them up; close the file."""
+        given_up = self._finishing and self._thread.is_alive()
         self._reader.close()
-        self._writer.close()
+        if not given_up:
+            self.finish()
+            self._writer.close()
 
     def _run(self) -> None:
         while True:

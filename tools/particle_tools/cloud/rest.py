@@ -35,7 +35,6 @@ _CORS = {
 }
 
 OPEN, BASIC, BEARER = "open", "basic", "bearer"
-_SERVICES = web.AppKey("services", Services)
 
 
 @dataclass
@@ -132,8 +131,6 @@ def make_app(services: Services) -> web.Application:
         client_max_size=services.settings.limits.body,
     )
     app.on_response_prepare.extend((_add_cors, access.name_answer))
-    app.on_shutdown.append(_end_streams)
-    app[_SERVICES] = services
     for route in all_routes():
         app.router.add_route(route.method, route.path, _handler(services, route))
     return app
@@ -171,12 +168,6 @@ def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> web.
 
 async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
     response.headers.update(_CORS)
-
-
-async def _end_streams(app: web.Application) -> None:
-    # Readers see an orderly end, and connect again when the cloud is back.
-    for stream in list(app[_SERVICES].streams):
-        stream.end()
 
 
 @web.middleware

@@ -74,23 +74,45 @@ class Cloud:
             raise
 
     async def stop(self) -> None:
-        """Close sessions, streams and ports, then the database."""
+        """Close streams, sessions and ports, then the database.
+
+        Takes twice `limits.stop_s` at most; what is not stored then is as after a kill.
+        """
         if self._flusher is not None:
             self._flusher.cancel()
-        if self._gateway is not None:
-            await self._gateway.stop()
-        if self._udp is not None:
-            await self._udp.stop()
-        if self._runner is not None:
-            await self._runner.cleanup()
+        limit = self.settings.limits.stop_s
+        try:
+            await asyncio.wait_for(self._end(), limit)
+        except asyncio.TimeoutError:
+            _LOG.error("not everything has ended within %g s", limit)
         if self._services is not None:
-            await self._services.webhooks.runner.close()
-            await self._services.usage.flush()
+            # In a thread, so that a second signal is heard.
+            if not await asyncio.to_thread(self._services.db.finish, limit):
+                _LOG.error("what is being written is lost: it takes more than %g s", limit)
             self._services.db.close()
             self._services = None
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+        _LOG.info("stopped")
+
+    async def _end(self) -> None:
+        for site in list(self._runner.sites) if self._runner is not None else ():
+            await site.stop()
+        if self._gateway is not None:
+            await self._gateway.stop()
+        if self._udp is not None:
+            await self._udp.stop()
+        for stream in list(self._services.streams) if self._services is not None else ():
+            stream.end()  # readers see an orderly end
+        if self._runner is not None:
+            await self._runner.cleanup()
+        if self._services is not None:
+            await self._services.webhooks.runner.close()
+            try:
+                await self._services.usage.flush()
+            except sqlite3.Error as error:
+                _LOG.error("the counters cannot be stored: %s", error)
 
     def ready(self) -> dict[str, Any]:
         """Return what the `ready` line says (DESIGN 4)."""
@@ -114,14 +136,16 @@ class Cloud:
 
     async def _ensure_user(self) -> None:
         accounts = self.services.accounts
-        if self.settings.user is not None:
-            name, password = self.settings.user
+        first = self.settings.user
+        users = [*([first] if first is not None else []), *self.settings.users]
+        for name, password in users:
             user = accounts.find(name)
             if user is None:
                 await accounts.create(name, password)
             elif await accounts.login(name, password) is None:
                 await accounts.set_password(user, password)
-            self.user = name
+        if users:
+            self.user = users[0][0]
         elif accounts.empty():
             password = secrets.token_urlsafe(9)
             await accounts.create(_FIRST_USER, password)

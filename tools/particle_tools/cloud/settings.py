@@ -33,6 +33,7 @@ class Limits:
     login_failures: int = 10  # wrong passwords in a row (rest-api 14)
     address_block_s: float = 1800.0  # an address then
     name_block_s: float = 300.0  # and a user name; shorter: strangers can do this to a user
+    stop_s: float = 8.0  # real seconds: to end everything, and to finish the last commits
     name: int = 64  # function, variable, event (cloud-protocol 8)
     data: int = 1024
     hook_s: float = 20.0  # a webhook's request, from the look-up to the last byte (rest-api 8)

@@ -4,28 +4,40 @@ from __future__ import annotations
 
 import argparse
 import asyncio
+import dataclasses
 import json
+import os
 import signal
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from particle_tools import arguments
 from particle_tools.errors import UserError
 
+if TYPE_CHECKING:
+    from particle_tools.cloud.settings import Settings
+
 HELP = "serve the local cloud: devices over UDP and TCP, REST and event streams over HTTP"
 
-_DEVICE_TCP_PORT = 5683
-_DEVICE_UDP_PORT = 5684
-_HTTP_PORT = 8080
+_PORTS_OF_DEVICES = {"tcp_port": 5683, "udp_port": 5684, "http_port": 8080}
 _PORTS = 65536
+_PLAIN = ("data", "host", *_PORTS_OF_DEVICES, "user", "lan", "time_scale")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of DESIGN 4."""
-    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (loopback)")
-    parser.add_argument("--tcp-port", type=_port, default=_DEVICE_TCP_PORT, metavar="PORT")
-    parser.add_argument("--udp-port", type=_port, default=_DEVICE_UDP_PORT, metavar="PORT")
-    parser.add_argument("--http-port", type=_port, default=_HTTP_PORT, metavar="PORT")
+    # What is not given is not there: it may be in the file of --config.
+    parser.add_argument(
+        "--config", type=Path, default=None, metavar="FILE", help="TOML; options win over it"
+    )
+    parser.add_argument(
+        "--print-config", action="store_true", default=False, help="print all settings and end"
+    )
+    parser.add_argument("--host", help="address to listen on (loopback)")
+    for name, default in _PORTS_OF_DEVICES.items():
+        option = "--" + name.replace("_", "-")
+        parser.add_argument(option, type=_port, metavar="PORT", help=f"{default}; 0 is any")
     parser.add_argument(
         "--data",
         type=arguments.folder,
@@ -42,8 +54,16 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--lan", action="store_true", help="device ports on all interfaces, not only loopback"
     )
     parser.add_argument(
-        "--time-scale", type=_scale, default=1.0, metavar="X", help="let time run X times faster"
+        "--time-scale", type=_scale, metavar="X", help="let time run X times faster"
     )
+    parser.add_argument(
+        "--plan", choices=("off", "free", "growth"), help="what accounts may use in a month"
+    )
+    parser.add_argument(
+        "--strict-limits", action="store_true", help="answer 429 to what is too often"
+    )
+    parser.add_argument("--log-format", choices=("text", "json"), help="lines for people or tools")
+    parser.add_argument("--log-level", choices=("debug", "info", "warning", "error"))
     actions = parser.add_subparsers(metavar="backup|restore", title="instead of serving")
     backup = actions.add_parser("backup", help="write all data to FILE; the cloud may run")
     backup.add_argument("folder", type=arguments.folder, metavar="DIR", help="the --data folder")
@@ -73,10 +93,38 @@ def _scale(text: str) -> float:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Serve until SIGINT or SIGTERM."""
-    if args.data is None:
+    """Serve until SIGINT or SIGTERM; a second one ends at once."""
+    # Late, so that `--help` and bad options need none of the libraries.
+    from particle_tools.cloud import config_file, logs
+
+    settings = _settings(args)
+    if args.print_config:
+        print(config_file.dump(settings), end="")
+        return 0
+    logs.configure(settings.log.format, settings.log.level)
+    return asyncio.run(_serve(settings))
+
+
+def _settings(args: argparse.Namespace) -> Settings:
+    from particle_tools.cloud import config_file
+    from particle_tools.cloud.settings import Logs, Plan, Rates, Settings
+
+    known = config_file.load(args.config) if args.config is not None else {}
+    known = {**_PORTS_OF_DEVICES, **known}
+    given = vars(args)
+    # An option that is absent is None or False, neither of which could be meant.
+    known.update({name: given[name] for name in _PLAIN if given[name]})
+    known.update({name: given[name] for name in _PORTS_OF_DEVICES if given[name] == 0})
+    if args.plan is not None:
+        known["plan"] = dataclasses.replace(known.get("plan", Plan()), name=args.plan)
+    if args.strict_limits:
+        known["rates"] = dataclasses.replace(known.get("rates", Rates()), strict=True)
+    log = {"format": args.log_format, "level": args.log_level}
+    log = {name: value for name, value in log.items() if value is not None}
+    known["log"] = dataclasses.replace(known.get("log", Logs()), **log)
+    if "data" not in known:
         raise UserError("--data DIR is missing: the folder of the database and the keys")
-    return asyncio.run(_serve(args))
+    return Settings(**known)
 
 
 def _back_up(args: argparse.Namespace) -> int:
@@ -107,27 +155,20 @@ def _restore(args: argparse.Namespace) -> int:
     return 0
 
 
-async def _serve(args: argparse.Namespace) -> int:
-    # Late, so that `--help` and bad options need none of the libraries.
+async def _serve(settings: Settings) -> int:
     from particle_tools.cloud.server import Cloud
-    from particle_tools.cloud.settings import Settings
 
     stopped = asyncio.Event()
     loop = asyncio.get_running_loop()
+
+    def stop(number: int) -> None:
+        if stopped.is_set():
+            os._exit(128 + number)  # nothing acknowledged is lost: it is committed
+        stopped.set()
+
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stopped.set)
-    cloud = Cloud(
-        Settings(
-            data=args.data,
-            host=args.host,
-            tcp_port=args.tcp_port,
-            udp_port=args.udp_port,
-            http_port=args.http_port,
-            user=args.user,
-            lan=args.lan,
-            time_scale=args.time_scale,
-        )
-    )
+        loop.add_signal_handler(number, stop, number)
+    cloud = Cloud(settings)
     await cloud.start()
     try:
         _greet(cloud)
