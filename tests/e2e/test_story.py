@@ -71,7 +71,7 @@ def spent(api, board):
     last = {}
 
     def change():
-        now = {k: v for k, v in api.usage(board.device_id).items() if k != "period"}
+        now = {k: v for k, v in api.usage(board.device_id).items() if isinstance(v, int)}
         gone = {k: now[k] - last.get(k, 0) for k in now}
         last.update(now)
         return gone
