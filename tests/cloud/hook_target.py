@@ -184,6 +184,12 @@ class Account:
         self._made.append(f"{path}/{body['id']}")
         return body["id"]
 
+    def product(self, name):
+        """Make a product and return its number."""
+        status, body = self.api("POST", "/local/v1/products", {"name": name, "platform_id": 3})
+        assert status == 200, body
+        return body["product"]["id"]
+
     def publish(self, name, data=""):
         assert self.api("POST", "/v1/devices/events", {"name": name, "data": data})[0] == 200
 

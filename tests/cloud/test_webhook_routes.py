@@ -123,18 +123,26 @@ def test_hooks_of_an_account_are_its_own(api, other_api, account):
     assert api("GET", HOOKS)[1][0]["id"] == hook_id
 
 
-def test_hooks_of_a_product(api, account):
-    path = "/v1/products/7/webhooks"
+def test_hooks_of_a_product(api, account, other_api):
+    one, two = (account.product(name) for name in ("Lamp", "Fan"))
+    path = f"/v1/products/{one}/webhooks"
     hook_id = account.hook("x", URL, path)
     (listed,) = api("GET", path)[1]
-    assert (listed["id"], listed["product_id"]) == (hook_id, 7)
+    assert (listed["id"], listed["product_id"]) == (hook_id, one)
+    assert api("GET", "/v1/products/lamp/webhooks")[1] == [listed]
     assert api("GET", f"{path}/{hook_id}")[1]["webhook"]["hookUrl"].endswith(f"{path}/{hook_id}")
     assert api("GET", HOOKS) == (200, [])
-    assert api("GET", "/v1/products/8/integrations") == (200, [])
+    assert api("GET", f"/v1/products/{two}/integrations") == (200, [])
     assert api("GET", f"{HOOKS}/{hook_id}")[0] == 404
     assert api("GET", "/v1/products/none/webhooks")[0] == 404
-    assert api("GET", "/v1/products/70000/webhooks")[0] == 404
+    assert other_api("GET", path)[0] == 404
     assert api("DELETE", f"{path}/{hook_id}") == (200, {"ok": True})
+    account.hook("x", URL, path)
+    assert api("DELETE", f"/local/v1/products/{one}")[0] == 200
+    assert api("GET", path)[0] == 404
+    body = {"name": "Other", "platform_id": 3, "id": one}
+    assert api("POST", "/local/v1/products", body)[0] == 200
+    assert api("GET", path) == (200, [])  # they went with the product
 
 
 def test_try(api, account, target):

@@ -192,16 +192,20 @@ def test_system_events_trigger(cloud, account, target, keys):
 def test_products(cloud, account, target, keys):
     device_id = provision(account.api, keys[0])
     with cloud.device(keys[0], device_id).connect() as device:
-        product = account.api("GET", f"/v1/devices/{device_id}")[1]["product_id"]
-        mine = account.hook("p", target.url, f"/v1/products/{product}/webhooks")
-        account.hook("p", target.url, f"/v1/products/{product + 1}/integrations")
+        one, two = (account.product(name) for name in ("Lamp", "Fan"))
+        assert account.api("POST", f"/v1/products/{one}/devices", {"id": device_id})[0] == 200
+        path = f"/v1/products/{one}/webhooks"
+        mine = account.hook("p", target.url, path, query={"of": "{{PRODUCT_ID}}"})
+        account.hook("p", target.url, f"/v1/products/{two}/integrations")
         account.publish("p", "of no device")
         device.publish("p", b"of the product", CON)
         account.heard.wait(f"{device_id}/{RESPONSE}")
-    assert [got.form()["data"] for got in target.got] == ["of the product"]
+        account.api("POST", f"/v1/products/{one}/events", {"name": "p", "data": "to it"})
+        account.heard.wait("api/hook-response/p")
+    assert [got.form()["data"] for got in target.got] == ["of the product", "to it"]
+    assert target.got[0].query == {"of": str(one)}
     assert account.heard.named(f"{device_id}/") == [(f"{device_id}/hook-response/p/0", "")]
-    path = f"/v1/products/{product}/webhooks/{mine}"
-    assert account.api("GET", path)[1]["webhook"]["counters"]["succeeded"] == 1
+    assert account.api("GET", f"{path}/{mine}")[1]["webhook"]["counters"]["succeeded"] == 2
 
 
 def test_events_of_hooks_trigger_none(account, target):

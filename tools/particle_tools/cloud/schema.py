@@ -207,4 +207,8 @@ MIGRATIONS = [
     """
     ALTER TABLE devices ADD COLUMN safe_mode INTEGER NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TRIGGER webhooks_of_product AFTER DELETE ON products
+        BEGIN DELETE FROM webhooks WHERE product = OLD.id; END;
+    """,
 ]

@@ -113,6 +113,7 @@ class Services:
         """Make one of each over this clock and database."""
         bus, usage = Bus(), Usage(db, clock)
         devices, sessions = Devices(db, clock), Sessions(bus, clock)
+        products = Products(db, clock, devices)
         return cls(
             settings=settings,
             clock=clock,
@@ -130,9 +131,9 @@ class Services:
             refusals=Refusals(clock),
             persisted=PersistedEvents(db),
             logins=LoginLimits(clock, settings.limits),
-            webhooks=Webhooks.assemble(settings, clock, db, bus, devices, sessions),
+            webhooks=Webhooks.assemble(settings, clock, db, bus, devices, products, sessions),
             updates=Updates(db, clock, bus, sessions),
-            products=Products(db, clock, devices),
+            products=products,
             transfers=Transfers(db, clock),
             diagnostics=Diagnostics(db, clock),
             ledgers=Ledgers(db, clock),

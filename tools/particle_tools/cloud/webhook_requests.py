@@ -66,11 +66,13 @@ class Answer:
 
 @dataclass(frozen=True)
 class Trigger:
-    """An event that triggered webhooks, and the device that published it, if one did."""
+    """An event that triggered webhooks, the device that published it, if one did, and the product
+    that this is in."""
 
     event: Event
     id: str
     device: Device | None = None
+    product: int | None = None
     _cached: dict[str, Any] = field(default_factory=dict, compare=False)
 
     def scopes(self) -> tuple[Any, ...]:
@@ -90,7 +92,7 @@ class Trigger:
             "PARTICLE_EVENT_VALUE": text,
             "PARTICLE_PUBLISHED_AT": published_at,
             "PARTICLE_EVENT_ID": self.id,
-            "PRODUCT_ID": device.product_id if device else None,
+            "PRODUCT_ID": self.product or (device.product_id if device else None),
             "PRODUCT_USER_ID": device.owner if device else None,
             "PRODUCT_VERSION": device.product_version if device else None,
             "PARTICLE_EVENT_JSON": _as_json(text),

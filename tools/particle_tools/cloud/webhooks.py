@@ -1,8 +1,9 @@
 """Webhooks of the accounts: stored definitions, and which of them an event triggers (rest-api 8).
 
 A hook hears the events of its owner whose name begins with its own; one for a device only that
-device's, one of a product only those of devices of that product. Events of webhooks trigger none,
-neither by their name nor, under a topic of their own, because they are published by the runner.
+device's, one of a product only those of devices in that product, or published to them. What hooks
+publish triggers none: neither by its name nor, under a topic of its own, because the runner says
+that it is publishing.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.database import Database
 from particle_tools.cloud.devices import Devices
 from particle_tools.cloud.events import Bus, Event
+from particle_tools.cloud.products import Products
 from particle_tools.cloud.registry import Sessions
 from particle_tools.cloud.settings import Settings
 from particle_tools.cloud.webhook_definitions import OWN_PREFIXES, Compiled
@@ -47,25 +49,31 @@ class Webhook:
 
     def wants(self, trigger: Trigger) -> bool:
         """Tell whether an event of its owner with its prefix triggers it."""
-        device = trigger.device
         if self.fields["disabled"]:
             return False
         if self.fields.get("deviceID") not in (None, trigger.event.core_id):
             return False
-        return self.product is None or (device is not None and device.product_id == self.product)
+        return self.product in (None, trigger.product, trigger.event.product)
 
 
 class Webhooks:
     """Their table, and the index by owner and prefix."""
 
     def __init__(
-        self, db: Database, clock: Clock, bus: Bus, devices: Devices, runner: Runner
+        self,
+        db: Database,
+        clock: Clock,
+        bus: Bus,
+        devices: Devices,
+        products: Products,
+        runner: Runner,
     ) -> None:
         self.runner = runner
         self._db = db
         self._clock = clock
         self._bus = bus
         self._devices = devices
+        self._products = products
         self._hooks: dict[str, Webhook] = {}
         self._index: defaultdict[int, dict[str, dict[str, Webhook]]] = defaultdict(dict)
         for row in db.all("SELECT * FROM webhooks"):
@@ -82,12 +90,13 @@ class Webhooks:
         db: Database,
         bus: Bus,
         devices: Devices,
+        products: Products,
         sessions: Sessions,
     ) -> Webhooks:
         """Make them with their runner. Raises UserError if `webhook_hosts` is not understood."""
         requests = Requests(clock, settings.limits, Allowed(settings.webhook_hosts))
         runner = Runner(clock, settings.limits, bus, sessions, requests)
-        return cls(db, clock, bus, devices, runner)
+        return cls(db, clock, bus, devices, products, runner)
 
     def of(self, owner: int, product: int | None) -> list[Webhook]:
         """Return the hooks of an account, oldest first: of a product, or those of none."""
@@ -148,7 +157,11 @@ class Webhooks:
 
     def trigger(self, event: Event) -> Trigger:
         """Return an event as hooks see it."""
-        return Trigger(event, secrets.token_hex(12), self._devices.get(event.core_id))
+        device, member = self._devices.get(event.core_id), None
+        if device is not None:
+            member = self._products.membership(device.id)
+        product = member.product_id if member else None
+        return Trigger(event, secrets.token_hex(12), device, product)
 
     def _put(self, hook: Webhook) -> None:
         self._hooks[hook.id] = hook

@@ -8,7 +8,6 @@ from typing import Any
 from aiohttp import web
 
 from particle_tools.cloud import catalogue, webhook_definitions
-from particle_tools.cloud.catalogue import ApiError
 from particle_tools.cloud.clock import iso
 from particle_tools.cloud.events import FROM_API, Event
 from particle_tools.cloud.rest import Ask, Route
@@ -16,23 +15,17 @@ from particle_tools.cloud.webhook_definitions import BadDefinition
 from particle_tools.cloud.webhook_requests import Failure
 from particle_tools.cloud.webhooks import TooMany, Webhook
 
-_LARGEST_PRODUCT = 0xFFFF
 _KINDS = ("webhook", "integration")
 
 
 def _product(ask: Ask) -> int | None:
-    text = ask.http.match_info.get("product")
-    if text is None:
-        return None
-    if not text.isdecimal() or not 0 < int(text) <= _LARGEST_PRODUCT:
-        raise ApiError(404, {"ok": False, "error": f"There is no product {text[:80]}"})
-    return int(text)
+    return ask.product().id if "product" in ask.http.match_info else None
 
 
 def _hook(ask: Ask) -> Webhook:
     hook = ask.services.webhooks.get(ask.who.id, ask.part("hook"), _product(ask))
     if hook is None:
-        raise ApiError(404, {"ok": False, "error": "Webhook not found"})
+        raise catalogue.not_found("Webhook not found")
     return hook
 
 
@@ -92,7 +85,7 @@ async def _edit(ask: Ask) -> dict[str, Any]:
     hook = _hook(ask)
     changed = await ask.services.webhooks.change(hook, _fields(ask, hook.fields))
     if changed is None:
-        raise ApiError(404, {"ok": False, "error": "Webhook not found"})
+        raise catalogue.not_found("Webhook not found")
     return {"ok": True} | _whole(ask, changed)
 
 
