@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 import tempfile
 from pathlib import Path
 
@@ -17,19 +18,22 @@ FILES = sorted(
 )
 
 
-def run(argv: list[str], file: str, seconds: float = 100, first: str = "") -> str:
-    """Run one file with the MicroPython started by `argv`; return its output.
+def start(
+    argv: list[str], *words: str, seconds: float, first: str = ""
+) -> subprocess.CompletedProcess[str]:
+    """Run a program of the tests on CPython with the stand-ins, or on a MicroPython.
 
-    first: a folder where it looks for modules first.
-    Raises AssertionError with the whole output when a test failed or none ran.
-    Standard output and error are merged: ports differ in where tracebacks go.
+    argv: the interpreter. words: the program and its arguments. first: a folder where MicroPython
+    looks for modules first. Output and errors are one: ports differ in where tracebacks go.
     """
-    path = (first and first + ":") + "lib:tests:.frozen"
+    environment = os.environ | {"MICROPYPATH": (first and first + ":") + "lib:tests:.frozen"}
+    if argv[0] == sys.executable:  # the wheel's `micropython` is a program for CPython, too
+        environment["PYTHONPATH"] = os.pathsep.join(("tests/shims/cpython", "lib", "tests"))
     with tempfile.TemporaryDirectory(prefix="particle-tests-") as own:
-        done = subprocess.run(
-            [*argv, "tests/mp_runner.py", file],
+        return subprocess.run(
+            [*argv, *words],
             cwd=ROOT,
-            env=os.environ | {"MICROPYPATH": path, OWN: own},
+            env=environment | {OWN: own},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
@@ -37,6 +41,15 @@ def run(argv: list[str], file: str, seconds: float = 100, first: str = "") -> st
             timeout=seconds,
             check=False,
         )
+
+
+def run(argv: list[str], file: str, seconds: float = 100, first: str = "") -> str:
+    """Run one file of unit tests with the MicroPython started by `argv`; return its output.
+
+    first: a folder where it looks for modules first.
+    Raises AssertionError with the whole output when a test failed or none ran.
+    """
+    done = start(argv, "tests/mp_runner.py", file, seconds=seconds, first=first)
     last = done.stdout.rstrip().rpartition("\n")[2]
     good = done.returncode == 0 and last.endswith(" passed, 0 failed") and last[0] != "0"
     assert good, f"{file}: exit status {done.returncode}\n{done.stdout}"

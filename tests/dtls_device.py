@@ -2,9 +2,7 @@
 
 import datetime
 import json
-import os
 import shutil
-import subprocess
 import sys
 from pathlib import Path
 
@@ -14,7 +12,8 @@ from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from particle_tools import ROOT, interpreter
+import device_suite
+from particle_tools import interpreter
 
 
 def make_keys(folder: Path) -> None:
@@ -52,24 +51,9 @@ def _certify(folder: Path, key: ec.EllipticCurvePrivateKey) -> None:
 
 def run(folder: Path, port: int, micropython: bool = False, **options) -> dict:
     """Run it against a port of the loopback and return what it tells (see dtls_client.py)."""
-    environment = dict(os.environ)
-    if micropython:
-        argv = interpreter.find()
-        environment["MICROPYPATH"] = "lib:tests:.frozen"
-    else:
-        argv = [sys.executable]
-        environment["PYTHONPATH"] = os.pathsep.join(["tests/shims/cpython", "lib", "tests"])
+    argv = interpreter.find() if micropython else [sys.executable]
     options = {"folder": str(folder), "port": port, "say": [], "answers": 0} | options
-    done = subprocess.run(
-        [*argv, "tests/dtls_client.py", json.dumps(options)],
-        cwd=ROOT,
-        env=environment,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=60,
-        check=False,
-    )
+    done = device_suite.start(argv, "tests/dtls_client.py", json.dumps(options), seconds=60)
     last = done.stdout.rstrip().rpartition("\n")[2]
     assert last.startswith("{"), done.stdout
     return json.loads(last)

@@ -6,7 +6,7 @@ from particle import Error
 from particle.persisted import Sender
 from particle.store.container import Store
 from particle.wire.coap import Message
-from stored_session import Board
+from stored_session import Board, joined
 from support import folder
 
 ROOT = folder("persisted")
@@ -127,3 +127,10 @@ def silent(m):
 
 def boot(flash, numbers):
     return Client(Board(flash, numbers))
+
+
+def begin():
+    """Return (client, cloud, board, flash, numbers) of a device that has joined; no event yet."""
+    clean()
+    b, flash, numbers = joined()
+    return Client(b), Cloud(), b, flash, numbers

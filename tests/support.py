@@ -81,3 +81,14 @@ def session_lines():
     with open("tests/vectors/deviceos-session-udp.jsonl") as file:
         for line in file:
             yield json.loads(line)
+
+
+def slices(steps):
+    """Run a stepped calculation and count its slices."""
+    count = 1
+    while True:
+        try:
+            next(steps)
+            count += 1
+        except StopIteration:
+            return count

@@ -4,7 +4,18 @@ import os
 import sys
 
 from fake_cloud import connected, make, settle
-from kept_events import PERSISTED, ROOT, Client, Cloud, boot, clean, option, options, silent
+from kept_events import (
+    PERSISTED,
+    ROOT,
+    Client,
+    Cloud,
+    begin,
+    boot,
+    clean,
+    option,
+    options,
+    silent,
+)
 from particle import Error, QueueFull
 from particle.operation import now
 from stored_session import Board, Flash, joined
@@ -12,9 +23,7 @@ from support import raises
 
 
 def test_goes_once_and_leaves_the_flash():
-    clean()
-    b, flash, numbers = joined()
-    c, cloud = Client(b), Cloud()
+    c, cloud, b, flash, numbers = begin()
     op = c.publish(b"1")
     assert not op.done() and c.sender.waiting() == 1
     cloud.take(c)
@@ -25,9 +34,7 @@ def test_goes_once_and_leaves_the_flash():
 
 
 def test_order_is_kept_and_one_is_on_its_way():
-    clean()
-    b, flash, numbers = joined()
-    c, cloud = Client(b), Cloud()
+    c, cloud, b, flash, numbers = begin()
     ops = [c.publish(b"%d" % i) for i in range(10)]
     assert len([m for m in c.board.said if m.path == "E"]) == 1
     cloud.take(c)
@@ -35,9 +42,7 @@ def test_order_is_kept_and_one_is_on_its_way():
 
 
 def test_number_and_id_stay_over_a_lost_connection():
-    clean()
-    b, flash, numbers = joined()
-    c, cloud = Client(b), Cloud()
+    c, cloud, b, flash, numbers = begin()
     op = c.publish(b"1")
     cloud.take(c, silent)
     b.conn._fail(b.now, "link", -230)
@@ -58,9 +63,7 @@ def test_number_and_id_stay_over_a_lost_connection():
 
 
 def test_number_and_id_stay_over_a_reset():
-    clean()
-    b, flash, numbers = joined()
-    c, cloud = Client(b), Cloud()
+    c, cloud, b, flash, numbers = begin()
     c.publish(b"1")
     cloud.take(c, silent)
     for _ in range(3):
@@ -76,9 +79,7 @@ def test_number_and_id_stay_over_a_reset():
 
 
 def test_an_old_acknowledgement_does_not_open_a_resumed_session():
-    clean()
-    b, flash, numbers = joined()
-    c, cloud = Client(b), Cloud()
+    c, cloud, b, flash, numbers = begin()
     c.publish(b"1")
     cloud.take(c, silent)
     mid = cloud.mids[0]
@@ -99,9 +100,7 @@ def test_an_old_acknowledgement_does_not_open_a_resumed_session():
 
 def test_id_is_renewed_when_it_lies_32768_behind():
     for behind, same in ((32767, True), (32768, False), (40000, False)):
-        clean()
-        b, flash, numbers = joined()
-        c, cloud = Client(b), Cloud()
+        c, cloud, b, flash, numbers = begin()
         c.publish(b"1")
         cloud.take(c, silent)
         first = cloud.mids[0]
@@ -115,9 +114,7 @@ def test_id_is_renewed_when_it_lies_32768_behind():
 
 
 def test_ids_on_flash_never_mean_something_else_after_the_session_file_is_lost():
-    clean()
-    b, flash, numbers = joined()
-    c = Client(b)
+    c, _, b, flash, numbers = begin()
     b.conn._mid = 20
     c.publish(b"1")
     mid = b.conn._mid
@@ -147,9 +144,7 @@ def test_without_a_connection_it_waits():
 
 
 def test_refused_by_the_cloud():
-    clean()
-    b, flash, numbers = joined()
-    c, cloud = Client(b), Cloud()
+    c, cloud, b, flash, numbers = begin()
     op = c.publish(b"bad")
     c.publish(b"good")
     b.ack([m for m in b.take() if m.path == "E"][0], 0x80)
@@ -162,9 +157,7 @@ def test_refused_by_the_cloud():
 
 def test_a_cloud_that_cannot_take_it_now_gets_it_again():
     for code in (0xA0, None):  # 5.00, and RST
-        clean()
-        b, flash, numbers = joined()
-        c, cloud = Client(b), Cloud()
+        c, cloud, b, flash, numbers = begin()
         op = c.publish(b"1")
         m = [m for m in b.take() if m.path == "E"][0]
         b.ack(m, code) if code else b.feed(b"\x70\x00" + m.raw[2:4])
@@ -180,9 +173,7 @@ def test_a_cloud_that_cannot_take_it_now_gets_it_again():
 
 
 def test_given_up_by_the_connection_it_is_tried_again():
-    clean()
-    b, flash, numbers = joined()
-    c, cloud = Client(b), Cloud()
+    c, cloud, b, flash, numbers = begin()
     op = c.publish(b"1")
     cloud.take(c, silent)
     mid = c.sender._mid
@@ -203,9 +194,7 @@ def test_given_up_by_the_connection_it_is_tried_again():
 
 
 def test_no_faster_than_a_device_may_publish():
-    clean()
-    b, flash, numbers = joined()
-    c = Client(b)
+    c, _, b, flash, numbers = begin()
     c.more.recent = [b.now] * 4
     c.sender.publish("n", b"1", 0, None, 60, 20)
     b.step()

@@ -7,6 +7,7 @@ import hashlib
 import hmac
 import secrets
 import socket
+import struct
 from dataclasses import dataclass
 
 from Crypto.Cipher import AES, PKCS1_v1_5
@@ -14,6 +15,14 @@ from Crypto.PublicKey import RSA
 
 CON, NON, ACK, RST = range(4)
 HELLO_FLAGS = 0x16 | 0x20  # as Device OS, describes itself
+#: Variables of every type: the type in the description; what is sent, what REST gives.
+VARIABLE_TYPES = {"on": 1, "count": 2, "name": 4, "temp": 9}
+VARIABLE_VALUES = {
+    "on": (b"\x01", True),
+    "count": (struct.pack(">i", -42), -42),
+    "name": ("grün".encode(), "grün"),
+    "temp": (struct.pack("<d", 21.5), 21.5),
+}
 
 
 def pack(type_, code, mid, token=b"", *, options=(), payload=b""):

@@ -4,7 +4,7 @@ import struct
 import threading
 import time
 
-from cloud.device import ACK, CON, NON, pack
+from cloud.device import ACK, CON, NON, VARIABLE_TYPES, VARIABLE_VALUES, pack
 
 
 def run_beside(function, *args):
@@ -73,16 +73,9 @@ def test_call_before_the_describe(cloud, api, keys, device_id):
 
 
 def test_variables_of_every_type(cloud, api, keys, device_id):
-    kinds = {"on": 1, "count": 2, "name": 4, "temp": 9}
-    raw = {
-        "on": (b"\x01", True),
-        "count": (struct.pack(">i", -42), -42),
-        "name": ("grün".encode(), "grün"),
-        "temp": (struct.pack("<d", 21.5), 21.5),
-    }
     with cloud.device(keys[0], device_id).connect() as device:
-        device.describe([], kinds)
-        for name, (payload, expected) in raw.items():
+        device.describe([], VARIABLE_TYPES)
+        for name, (payload, expected) in VARIABLE_VALUES.items():
             value = run_beside(api, "GET", f"/v1/devices/{device_id}/{name}")
             ask = device.recv()
             assert ask.options == [(11, b"v"), (11, name.encode())]

@@ -228,10 +228,7 @@ def test_the_last_flight_again_after_the_hello(cloud, ec_key, udp_id):
 
 def test_a_few_bytes_never_trigger_a_flight(cloud, ec_key, udp_id):
     with cloud.udp_device(ec_key, udp_id) as device:
-        device.send_raw(device.client.start()[0])
-        waiting, _ = device.client.datagram(device.recv_raw())
-        device.send_raw(waiting[0])
-        device.recv_raw()
+        device.half_open()
         for number in range(4):
             fragment = handshake_message(1, number, bytes(100), 0, 1)
             device.send_raw(plain_record(22, 10 + number, fragment))
@@ -249,10 +246,7 @@ def test_a_few_bytes_never_trigger_a_flight(cloud, ec_key, udp_id):
 def test_a_new_hello_from_the_same_port(cloud, ec_key, udp_id):
     """A device that gave up in the middle begins again; the cookie is asked for again."""
     with cloud.udp_device(ec_key, udp_id) as first:
-        first.send_raw(first.client.start()[0])
-        waiting, _ = first.client.datagram(first.recv_raw())
-        first.send_raw(waiting[0])
-        first.recv_raw()
+        first.half_open()
         time.sleep(Limits().another_hello_s)
         second = cloud.udp_device(ec_key, udp_id)
         second.close()

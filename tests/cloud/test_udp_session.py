@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from cloud.device import ACK, CON, NON, RST, pack
+from cloud.device import ACK, CON, NON, RST, VARIABLE_TYPES, VARIABLE_VALUES, pack
 from cloud.test_session import run_beside
 from cloud.udp_device import Alert
 
@@ -60,15 +60,8 @@ def test_function_call(api, device):
 
 
 def test_variables_of_every_type(api, device):
-    kinds = {"on": 1, "count": 2, "name": 4, "temp": 9}
-    raw = {
-        "on": (b"\x01", True),
-        "count": (struct.pack(">i", -42), -42),
-        "name": ("grün".encode(), "grün"),
-        "temp": (struct.pack("<d", 21.5), 21.5),
-    }
-    device.describe([], kinds)
-    for name, (payload, expected) in raw.items():
+    device.describe([], VARIABLE_TYPES)
+    for name, (payload, expected) in VARIABLE_VALUES.items():
         value = run_beside(api, "GET", f"/v1/devices/{device.id}/{name}")
         device.answer(device.recv(), 0x45, payload)
         assert value()[1]["result"] == expected

@@ -4,7 +4,7 @@ import hashlib
 import sys
 
 from particle.crypto import p256
-from support import drive, raises, rng
+from support import drive, raises, rng, slices
 
 P = 0xFFFFFFFF00000001000000000000000000000000FFFFFFFFFFFFFFFFFFFFFFFF
 N = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551
@@ -36,17 +36,6 @@ R, S = SIGNATURES[0][1:]
 
 def point(x, y):
     return b"\x04" + x.to_bytes(32, "big") + y.to_bytes(32, "big")
-
-
-def slices(steps):
-    """Run a stepped calculation and count its slices."""
-    count = 1
-    while True:
-        try:
-            next(steps)
-            count += 1
-        except StopIteration:
-            return count
 
 
 def test_the_keys_and_signatures_of_rfc_6979():

@@ -1,7 +1,7 @@
 """RSA: padding accepted and refused, as in the published test suites for PKCS#1 v1.5."""
 
 from particle.crypto import der, rsa
-from support import drive, raises, rng, vectors
+from support import drive, raises, rng, slices, vectors
 
 HANDSHAKE = vectors("coap-messages.json")["tcp_handshake"]
 KEY = der.rsa_private(bytes.fromhex(HANDSHAKE["device_private_key_der"]))
@@ -20,17 +20,6 @@ def seal(block):
 def sign(block):
     """The bare private operation on a padded block."""
     return pow(int.from_bytes(block, "big"), D, N).to_bytes(SIZE, "big")
-
-
-def slices(steps):
-    """Run a stepped calculation and count its slices."""
-    count = 1
-    while True:
-        try:
-            next(steps)
-            count += 1
-        except StopIteration:
-            return count
 
 
 def test_powmod_is_pow():

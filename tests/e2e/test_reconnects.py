@@ -1,12 +1,11 @@
 """Thousands of reconnects leave the heap as it was (tests/reconnects.py under MicroPython)."""
 
 import json
-import os
-import subprocess
 
 import pytest
 
-from particle_tools import ROOT, interpreter
+import device_suite
+from particle_tools import interpreter
 from silicon import debian32
 
 MANY = 10_000
@@ -14,16 +13,7 @@ MANY = 10_000
 
 def reconnect(argv, count, seconds):
     """Run the program; check what it tells."""
-    done = subprocess.run(
-        [*argv, "tests/reconnects.py", str(count)],
-        cwd=ROOT,
-        env=os.environ | {"MICROPYPATH": "lib:tests:.frozen"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=seconds,
-        check=False,
-    )
+    done = device_suite.start(argv, "tests/reconnects.py", str(count), seconds=seconds)
     assert done.returncode == 0, done.stdout[-3000:]
     found = json.loads(done.stdout.splitlines()[-1])
     print(f"{count} reconnects: {found}")
