@@ -53,7 +53,7 @@ CHANGES = (
     lambda n: access.set_access_point(n.store, "internet", "user", "secret"),
     lambda n: access.set_claim_code(n.store, "c" * 63),
     lambda n: access.set_access_point(n.store, None),
-    lambda n: access.set_claimed(n.store),
+    lambda n: access.set_claim_code(n.store, None),
     lambda n: n.add("n9", "p" * 20),
     lambda n: n.clear(),
 )
@@ -64,7 +64,7 @@ def seen(store):
     networks = Networks(store)
     out = [networks.option("antenna"), store.read("device.ec.der")]
     out += [access.access_point(store), access.access_point_login(store)]
-    out += [access.claim_code(store), access.claimed(store)]
+    out.append(access.claim_code(store))
     for n in networks:
         files = certificates(store, n)
         parts = [files[name] for name in sorted(files)]
