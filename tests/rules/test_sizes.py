@@ -39,6 +39,7 @@ CEILINGS = {
     "net/host": 500,
     "net/sockets": 1050,
     "net/dns": 1600,
+    "net/wifi": 4500,
     "store/access": 1000,
     "store/backup": 1900,
     "store/container": 1400,

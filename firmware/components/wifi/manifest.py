@@ -1,0 +1,9 @@
+# Written by `make mip`.
+metadata(description="Particle device cloud: component wifi", license="MIT")
+package(
+    "particle",
+    files=[
+        "net/wifi.py",
+    ],
+    base_path="../../../lib",
+)
