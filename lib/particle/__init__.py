@@ -26,8 +26,10 @@ def __getattr__(name):
     for source in (client, errors):
         if name[0].isupper() and hasattr(source, name):
             return getattr(source, name)
-    from .runtime.names import find
-
+    try:
+        from .runtime.names import find
+    except ImportError:
+        raise ImportError(name + client.install) from None
     return find(name, _cloud)
 
 

@@ -34,6 +34,7 @@ _INTERNAL = const(0xA0)
 _BINARY = const(42)
 _INT = const(2)  # kind of a variable
 _TEXT = (0, 40, 41, 50)  # content formats that a plain handler understands
+install = ": install the component repl"
 
 
 def load(store, board):
@@ -134,7 +135,7 @@ class Cloud(Servicing):
         try:
             from .optional import find
         except ImportError:
-            raise ImportError(name + ": install the component repl") from None
+            raise ImportError(name + install) from None
         return find(self, name)
 
     def __repr__(self):
@@ -212,7 +213,7 @@ class Cloud(Servicing):
         if persist:
             return self.queue.publish(name, data, content_type or 0, ack, ttl, timeout)
         op = Operation(self, timeout, "Publish " + name)
-        self._system(t, "PUBLISH", name)
+        self._system(t, "PUBLISH", name, ttl)
         mid = self._conn.publish(t, name, data, content_type or 0, ack, ttl=ttl)
         self.ops += 1
         self._operations[mid] = op

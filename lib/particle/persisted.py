@@ -11,6 +11,7 @@ from micropython import const
 from .errors import Error
 from .operation import Operation, in_task, now
 from .runtime.limiter import count, full
+from .runtime.rules import check_ttl
 from .session import kept
 from .session.messaging import add
 from .store.queue import Queue
@@ -54,8 +55,9 @@ class Sender:
     def publish(self, name, data, ctype, ack, ttl, timeout):
         """Store an event and send it as soon as possible; return its operation.
 
-        Raises `QueueFull` and `Error(FILE)`; then nothing was stored.
+        Raises ValueError for the ttl, `QueueFull` and `Error(FILE)`; then nothing was stored.
         """
+        check_ttl(ttl)
         client = self._client
         conn = client._conn
         numbered = conn is not None and self._udp()
@@ -67,7 +69,7 @@ class Sender:
             w.option(_URI_PATH, name.encode())
             if ctype:
                 w.uint(_CONTENT_FORMAT, ctype)
-            if ttl != _TTL:
+            if ttl not in (None, _TTL):
                 w.uint(_MAX_AGE, ttl)
             w.uint(_NUMBER, number)
             w.payload(data)

@@ -11,6 +11,7 @@ from .errors import Error
 from .operation import Operation, end, in_task, now
 from .runtime.limiter import full
 from .runtime.rules import check, checked
+from .session.messaging import diff
 
 _INVALID_STATE = const(-210)
 _USER = const(2)  # reason of a cloud disconnection (cloud-protocol 4.11)
@@ -100,8 +101,25 @@ def disconnected(client):
 
 
 def disconnect(client, *, graceful=False, timeout=30, clear_session=False):
-    """Close the connection and stay off; graceful: say goodbye first (at most `timeout` s)."""
+    """Close the connection and stay off; graceful: say goodbye first (at most `timeout` s).
+
+    A handler that calls this is finished first: a function answers its caller.
+    """
     end(0, timeout)
+    if not client._busy:
+        _leave(client, graceful, timeout, clear_session)
+        return
+    wanted = client._connecting
+
+    def later(t):
+        _leave(client, graceful, timeout, clear_session)
+        if client._connecting is not wanted:  # the handler went on with connect()
+            client._conn.start(t)
+
+    client._jobs[later] = now()
+
+
+def _leave(client, graceful, timeout, clear_session):
     client._quiet()
     if client._conn is None:
         return
@@ -156,13 +174,26 @@ def can_publish(client, size=0):
 
 
 def flush(client, timeout):
-    """Wait until every event has been sent, and acknowledged if asked for; False if not."""
+    """Wait until every event has been sent, and acknowledged if asked for; False if not.
+
+    Inside a task await it.
+    """
+    limit = end(now(), timeout)
 
     def done():
         queue = client.more.queue
         return not (client._operations or client._stuck or queue and queue.waiting())
 
-    return client.wait_until(done, timeout)
+    return _flushed(client, done, limit) if in_task() else client._wait(done, limit)
+
+
+async def _flushed(client, done, limit):
+    while not done():
+        if limit is not None and diff(now(), limit) >= 0:
+            return False
+        client.process()
+        await client._pause()
+    return True
 
 
 def keep_alive(client, seconds=None):

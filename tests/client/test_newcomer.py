@@ -3,10 +3,11 @@
 import asyncio
 import sys
 
+import particle
 from fake_cloud import connected, make
 from particle import Error
 from particle.client import now
-from support import raises
+from support import folder, raises
 
 
 class Said:
@@ -159,3 +160,56 @@ def test_exit_and_interrupt_pass_through_a_handler():
         link.say(b"\x41\x02\x07\xb1f\x04stop" + bytes([0x40 | len(text)]) + text)
         raises(wanted, c.wait_until, lambda: False, 5)
         assert not c._busy and c.connected()
+
+
+def test_a_lifetime_that_is_none():
+    c, link = connected()
+    c._store.root = folder("newcomer-ttl")
+    for bad in (-1, 0x1000000, "60", 1.5, 10**30):
+        for options in ({}, {"persist": True}):
+            options["ttl"] = bad
+            e = raises(ValueError, lambda options=options: c.publish("t", **options))
+            assert str(e).startswith("ttl: 0 to 16777215 s, not ")
+    assert c.more.recent == [] and link.take("E") == []
+    assert c.publish("t", ttl=0, ack=True) and c.publish("t", ttl=0xFFFFFF, ack=True)
+    assert c.publish("t", ttl=None, ack=True)
+
+
+def test_data_within_itself():
+    c, link = connected()
+    endless = []
+    endless.append(endless)
+    for bad in (endless, {"a": endless}):
+        e = raises(ValueError, c.publish, "t", bad)
+        assert str(e) == "data: nested more than 20 deep"
+    deep = 1
+    for _ in range(20):
+        deep = [deep]
+    assert c.publish("t", deep, ack=True)
+    raises(ValueError, c.publish, "t", [deep])
+
+
+def test_a_name_of_a_component_that_is_not_installed():
+    if sys.implementation.name != "cpython":  # whose sys.modules knows "not installed"
+        return
+    kept = {}
+    for name in ("particle.runtime.names", "particle.optional"):
+        kept[name] = sys.modules.get(name)
+        sys.modules[name] = None
+    try:
+        for look in (lambda: particle.WITH_ACK, lambda: make()[0].diagnose):
+            assert str(raises(ImportError, look)).endswith(": install the component repl")
+    finally:
+        for name, module in kept.items():
+            del sys.modules[name]
+            if module:
+                sys.modules[name] = module
+
+
+def test_persisted_events_are_diagnosed():
+    c, link = make()
+    assert "queue" not in [stage for stage, _, _ in c.diagnose()]
+    c._store.root = folder("newcomer-queue")
+    c.publish("kept", "1", persist=True)
+    rows = {stage: (ok, text) for stage, ok, text in c.diagnose()}
+    assert rows["queue"] == (None, "1 persisted events wait, 0 dropped")

@@ -161,7 +161,57 @@ def test_handler_that_says_goodbye():
     link.say(b"\x41\x02\x07\xb1f\x03off\x40")
     settle(c, link, lambda: link.sock.closed)
     assert [m for m in link.heard if m.path == "x"]
+    # the caller was answered before
+    heard = [m for m in link.heard if m.path == "x" or m.token == b"\x07" and m.code == 0x44]
+    assert [m.code for m in heard] == [0x44, 2] and heard[0].payload == b"\0\0\0\x01"
     assert not c.connected()
+
+
+def test_function_that_begins_anew():
+    c, link = connected()
+
+    def again(text):
+        c.disconnect()
+        c.connect(background=False)  # it is to follow, and nothing is waited for here
+        return 3
+
+    c.function("again", again)
+    link.say(b"\x41\x02\x07\xb1f\x05again")
+    settle(c, link, lambda: link.opened == 2 and c.connected())
+    assert [m.payload for m in link.heard if m.token == b"\x07"][-1] == b"\0\0\0\x03"
+
+
+def test_flush_in_a_task():
+    c, link = connected()
+
+    async def main():
+        link.acks = False
+        c.publish("a", ack=True)
+        late = await c.flush(0.05)
+        link.acks = True
+        c.publish("b")
+        c._operations.clear()
+        return late, await c.flush(5), await c.flush(None)
+
+    assert asyncio.run(main()) == (False, True, True)
+
+
+def test_functions_that_end_the_connection_in_a_task():
+    c, link = connected()
+
+    async def off(text):
+        c.disconnect()
+        return 9
+
+    async def main():
+        c.function("off", off)
+        service = asyncio.create_task(c.run_forever())
+        link.say(b"\x41\x02\x33\xb1f\x03off")
+        await until(lambda: not c.connected())
+        service.cancel()
+
+    asyncio.run(main())
+    assert link.sock.closed
 
 
 def test_function_that_publishes_and_registers():

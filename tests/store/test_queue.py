@@ -123,3 +123,13 @@ def test_a_flash_that_cannot_be_read():
     q.remove(n)
     assert q.get(n) is None
     q.remove(n)  # nothing to remove is no error
+
+
+def test_something_else_in_the_place_of_the_folder():
+    root = folder("queue-h")
+    with open(root + "/queue", "wb") as f:
+        f.write(b"mine")
+    e = raises(Error, Queue, root, rng(1))
+    assert e.errno == -225 and "remove it" in str(e)
+    os.remove(root + "/queue")
+    assert Queue(root, rng(1)).add(message())

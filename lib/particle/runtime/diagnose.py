@@ -40,6 +40,11 @@ def diagnose(client, load_keys):
             reached = False
         elif name != "address" or text:
             out.append((name, True if reached else None, text))
+    queue = client.more.queue
+    if queue:
+        n = queue.counters()
+        text = "%d persisted events wait, %d dropped" % (n["queued"], n["dropped"])
+        out.append(("queue", None if n["queued"] else True, text))
     if clock.valid():
         out.append(("clock", True, ""))
     else:

@@ -9,6 +9,9 @@ from ..errors import ConfigError
 _BAD_DATA = const(-280)
 _INVALID_ARGUMENT = const(-270)
 
+_TTL = const(0xFFFFFF)  # s (cloud-protocol 4.3)
+_DEPTH = const(20)  # of lists and dicts in each other; deeper ones take a small board's stack
+
 # key -> choices, smallest number (the largest is 65535), or None for text
 _RULES = {
     "device_id": None,
@@ -67,13 +70,21 @@ def check_stored(values):
         raise ConfigError(_BAD_DATA, "config.json: " + e.text, "store") from None
 
 
+def check_ttl(ttl):
+    """Raise ValueError for what is no lifetime of an event, in s."""
+    if ttl is not None and not (isinstance(ttl, int) and 0 <= ttl <= _TTL):
+        raise ValueError("ttl: 0 to %d s, not %r" % (_TTL, ttl))
+
+
 def check_data(data):
     """Raise ValueError for what JSON cannot say; a number that stands alone is sent as text."""
     if not isinstance(data, float):
-        _check_json(data)
+        _check_json(data, 0)
 
 
-def _check_json(data):
+def _check_json(data, depth):
+    if depth > _DEPTH:
+        raise ValueError("data: nested more than %d deep" % _DEPTH)
     if isinstance(data, dict):
         for key in data:
             if not isinstance(key, str):
@@ -81,7 +92,7 @@ def _check_json(data):
         data = list(data.values())
     if isinstance(data, (list, tuple)):
         for value in data:
-            _check_json(value)
+            _check_json(value, depth + 1)
     elif isinstance(data, float):
         if data - data != 0:  # infinite, or not a number
             raise ValueError("data: JSON cannot say %r" % data)

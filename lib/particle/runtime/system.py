@@ -26,7 +26,7 @@ def handle(client, kind, a, b, now):
     """Act on an event of the connection that is not the application's (DESIGN 5, kinds).
 
     Also SETTINGS(values), before they are used; MISSING(ImportError), when a connection cannot be
-    made; DATA(data), before it becomes JSON, and PUBLISH(name), before an event is sent;
+    made; DATA(data), before it becomes JSON, and PUBLISH(name, ttl), before an event is sent;
     BACKGROUND, when the prompt is free; and COROUTINE(coroutine, token), what a handler
     returned: True when its result will answer.
     """
@@ -38,7 +38,9 @@ def handle(client, kind, a, b, now):
         client.more.back_up(client)
     elif kind == "PUBLISH":
         from .limiter import count
+        from .rules import check_ttl
 
+        check_ttl(b)
         count(client, now, a)
     elif kind == "DATA":
         from .rules import check_data

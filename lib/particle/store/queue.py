@@ -14,12 +14,14 @@ from .container import Store, pack
 
 # Error numbers of Device OS (errors.py)
 _BAD_DATA = const(-280)
+_FILE = const(-225)
 _LIMIT_EXCEEDED = const(-200)
 
 _KIND = const(6)  # of the container
 _EVENTS = const(32)  # that may wait; the cloud remembers the last 512 numbers
 _STEP = const(256)  # numbers reserved with one write
 _NEXT = "next"
+_NO_FOLDER = const(20)  # ENOTDIR
 
 
 def _name(number):
@@ -30,7 +32,8 @@ class Queue:
     """The events on flash below `root`, oldest first.
 
     rng(n): random bytes. items: [number, message ID] of each event; 0 stands for no ID yet.
-    dropped: files that were damaged. A file of a newer version is left alone.
+    dropped: files that were damaged. A file of a newer version is left alone. Raises
+    `Error(FILE)` when there is something else in the place of the folder.
     """
 
     def __init__(self, root, rng):
@@ -41,7 +44,9 @@ class Queue:
         self.dropped = 0
         try:
             names = sorted(os.listdir(self._store.root))
-        except OSError:
+        except OSError as e:
+            if e.args[0] == _NO_FOLDER:
+                raise Error(_FILE, "queue is no folder: remove it", "store") from None
             names = ()  # nothing was ever kept
         for name in names:
             if name.endswith(".new"):
