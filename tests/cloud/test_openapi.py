@@ -25,8 +25,9 @@ def table():
     return {(route.method, route.path) for route in all_routes()}
 
 
-def test_each_description_has_its_route():
+def test_each_route_has_its_description_and_each_description_its_route():
     assert set(operations()) - table() == set()
+    assert table() - set(operations()) == set(), "describe them in cloud/described/"
     names = {module.name for module in pkgutil.iter_modules(described.__path__)}
     assert names <= {module.name for module in pkgutil.iter_modules(routes.__path__)}
     for name in names:

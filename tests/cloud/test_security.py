@@ -37,12 +37,15 @@ def test_every_route_that_is_not_open_wants_a_token(cloud, api, anonymous):
     for method, path in closed():
         status, body = anonymous(method, path)
         assert status == 400 and body["error"] == "invalid_request", (method, path)
-        for token in ("0" * 40, "null", *expired, refresh, revoked.token, "\xe9"):
-            header = {"Authorization": f"Bearer {token}"}
-            status, body = anonymous(method, path, headers=header)
-            assert (status, body["error"]) == (401, "invalid_token"), (method, path, token)
-        assert anonymous(method, f"{path}?access_token=x")[0] == 401
+        header = {"Authorization": f"Bearer {expired[0]}"}
+        status, body = anonymous(method, path, headers=header)
+        assert (status, body["error"]) == (401, "invalid_token"), (method, path)
         assert body["error_description"]
+    for token in ("0" * 40, "null", *expired, refresh, revoked.token, "\xe9"):
+        header = {"Authorization": f"Bearer {token}"}
+        assert anonymous("GET", "/v1/devices", headers=header)[0] == 401, token
+    assert anonymous("GET", "/v1/devices?access_token=x")[0] == 401
+    assert anonymous("POST", "/v1/devices", {"access_token": "\ud800"})[0] == 401
 
 
 def test_basic_takes_a_token_or_a_password_but_no_empty_one(anonymous):

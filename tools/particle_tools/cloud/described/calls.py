@@ -7,6 +7,7 @@ from particle_tools.cloud.openapi import (
     TEXT,
     Media,
     Operation,
+    for_products,
     nullable,
     record,
 )
@@ -28,7 +29,7 @@ _DEVICE = record(
 _RETURN = record({"id": TEXT, "name": nullable(TEXT), "connected": FLAG, "return_value": NUMBER})
 _VALUE = record({"cmd": TEXT, "name": TEXT, "result": ANYTHING, "coreInfo": _DEVICE})
 
-OPERATIONS = {
+_OPERATIONS = {
     ("POST", "/v1/devices/{device}/{name}"): Operation(
         "Call a function of a device",
         {200: (_RETURN, Media("text/plain"))},
@@ -47,3 +48,4 @@ OPERATIONS = {
         description="format=raw answers with the bare value as text/plain.",
     ),
 }
+OPERATIONS = _OPERATIONS | for_products(_OPERATIONS)

@@ -1,6 +1,6 @@
 """Describes routes/events.py (rest-api 7)."""
 
-from particle_tools.cloud.openapi import TEXT, Media, Operation, record
+from particle_tools.cloud.openapi import TEXT, Media, Operation, for_products, record
 
 _STREAM = {200: Media("text/event-stream")}
 _DATA = {"type": "string", "maxLength": 1024}
@@ -32,3 +32,11 @@ OPERATIONS = {
         ),
     ),
 }
+OPERATIONS |= for_products(OPERATIONS, "/v1/devices/") | {
+    ("GET", "/v1/products/{product}/events"): Operation("Stream the events of a product", _STREAM),
+    ("GET", "/v1/products/{product}/events/{prefix:.*}"): Operation(
+        "Stream the events of a product with a prefix", _STREAM
+    ),
+    ("POST", "/v1/products/{product}/events"): OPERATIONS["POST", "/v1/devices/events"],
+}
+del OPERATIONS["POST", "/v1/products/{product}/devices/events"]
