@@ -5,6 +5,7 @@ Source: rest-api 15. The witness sees each CoAP message in clear, and knows the 
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 
@@ -261,3 +262,23 @@ def test_rules(metering, name, size, publish, delivery):
     rules = Rules(metering)
     assert rules.publish(name, size) == publish
     assert rules.delivery(name) == delivery
+
+
+def test_counts_of_an_earlier_version_are_kept(held):
+    services = held.services
+    old = {
+        **dict.fromkeys(("segment_up", "segment_down", "segments_up", "segments_down"), 0),
+        "coap_up": 60,
+        "coap_down": 30,
+        "messages_up": 5,
+        "messages_down": 4,
+        "pings": 2,
+        "datagram_up": 200,
+        "handshakes": 1,
+        "events_up": 3,
+    }
+    row = ("00" * 12, "2026-01", json.dumps(old))
+    held.run(services.db.execute("INSERT INTO usage VALUES (?, ?, ?)", *row))
+    body = held.call(services.usage.earlier, *row[:2]).to_json()
+    assert {name: body[name] for name in old} == old
+    assert body["operations"] == 0

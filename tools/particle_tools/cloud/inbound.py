@@ -111,13 +111,13 @@ async def _event(session: Session, message: Message) -> Answer:
     name = message.name
     if not name or len(name.encode()) > limits.name or len(message.payload) > limits.data:
         return _BAD
-    refused = _refused(session, name, len(message.payload))
+    cost = services.rules.publish(name, len(message.payload))
+    refused = _refused(session) if cost else None
     if refused is not None:
         return refused
     services.usage.of(session.device_id).events_up += 1
     if name == _CLAIM_CODE:
         return await _claim(session, message.payload.decode(errors="replace"))
-    cost = services.rules.publish(name, len(message.payload))
     if name in _ASKED:
         session.operations(cost, 0)
         session.send_event(name, _ASKED[name](session).encode())
@@ -165,11 +165,9 @@ async def _safe_mode(session: Session) -> None:
     services.bus.publish(Event(_SAFE_STATUS, data, device_id, session.owner, now))
 
 
-def _refused(session: Session, name: str, size: int) -> Answer | None:
+def _refused(session: Session) -> Answer | None:
     # 5.03, not 4.xx: a device keeps a persisted event for which there is no room now.
     services = session.services
-    if not services.rules.publish(name, size):
-        return None
     seconds = services.plans.wait(session.owner)
     if seconds is None:
         seconds = services.rates.publish(session.device_id)

@@ -54,7 +54,8 @@ def kind_of(message: Message) -> str | None:
         return PING if message.type == coap.CON else ACK
     if not message.is_request:
         return None
-    return request_kind(message.code, message.path, message.query)
+    kind = _REQUESTS.get((message.code, message.path[0]), OTHER) if message.path else OTHER
+    return VITALS if kind == DESCRIBE and message.query == _VITALS_QUERY else kind
 
 
 class Rules:

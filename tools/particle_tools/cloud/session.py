@@ -206,7 +206,6 @@ class Session:
             return
         if message.code == coap.EMPTY:
             if message.type == coap.CON:
-                self.services.usage.of(self.device_id).pings += 1
                 self.acknowledge(message)
             return
         if not message.is_request:

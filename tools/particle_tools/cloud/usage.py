@@ -16,20 +16,19 @@ from typing import Any
 
 from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.database import Database
-from particle_tools.cloud.metering import UPDATE
+from particle_tools.cloud.metering import OTHER, PING, UPDATE
 
 _LOG = logging.getLogger("particle.cloud")
 _DATAGRAM_OVERHEAD = 28  # IPv4 + UDP headers
 _TCP_SEGMENT_OVERHEAD = 40 + 40  # IPv4 + TCP headers; the same of its acknowledgement (15.2)
 _DECEMBER = 12
+_PING_BYTES = 4
 
 
 @dataclass
 class Counters:
     """Counts of one device in one period. "up" is from the device."""
 
-    coap_up: int = 0
-    coap_down: int = 0
     segment_up: int = 0  # bytes of the stream: handshake, frame lengths and padding included
     segment_down: int = 0
     segments_up: int = 0  # reads and writes; the kernel may join or split them on the way
@@ -38,11 +37,8 @@ class Counters:
     datagram_down: int = 0
     datagrams_up: int = 0
     datagrams_down: int = 0
-    messages_up: int = 0
-    messages_down: int = 0
     handshakes: int = 0
     resumes: int = 0
-    pings: int = 0
     events_up: int = 0
     events_down: int = 0
     calls: int = 0
@@ -53,26 +49,19 @@ class Counters:
     # kind: messages up, bytes up, messages down, bytes down; bytes of CoAP
     kinds: dict[str, list[int]] = field(default_factory=dict)
 
-    def count_datagrams(self, up: int, ups: int, down: int, downs: int) -> None:
-        """Count UDP payload bytes and datagrams from and to the device."""
-        self.datagram_up += up
-        self.datagrams_up += ups
-        self.datagram_down += down
-        self.datagrams_down += downs
-
     def up(self, kind: str, size: int) -> None:
         """Count a CoAP message of the device."""
-        self.coap_up += size
-        self.messages_up += 1
-        row = self.kinds.get(kind) or self.kinds.setdefault(kind, [0, 0, 0, 0])
+        row = self.kinds.get(kind)
+        if row is None:
+            row = self.kinds[kind] = [0, 0, 0, 0]
         row[0] += 1
         row[1] += size
 
     def down(self, kind: str, size: int) -> None:
         """Count a CoAP message to the device."""
-        self.coap_down += size
-        self.messages_down += 1
-        row = self.kinds.get(kind) or self.kinds.setdefault(kind, [0, 0, 0, 0])
+        row = self.kinds.get(kind)
+        if row is None:
+            row = self.kinds[kind] = [0, 0, 0, 0]
         row[2] += 1
         row[3] += size
 
@@ -95,7 +84,10 @@ class Counters:
         body = asdict(self)
         del body["billed"]
         body["operations"] = self.ops_out + self.ops_in
-        body["ota_bytes"] = sum(self.kinds.get(UPDATE, [0, 0, 0, 0])[1::2])
+        for at, name in enumerate(("messages_up", "coap_up", "messages_down", "coap_down")):
+            body[name] = sum(row[at] for row in self.kinds.values())
+        body["pings"] = self.kinds.get(PING, [0])[0]
+        body["ota_bytes"] = sum(self.kinds.get(UPDATE, [])[1::2])
         body["kinds"] = {
             kind: {
                 "messages_up": row[0],
@@ -171,7 +163,9 @@ class Usage:
 
     def of(self, device_id: str) -> Counters:
         """Return the counters of a device to be read or changed now; do not keep them."""
-        key = (device_id, self.period())
+        if not self._begin <= self._clock.time() < self._end:
+            self.period()
+        key = (device_id, self._period)
         counters = self._counters.get(key)
         if counters is None:
             counters = self._counters[key] = self.earlier(*key)
@@ -183,8 +177,7 @@ class Usage:
         row = self._db.one(
             "SELECT counters FROM usage WHERE device_id = ? AND period = ?", device_id, period
         )
-        known = json.loads(row["counters"]) if row else {}
-        return Counters(**{name: value for name, value in known.items() if name in _NAMES})
+        return _counters(json.loads(row["counters"])) if row else Counters()
 
     def account(self, owner: int) -> Account:
         """Return what an account has used this month."""
@@ -232,15 +225,18 @@ class Usage:
 
     def operations(self, device_id: str, owner: int | None, out: int, in_: int) -> None:
         """Count data operations a device began and such that came to it."""
-        for counters in (self.of(device_id), self.total):
-            counters.ops_out += out
-            counters.ops_in += in_
+        counters, total = self.of(device_id), self.total
+        counters.ops_out += out
+        counters.ops_in += in_
+        total.ops_out += out
+        total.ops_in += in_
         if owner is None:
             return
-        account = self.account(owner)
+        key = (owner, self._period)
+        account = self._accounts.get(key) or self.account(owner)
         account.ops_out += out
         account.ops_in += in_
-        self._changed.add((owner, self._period))
+        self._changed.add(key)
         if account.operations >= account.next:
             self.reached(owner, account)
 
@@ -297,6 +293,17 @@ class Usage:
                 self.reached(owner, account)
 
 
+def _counters(known: dict[str, Any]) -> Counters:
+    found = Counters(**{name: value for name, value in known.items() if name in _NAMES})
+    if "kinds" not in known and "messages_up" in known:
+        # Of a cloud that did not tell the kinds apart, but pings.
+        pings = known["pings"]
+        rest = known["messages_up"] - pings, known["coap_up"] - pings * _PING_BYTES
+        found.kinds[PING] = [pings, pings * _PING_BYTES, 0, 0]
+        found.kinds[OTHER] = [*rest, known["messages_down"], known["coap_down"]]
+    return found
+
+
 def _row(key: tuple[int, str], account: Account) -> tuple:
     return (
         *key,
@@ -342,19 +349,25 @@ class Meter:
         """Count for this device, what came before too."""
         self._device_id = device_id
         early, self._early = self._early, Counters()
-        self._counters().count_datagrams(
-            early.datagram_up, early.datagrams_up, early.datagram_down, early.datagrams_down
-        )
+        counters = self._counters()
+        counters.datagram_up += early.datagram_up
+        counters.datagrams_up += early.datagrams_up
+        counters.datagram_down += early.datagram_down
+        counters.datagrams_down += early.datagrams_down
 
     def up(self, n: int) -> None:
         """Count a datagram of the device."""
-        self._counters().count_datagrams(n, 1, 0, 0)
-        self._usage.total.count_datagrams(n, 1, 0, 0)
+        counters = self._counters()
+        counters.datagram_up += n
+        counters.datagrams_up += 1
+        self._usage.total.datagram_up += n
 
     def down(self, n: int) -> None:
         """Count a datagram to the device."""
-        self._counters().count_datagrams(0, 0, n, 1)
-        self._usage.total.count_datagrams(0, 0, n, 1)
+        counters = self._counters()
+        counters.datagram_down += n
+        counters.datagrams_down += 1
+        self._usage.total.datagram_down += n
 
     def _counters(self) -> Counters:
         return self._usage.of(self._device_id) if self._device_id else self._early
