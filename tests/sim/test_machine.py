@@ -61,7 +61,7 @@ for name in ("network", "bluetooth", "esp32", "neopixel"):
 """
     )
     _, lines = bench.run(bench.board(), program)
-    assert lines == ["[] False", "160000000", "240000000"]
+    assert lines == ["[] False", "160000000", "240000000", "network", "esp32"]
 
 
 def test_outputs_show_in_pins_json(bench):
