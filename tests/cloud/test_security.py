@@ -8,7 +8,7 @@ import pytest
 
 from cloud.device import CON, random_id
 from cloud.running import Api, provision, provision_ec
-from particle_tools.cloud.rest import BASIC, OPEN, all_routes
+from particle_tools.cloud.rest import BASIC, OPEN, OWN_PAGES, all_routes
 
 _PARTS = {"device": "a0" * 12, "prefix": "x", "token": "0" * 40}
 
@@ -24,7 +24,7 @@ def paths(*auths):
 
 
 def closed():
-    return [pair for pair in paths() if pair not in paths(OPEN)]
+    return [pair for pair in paths() if pair not in paths(OPEN, OWN_PAGES)]
 
 
 def test_every_route_that_is_not_open_wants_a_token(cloud, api, anonymous):
@@ -76,6 +76,29 @@ def test_errors_can_be_read_by_pages_and_no_cookie_is_ever_set(api, anonymous):
         assert "Set-Cookie" not in anonymous.headers
     api("GET", "/v1/user")
     assert "Set-Cookie" not in api.headers
+
+
+@pytest.mark.parametrize(
+    ("origin", "allowed"),
+    [
+        ("http://page.example", False),
+        ("http://page.example:8080", False),  # also when it has named this address so
+        ("https://localhost.page.example", False),
+        ("null", False),
+        ("http://[", False),
+        ("http://localhost:3000", True),
+        ("http://app.localhost", True),
+        ("http://127.0.0.1:8080", True),
+        ("http://[::1]", True),
+        (None, True),
+    ],
+)
+def test_pages_of_other_sites_make_no_accounts(anonymous, origin, allowed):
+    body = {"username": f"{random_id()}@example.com", "password": "x"}
+    headers = {"Origin": origin} if origin else {}
+    status, answer = anonymous("POST", "/v1/users", body, headers=headers)
+    assert (status == 200) is allowed, answer
+    assert allowed or (status == 403 and "may not do this" in answer["error"])
 
 
 def test_what_is_not_served_is_json(anonymous):

@@ -16,7 +16,7 @@ from typing import Any, Union
 
 from particle_tools import __version__
 from particle_tools.cloud import described
-from particle_tools.cloud.rest import BASIC, BEARER, OPEN, Route
+from particle_tools.cloud.rest import BASIC, BEARER, OPEN, OWN_PAGES, Route
 
 Schema = dict[str, Any]
 
@@ -140,6 +140,7 @@ class Operation:
 
 _SECURITY: dict[str, list[Schema]] = {
     OPEN: [],
+    OWN_PAGES: [],
     BASIC: [{"basic": []}, {"bearer": []}],
     BEARER: [{"bearer": []}],
 }

@@ -6,6 +6,7 @@ import asyncio
 import base64
 import binascii
 import importlib
+import ipaddress
 import json
 import logging
 import pkgutil
@@ -13,6 +14,7 @@ import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+from urllib.parse import urlsplit
 
 from aiohttp import web
 
@@ -35,6 +37,7 @@ _CORS = {
 }
 
 OPEN, BASIC, BEARER = "open", "basic", "bearer"
+OWN_PAGES = "own pages"  # open, but not to a page of some other site in somebody's browser
 
 
 @dataclass
@@ -256,9 +259,36 @@ def _parsed(raw: bytes, depth: int) -> dict[str, Any]:
     raise catalogue.bad_request(f"The body is nested deeper than {depth}")
 
 
+def _refuse_strange_page(ask: Ask) -> None:
+    """Raise ApiError 403 for a page that is not of this machine or this cloud.
+
+    Any page may speak to a loopback port, under CORS or by a name it has given to that address.
+    It has no token; but with an account of its own it could have webhooks ask other programs on
+    this machine, and read what they answer.
+    """
+    origin = ask.http.headers.get("Origin")
+    if origin is None:
+        return  # no browser
+    try:
+        host = urlsplit(origin).hostname or ""
+    except ValueError:
+        host = ""
+    if host not in ("localhost", ask.services.settings.host) and not host.endswith(".localhost"):
+        try:
+            ours = ipaddress.ip_address(host).is_loopback
+        except ValueError:
+            ours = False
+        if not ours:
+            text = f"Pages of {origin[:80]} may not do this: use a program, or the command line"
+            raise ApiError(403, {"ok": False, "error": text, "errors": [text]})
+
+
 async def authenticate(ask: Ask, auth: str) -> None:
     """Find out who asks. Raises ApiError 400 or 401."""
     if auth == OPEN:
+        return
+    if auth == OWN_PAGES:
+        _refuse_strange_page(ask)
         return
     kind, _, credentials = ask.http.headers.get("Authorization", "").partition(" ")
     if auth == BASIC and kind.lower() == "basic":

@@ -35,7 +35,8 @@ OPERATIONS = {
         },
     ),
     ("POST", "/v1/users"): Operation(
-        "Make an account",
+        "Make an account; not from pages of other sites",
+        errors=(403,),
         body=record({"username": _EMAIL, "password": _PASSWORD}, {"account_info": _INFO}),
     ),
     ("PUT", "/v1/user"): Operation(

@@ -9,7 +9,7 @@ from particle_tools.cloud import catalogue
 from particle_tools.cloud.accounts import User
 from particle_tools.cloud.catalogue import ApiError
 from particle_tools.cloud.hello import CELLULAR
-from particle_tools.cloud.rest import OPEN, Ask, Route
+from particle_tools.cloud.rest import OPEN, OWN_PAGES, Ask, Route
 from particle_tools.cloud.routes.devices import follow_owner
 
 _USERNAME = re.compile(r"[^@\s]+@[^@\s]+\.[^@\s]+")
@@ -134,7 +134,7 @@ async def _no_mfa(ask: Ask) -> Any:
 
 
 ROUTES = [
-    Route("POST", "/v1/users", _create, OPEN),
+    Route("POST", "/v1/users", _create, OWN_PAGES),
     Route("GET", "/v1/user", _show),
     Route("PUT", "/v1/user", _change),
     Route("DELETE", "/v1/user", _delete),
