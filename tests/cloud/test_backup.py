@@ -1,5 +1,6 @@
 """`particle-mp cloud backup` and `restore`: all that was committed, and no session twice."""
 
+import hashlib
 import io
 import json
 import sqlite3
@@ -12,6 +13,7 @@ import pytest
 from cloud.device import ACK, CON, pack
 from cloud.missed import Reader
 from cloud.running import USER, Api, Running, provision, provision_ec
+from cloud.test_migrations import make
 from cloud.test_udp_session import wait_for
 from particle_tools.cli import main
 from particle_tools.cloud.backup import back_up, restore
@@ -219,6 +221,26 @@ def test_a_bad_backup_is_refused(made, tmp_path, change, words):
         restore(path, tmp_path / "new")
     names = {p.name for p in tmp_path.iterdir()}
     assert names == {"b.tar", "altered.tar"} and not (tmp_path.parent / "out").exists()
+
+
+def test_a_backup_of_an_earlier_version_is_restored_and_taken_over(made, tmp_path):
+    def earlier(members):
+        make(tmp_path / "v2.db", 2)
+        data = members["cloud.db"] = (tmp_path / "v2.db").read_bytes()
+        files = json.loads(members["backup.json"])["files"]
+        sums = files | {"cloud.db": hashlib.sha256(data).hexdigest()}
+        about(schema=2, files=sums)(members)
+
+    restore(altered(made, earlier), tmp_path / "new")
+    running = Running(Settings(data=tmp_path / "new"))
+    try:
+        one = running.services.db.one
+        assert running.call(one, "PRAGMA user_version")[0] == len(MIGRATIONS)
+        assert running.call(one, "SELECT name FROM devices")["name"] == "lamp"
+        assert running.call(one, "SELECT * FROM udp_sessions") is None
+        assert running.call(one, "SELECT * FROM tokens") is None
+    finally:
+        running.stop()
 
 
 def test_a_cut_backup_is_refused(made, tmp_path):
