@@ -79,20 +79,20 @@ class _Database(Database):
     def __init__(self, path):
         super().__init__(path)
         self._writer.execute("PRAGMA synchronous = OFF")
-        self.waiting = []
+        self._asked = []
         self.dead = False
 
     async def write(self, job):
         loop = asyncio.get_running_loop()
         future = loop.create_future()
         if not self.dead:
-            if not self.waiting:
+            if not self._asked:
                 loop.call_later(_COMMIT_S, self._now)
-            self.waiting.append((job, future))
+            self._asked.append((job, future))
         return await future
 
     def _now(self):
-        work, self.waiting = self.waiting, []
+        work, self._asked = self._asked, []
         if work and not self.dead:
             self._commit(work)
 
