@@ -51,7 +51,7 @@ class Target:
         self.most = 0  # at one time
         self._tls = tls
         self._lock = threading.Lock()
-        self._released = threading.Event()
+        self.released = threading.Event()
         self._server = socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
         self.url = f"{'https' if tls else 'http'}://127.0.0.1:{self.port}/hook"
@@ -86,11 +86,11 @@ class Target:
 
     def hang(self, connection=None, got=None):
         """Answer nothing until `release`."""
-        self._released.wait(60)
+        self.released.wait(60)
 
     def release(self):
         """Let those that hang go."""
-        self._released.set()
+        self.released.set()
 
     def requests(self, count):
         """Wait for the first requests and return them all."""

@@ -77,11 +77,9 @@ def test_one_that_hangs(held, account, target):
 
 def test_one_that_answers_byte_by_byte(held, account, target):
     def drip(connection, got):
-        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n")
-        for _ in range(900):
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n")
+        while not target.released.wait(0.01):
             connection.sendall(b"x")
-            if target._released.wait(0.01):
-                return
 
     target.answer = drip
     account.hook("x", target.url)

@@ -3,6 +3,8 @@
 The cloud's time stands still but for what a test lets pass.
 """
 
+import re
+
 import pytest
 
 from cloud.device import CON, pack
@@ -131,6 +133,10 @@ def test_a_slow_hook_keeps_a_few_events_and_delays_nobody(held, account, target,
         device.publish("still", b"", CON)
     target.requests(AT_ONCE)
     settled(account, hook_id, triggered=3000, sent=AT_ONCE, waiting=8, dropped=3000 - 8 - AT_ONCE)
+    text = account.api("GET", "/metrics")[1].decode()
+    assert 'particle_cloud_queue_depth{queue="webhooks"} 8.0' in text
+    total = re.search(r'particle_cloud_webhook_events_total{outcome="dropped"} (.*)', text)
+    assert float(total[1]) >= 2988
     (dropped,) = account.heard.named("hook-error/slow")
     assert dropped[1].startswith("too many events wait")
     assert target.most == AT_ONCE

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter as Tally
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -88,9 +89,20 @@ class _Reader(Collector):
         yield _counter("events", "Events on the bus.", {(): services.bus.published})
         yield _gauge(
             "queue_depth",
-            "What waits: writes for the database, messages for a device's acknowledgement.",
-            {("database",): services.db.waiting, ("unacknowledged",): unacknowledged},
+            "What waits: writes for the database, messages for a device's acknowledgement,"
+            " events for webhooks.",
+            {
+                ("database",): services.db.waiting,
+                ("unacknowledged",): unacknowledged,
+                ("webhooks",): services.webhooks.runner.waiting,
+            },
             ["queue"],
+        )
+        yield _counter(
+            "webhook_events",
+            "What became of events that triggered webhooks; sent: requests, retries among them.",
+            {(name,): count for name, count in asdict(services.webhooks.runner.total).items()},
+            ["outcome"],
         )
         yield _gauge("event_streams", "Open event streams.", {(): len(services.streams)})
 

@@ -97,6 +97,7 @@ class Runner:
         self._sessions = sessions
         self._requests = requests
         self._lanes: dict[str, _Lane] = {}
+        self.total = Counters()  # of all hooks, deleted ones too
         self._closed = False
         self.publishing = False  # an event of ours is being handed out
 
@@ -105,12 +106,12 @@ class Runner:
         if self._closed:
             return
         lane = self._lane(hook)
-        lane.counters.triggered += 1
+        self._count(lane, "triggered")
         if self._asleep(lane):
-            lane.counters.skipped += 1
+            self._count(lane, "skipped")
             self._complain(lane, trigger, _SLEEPING)
         elif len(lane.jobs) + lane.retrying >= self._limits.hook_queue:
-            lane.counters.dropped += 1
+            self._count(lane, "dropped")
             self._complain(lane, trigger, "too many events wait for this webhook: one was dropped")
         else:
             lane.jobs.append(_Job(trigger))
@@ -147,6 +148,15 @@ class Runner:
         await asyncio.gather(*tasks, return_exceptions=True)
         await self._requests.close()
 
+    @property
+    def waiting(self) -> int:
+        """The number of events that wait for hooks."""
+        return sum(len(lane.jobs) + lane.retrying for lane in self._lanes.values())
+
+    def _count(self, lane: _Lane, name: str) -> None:
+        for counters in (lane.counters, self.total):
+            setattr(counters, name, getattr(counters, name) + 1)
+
     def _lane(self, hook: Webhook) -> _Lane:
         lane = self._lanes.get(hook.id)
         if lane is None:
@@ -176,7 +186,7 @@ class Runner:
         finally:
             lane.working -= 1
         while lane.jobs and self._asleep(lane):
-            lane.counters.skipped += 1
+            self._count(lane, "skipped")
             self._complain(lane, lane.jobs.popleft().trigger, _SLEEPING)
         if lane.jobs:
             self._more(lane)
@@ -191,11 +201,11 @@ class Runner:
     async def _attempt(self, lane: _Lane, job: _Job) -> None:
         hook, trigger = lane.hook, job.trigger
         if hook.fields["disabled"]:
-            lane.counters.skipped += 1
+            self._count(lane, "skipped")
             return
         try:
             request = build(hook.fields, hook.compiled, trigger)
-            lane.counters.sent += 1
+            self._count(lane, "sent")
             self._publish(hook, f"hook-sent/{trigger.event.name}", b"")
             answer = await self._requests.send(request)
             await self._respond(hook, trigger, answer)
@@ -205,11 +215,11 @@ class Runner:
             _LOG.exception("webhook %s failed", hook.id)
             self._failed(lane, job, Failure(f"internal error: {type(error).__name__}"))
         else:
-            lane.counters.succeeded += 1
+            self._count(lane, "succeeded")
             lane.errors = 0
 
     def _failed(self, lane: _Lane, job: _Job, failure: Failure) -> None:
-        lane.counters.failed += 1
+        self._count(lane, "failed")
         lane.errors += 1
         if lane.errors >= _ERRORS:
             lane.awake = self._clock.monotonic() + _SLEEP_S
@@ -226,10 +236,10 @@ class Runner:
         finally:
             lane.retrying -= 1
         if self._asleep(lane):
-            lane.counters.skipped += 1
+            self._count(lane, "skipped")
             self._complain(lane, job.trigger, _SLEEPING)
             return
-        lane.counters.retried += 1
+        self._count(lane, "retried")
         lane.jobs.append(job)
         self._more(lane)
 
