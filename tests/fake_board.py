@@ -15,6 +15,7 @@ from particle import Cloud, Error
 from particle.store.container import Store
 from particle_tools.cloud.keys import spki_der
 from relay import Numbers
+from up_link import UpLink
 
 
 class PowerCut(BaseException):
@@ -77,30 +78,9 @@ class Sock:
         self.board.world.routes.pop(self.address, None)
 
 
-class _Link:
-    kind = "host"
-    error = None
-    dns = None
-
+class _Link(UpLink):
     def __init__(self, board):
         self._board = board
-
-    def up(self):
-        """Do nothing."""
-
-    down = up
-
-    def step(self, now):
-        return 4
-
-    def deadline(self):
-        return None
-
-    def info(self):
-        return None, None, None, "10.0.0.53"
-
-    def signal(self):
-        return None
 
     def open(self, kind):
         self._board.sock = Sock(self._board)

@@ -1,32 +1,26 @@
 """Bytes and datagrams of a DTLS handshake between the device's channel and the local cloud."""
 
 import secrets
-import tempfile
 from pathlib import Path
 
 import dtls_device
+from bench import local
 from bench.figures import Figure
-from particle_tools.local import LocalCloud
 
 _RUNS = 100  # signatures vary in length: the largest of these counts
 
 
 def measure() -> list[Figure]:
     """Count both profiles; the goals are those of the compact one."""
-    with tempfile.TemporaryDirectory(prefix="particle-bench-") as name:
-        folder = Path(name)
-        cloud = LocalCloud(folder)
-        try:
-            api = cloud.api()
-            device_id = secrets.token_hex(12)
-            dtls_device.make_keys(folder)
-            api.provision(device_id, (folder / "device.pub.pem").read_text(), "ecc")
-            api.claim(device_id)
-            (folder / "server.ec.der").write_bytes(api.server_key("ec"))
-            port = cloud.ready["udp_port"]
-            compact, full = (_run(folder, port, profile) for profile in (0, 1))
-        finally:
-            cloud.stop()
+    with local.cloud() as (folder, cloud):
+        api = cloud.api()
+        device_id = secrets.token_hex(12)
+        dtls_device.make_keys(folder)
+        api.provision(device_id, (folder / "device.pub.pem").read_text(), "ecc")
+        api.claim(device_id)
+        (folder / "server.ec.der").write_bytes(api.server_key("ec"))
+        port = cloud.ready["udp_port"]
+        compact, full = (_run(folder, port, profile) for profile in (0, 1))
     payload, datagrams, example = compact
     device_os, count, other = full
     return [

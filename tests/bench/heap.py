@@ -3,10 +3,9 @@
 import os
 import shutil
 import subprocess
-import tempfile
-import threading
 from pathlib import Path
 
+from bench import local
 from bench.figures import Figure
 from particle_tools import packing
 from particle_tools.local import Api, LocalCloud
@@ -39,20 +38,15 @@ def measure() -> list[Figure]:
     if argv is None:
         return []
     figures = []
-    with tempfile.TemporaryDirectory(prefix="particle-bench-") as folder:
-        cloud = LocalCloud(Path(folder))
-        try:
-            for number, (key, transport, resumed, components, goal) in enumerate(_INSTALLED):
-                place = Path(folder) / key
-                trial = Trial(argv, place, cloud, f"{number:024x}", transport, components)
-                if resumed:  # the session of a first run with plenty of memory is gone on with
-                    assert trial.passes(_HIGHEST), trial.output
-                    trial.keep_session()
-                how = "resumed session" if resumed else "handshake"
-                text = f"{transport}, {how}, {_DONE}; {' '.join(components)}"
-                figures.append(Figure(key, smallest(trial), "KiB", text, goal))
-        finally:
-            cloud.stop()
+    with local.cloud() as (folder, cloud):
+        for number, (key, transport, resumed, components, goal) in enumerate(_INSTALLED):
+            trial = Trial(argv, folder / key, cloud, f"{number:024x}", transport, components)
+            if resumed:  # the session of a first run with plenty of memory is gone on with
+                assert trial.passes(_HIGHEST), trial.output
+                trial.keep_session()
+            how = "resumed session" if resumed else "handshake"
+            text = f"{transport}, {how}, {_DONE}; {' '.join(components)}"
+            figures.append(Figure(key, smallest(trial), "KiB", text, goal))
     return figures
 
 
@@ -106,11 +100,14 @@ class Trial:
             (self._folder / "pt").mkdir()
             for name, data in self._files.items():
                 (self._folder / "pt" / name).write_bytes(data)
-        events = self._api.events()
-        caller = threading.Thread(target=self._call, args=(events,), daemon=True)
-        caller.start()
+        with local.caller(self._api, self._device_id, _SECONDS) as wrong:
+            self.output = self._run(kib)
+        self.output += "".join(wrong)
+        return self.output.rstrip().endswith("complete")
+
+    def _run(self, kib: int) -> str:
         try:
-            done = subprocess.run(
+            return subprocess.run(
                 [*self._argv, "-X", f"heapsize={kib}K", "-c", "import app"],
                 cwd=self._folder,
                 env=os.environ | {"MICROPYPATH": "lib:.:.frozen"},
@@ -119,21 +116,9 @@ class Trial:
                 text=True,
                 timeout=_SECONDS,
                 check=False,
-            )
-            self.output = done.stdout
+            ).stdout
         except subprocess.TimeoutExpired as expired:
-            self.output = (expired.stdout or b"").decode() + "timeout"
-        finally:
-            events.close()
-            caller.join(_SECONDS)
-        return self.output.rstrip().endswith("complete")
-
-    def _call(self, events) -> None:
-        try:
-            events.wait("heap/ready", _SECONDS)
-            self._api.call(self._device_id, "answer", "x")
-        except Exception as error:
-            self.output += str(error)
+            return (expired.stdout or b"").decode() + "timeout"
 
 
 def provision(folder: Path, cloud: LocalCloud, device_id: str, transport: str) -> dict[str, bytes]:

@@ -1,10 +1,8 @@
 """Smallest heap on the emulated Cortex-M3, by bisection, with the client frozen in."""
 
-import tempfile
-import threading
 from pathlib import Path
 
-from bench import heap
+from bench import heap, local
 from bench.figures import Figure
 from particle_tools.firmware import build, qemu
 from particle_tools.local import LocalCloud
@@ -29,19 +27,13 @@ def measure() -> list[Figure]:
     if not cortex_m3.available():
         return []
     figures = []
-    with tempfile.TemporaryDirectory(prefix="particle-bench-") as folder:
-        cloud = LocalCloud(Path(folder))
-        try:
-            for number, (key, transport, resumed, core, goal) in enumerate(_TRIALS):
-                trial = Trial(
-                    Path(folder) / key, cloud, f"{number:024x}", transport, resumed, core
-                )
-                how = "resumed session" if resumed else "handshake"
-                what = "core" if core else "everything"
-                note = f"{what}, {transport}, {how}, publish with ACK, function call; Cortex-M3"
-                figures.append(Figure(key, heap.smallest(trial), "KiB", note, goal))
-        finally:
-            cloud.stop()
+    with local.cloud() as (folder, cloud):
+        for number, (key, transport, resumed, core, goal) in enumerate(_TRIALS):
+            trial = Trial(folder / key, cloud, f"{number:024x}", transport, resumed, core)
+            how = "resumed session" if resumed else "handshake"
+            what = "core" if core else "everything"
+            note = f"{what}, {transport}, {how}, publish with ACK, function call; Cortex-M3"
+            figures.append(Figure(key, heap.smallest(trial), "KiB", note, goal))
     return figures
 
 
@@ -89,23 +81,11 @@ class Trial:
         return False
 
     def _boots(self, size: int) -> bool:
-        events = self._api.events()
-        caller = threading.Thread(target=self._call, args=(events,), daemon=True)
-        caller.start()
-        try:
-            self.output = self._board.run(
-                heap.APPLICATION, heap=size, seconds=_SECONDS, elf=self._elf
-            )
-        except qemu.Failed as failed:
-            self.output = str(failed)
-        finally:
-            events.close()
-            caller.join(_SECONDS)
+        options = {"heap": size, "seconds": _SECONDS, "elf": self._elf}
+        with local.caller(self._api, self._device_id, _SECONDS) as wrong:
+            try:
+                self.output = self._board.run(heap.APPLICATION, **options)
+            except qemu.Failed as failed:
+                self.output = str(failed)
+        self.output += "".join(wrong)
         return "complete" in self.output.splitlines()
-
-    def _call(self, events) -> None:
-        try:
-            events.wait("heap/ready", _SECONDS)
-            self._api.call(self._device_id, "answer", "x")
-        except Exception as error:
-            self.output += str(error)

@@ -5,11 +5,11 @@ of it is a microcontroller's speed.
 """
 
 import statistics
-import tempfile
 import time
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
+from bench import local
 from bench.figures import Figure
 from particle_tools.local import Api, LocalCloud, SimulatedBoard, wait_for
 
@@ -25,12 +25,8 @@ def measure() -> list[Figure]:
     """Call, read and publish with one simulated board on each transport."""
     figures = []
     for transport in ("udp", "tcp"):
-        with tempfile.TemporaryDirectory(prefix="particle-bench-") as folder:
-            cloud = LocalCloud(Path(folder))
-            try:
-                figures += _measure(Path(folder), cloud, cloud.api(), transport)
-            finally:
-                cloud.stop()
+        with local.cloud() as (folder, cloud):
+            figures += _measure(folder, cloud, cloud.api(), transport)
     return figures
 
 

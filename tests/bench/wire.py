@@ -1,9 +1,9 @@
 """Bytes on the wire over TCP, counted by a relay between a simulated board and the local cloud."""
 
 import statistics
-import tempfile
 from pathlib import Path
 
+from bench import local
 from bench.figures import Figure
 from bench.relay import CountingRelay
 from particle_tools.local import LocalCloud, SimulatedBoard
@@ -16,14 +16,12 @@ _PUBLISHES = 5
 
 def measure() -> list[Figure]:
     """Count a connection from the first byte to the last acknowledged publish."""
-    with tempfile.TemporaryDirectory(prefix="particle-bench-") as folder:
-        cloud = LocalCloud(Path(folder))
+    with local.cloud() as (folder, cloud):
         relay = CountingRelay(cloud.ready["tcp_port"])
         try:
-            return _measure(Path(folder), cloud, relay)
+            return _measure(folder, cloud, relay)
         finally:
             relay.close()
-            cloud.stop()
 
 
 def _measure(folder: Path, cloud: LocalCloud, relay: CountingRelay) -> list[Figure]:

@@ -1,5 +1,6 @@
 """The board's application while bytes are counted: the registrations of the transcripts."""
 
+import os
 import time
 
 import particle
@@ -11,6 +12,30 @@ def wait(ms):
     particle.wait_until(lambda: time.ticks_diff(time.ticks_ms(), end) >= 0)
 
 
+def over_tcp():
+    """Publish five times without and five times with an acknowledgement."""
+    wait(4000)
+    for turn in range(5):
+        particle.publish("vdev/tick", str(turn), ack=False)
+        wait(700)
+    wait(3000)
+    for turn in range(5):
+        particle.publish("vdev/tick", str(turn), ack=True)
+        wait(700)
+
+
+def over_udp():
+    """Connect twice at the first boot; publish once."""
+    if "booted" not in os.listdir():
+        open("booted", "w").close()
+        wait(4000)
+        # once more: the reason of the last reset is told only once
+        particle.disconnect(clear_session=True)
+        particle.connect()
+        wait(4000)
+    particle.publish("vdev/tick", "1")
+
+
 particle.function("setCounter", lambda argument: 1)
 particle.variable("counter", 1)
 particle.variable("temp", 21.5)
@@ -18,12 +43,5 @@ particle.variable("text", "hello")
 for prefix in ("vdev/in", "alarm", "config"):
     particle.subscribe(prefix, print)
 particle.connect()
-wait(4000)
-for turn in range(5):
-    particle.publish("vdev/tick", str(turn), ack=False)
-    wait(700)
-wait(3000)
-for turn in range(5):
-    particle.publish("vdev/tick", str(turn), ack=True)
-    wait(700)
+over_udp() if particle.config()["transport"] == "udp" else over_tcp()
 particle.run()

@@ -1,16 +1,16 @@
 """Bytes and datagrams over UDP, counted by a relay between a board and the local cloud."""
 
-import tempfile
 import time
 from pathlib import Path
 
+from bench import local
 from bench.figures import Figure
-from particle_tools.local import LocalCloud, SimulatedBoard, wait_for
+from particle_tools.local import SimulatedBoard, wait_for
 from particle_tools.sim import image
 from particle_tools.sim.board_dir import BoardDir
 from relay import UdpRelay
 
-_APPLICATION = Path(__file__).with_name("wire_udp_app.py")
+_APPLICATION = Path(__file__).with_name("wire_app.py")
 _HEADERS = 28  # IPv4 + UDP
 _QUIET = 1.5  # seconds without a datagram; longer than any answer takes
 _SECONDS = 30
@@ -18,9 +18,7 @@ _SECONDS = 30
 
 def measure() -> list[Figure]:
     """Count a first connection, a publish, and what a power cut costs."""
-    with tempfile.TemporaryDirectory(prefix="particle-bench-") as name:
-        folder = Path(name)
-        cloud = LocalCloud(folder)
+    with local.cloud() as (folder, cloud):
         relay = UdpRelay(cloud.ready["udp_port"])
         boards = []
 
@@ -42,7 +40,6 @@ def measure() -> list[Figure]:
             for board in boards:
                 board.stop()
             relay.close()
-            cloud.stop()
 
 
 def _measure(relay: UdpRelay, boot, flash: Path) -> list[Figure]:

@@ -3,7 +3,8 @@
 The cloud's datagrams are made beforehand: the same random numbers give the same handshake again.
 """
 
-from dtls_peer import DEVICE, SERVER, DeviceKeys, Memory, Peer
+from dtls_answers import answers, take
+from dtls_peer import DEVICE, SERVER, DeviceKeys
 from particle.session.dtls import Dtls
 from particle.wire.dtls_record import Records
 from support import rng
@@ -20,36 +21,14 @@ def _client(profile):
     return client
 
 
-def _answers(profile):
+def _handshake(profile, answered):
     client = _client(profile)
-    peer = Peer()
-    answers = []
-    with Memory():
-        while True:
-            while client.deadline() == 0:
-                client.tick(0)
-            n = client.transmit(0)
-            if not n:
-                return answers
-            answers.append([bytes(d) for d in peer.receive(bytes(client.out[:n]))])
-            _take(client, answers[-1])
-
-
-def _take(client, datagrams):
-    for datagram in datagrams:
-        client.receive(bytearray(datagram), len(datagram), 0)
-        while client.message():
-            pass
-
-
-def _handshake(profile, answers):
-    client = _client(profile)
-    for datagrams in answers:
+    for datagrams in answered:
         yield
         client.transmit(0)
         for datagram in datagrams:
             yield
-            _take(client, [datagram])
+            take(client, [datagram])
         while client.deadline() == 0:
             yield
             client.tick(0)
@@ -74,8 +53,8 @@ def _records(fast):
 def cases():
     """Yield (key, function); what the function returns is counted too if it is a generator."""
     for profile, name in enumerate(("compact", "device_os")):
-        answers = _answers(profile)
-        yield "dtls_handshake_" + name, lambda p=profile, a=answers: _handshake(p, a)
+        answered = answers(_client(profile))
+        yield "dtls_handshake_" + name, lambda p=profile, a=answered: _handshake(p, a)
     size = len(_MESSAGE)
     for fast, name in ((False, "small"), (True, "fast")):
         ours, theirs = _records(fast)
