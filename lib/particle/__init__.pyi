@@ -19,6 +19,7 @@ retained: Any
 system: _System
 time: Any
 vitals: Any
+wifi: Any
 PUBLIC: int
 PRIVATE: int
 NO_ACK: int

@@ -29,7 +29,9 @@ class More:
         self.updates_forced = self.updates_pending = self.signal = False
 
     def back_up(self, client):
-        """Have the session kept in backup memory too, on a board that has it."""
+        """Have the session kept in backup memory too, and Wi-Fi used, on a board that has it."""
+        if client._link is None and getattr(client._board, "NET", None) == "wifi":
+            client._link = client.wifi.link
         if not hasattr(client._store, "step"):
             try:
                 from .store.backup import backup
@@ -62,6 +64,13 @@ def find(client, name):
         return _queue(client)
     if name == "retained":
         return _retained(client)
+    if name == "wifi":
+        try:
+            from .wireless import Wifi
+        except ImportError as e:
+            raise ImportError("wifi: install the components wifi and networks (%s)" % e) from None
+        client.wifi = Wifi(client)
+        return client.wifi
     from .verbs import find as verb
 
     return verb(client, name)

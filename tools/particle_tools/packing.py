@@ -60,8 +60,8 @@ COMPONENTS = {
         "store/place",
         "store/sealed",
     ],
-    # Wi-Fi as a link, over what is known of networks.
-    "wifi": ["net/wifi"],
+    # Wi-Fi as a link, and the object that it is used with; with what is under "networks".
+    "wifi": ["net/wifi", "wireless"],
     # Keys that are made on the board; an RSA key needs core-tcp too.
     "keygen": ["crypto/rsagen", "store/keygen"],
     # Events that survive a reset; with what is under "repl".

@@ -315,7 +315,8 @@ class WLAN:
             n = self._look()
             if self._state != _UP:
                 return _NONE
-            return self._static or tuple(n.get("ip", _ADDRESS))
+            usual = _ADDRESS[:3] + (_air.look().get("dns", _ADDRESS[3]),)
+            return self._static or tuple(n.get("ip", usual))
         if config == "dhcp":
             self._static = None
         elif len(config) != 4:

@@ -4,6 +4,7 @@ package(
     "particle",
     files=[
         "net/wifi.py",
+        "wireless.py",
     ],
     base_path="../../../lib",
 )

@@ -113,7 +113,7 @@ class WifiLink:
         self._eap = eap
         self._state = _OFF
         self._todo = []  # networks to be tried
-        self._trying = None
+        self.trying = None  # the network that is joined, or being joined
         self._static = False  # an address of our own was set
         self._next = 0  # ticks of the next look
         self._until = self._fresh = 0
@@ -133,7 +133,7 @@ class WifiLink:
         """Leave the network and switch the radio off."""
         if self._state != _OFF:
             self._state = _OFF
-            self._trying = None
+            self.trying = None
             try:
                 self.wlan.disconnect()
             except OSError:
@@ -157,7 +157,7 @@ class WifiLink:
                 self._begin(now)
             elif self._state == _READY:
                 if not self.wlan.isconnected():
-                    self._todo = [self._trying]  # the one that worked, without a look around
+                    self._todo = [self.trying]  # the one that worked, without a look around
                     self._try(now)
             else:
                 self._look(now)
@@ -235,7 +235,7 @@ class WifiLink:
     def _try(self, now):
         # the next one, or the end of the round
         while self._todo:
-            n = self._trying = self._todo.pop(0)
+            n = self.trying = self._todo.pop(0)
             if n.eap and not self._eap:
                 self._refuse(n, "eap")
                 continue
@@ -290,13 +290,13 @@ class WifiLink:
             self.error = None
             self._pause = _FIRST_MS
             try:
-                self._networks.used(self._trying.ssid)
+                self._networks.used(self.trying.ssid)
             except Error:
                 pass  # then it is not the first the next time
         elif status == network.STAT_WRONG_PASSWORD or status in _WRONG:
             self._give_up(now, "password")
         elif status == network.STAT_NO_AP_FOUND or status in _ABSENT:
-            channel = self._trying.channel
+            channel = self.trying.channel
             self._give_up(now, "5 GHz" if channel > _NEVER_HEARD else "absent")
         elif status == getattr(network, "STAT_CONNECT_FAIL", -1) or status in (203, 200):
             self._give_up(now, "refused")
@@ -327,7 +327,7 @@ class WifiLink:
         return any(not str(address[0]).lower().startswith("fe80") for address in found)
 
     def _give_up(self, now, why):
-        self._refuse(self._trying, why)
+        self._refuse(self.trying, why)
         self._try(now)
 
     def _refuse(self, n, why):

@@ -1,0 +1,324 @@
+"""The object `particle.wifi` (device-api 6): what a board knows of networks, and joining them."""
+
+import sys
+import time
+from collections import namedtuple
+
+from micropython import const
+
+from .errors import ConfigError, Error
+from .net.wifi import WifiLink
+from .operation import end, in_task, now
+from .session.messaging import diff
+from .store.networks import Networks, addresses
+from .store.place import open_store, refuse_fat
+
+# Error numbers of Device OS (errors.py)
+_NOT_SUPPORTED = const(-120)
+_TIMEOUT = const(-160)
+_NOT_FOUND = const(-170)
+_NETWORK = const(-230)
+
+_READY = const(4)  # states of a Link
+_FAILED = const(5)
+_OFF = const(0)
+_VALIDATE_S = const(60)
+_WEAKEST = const(-90)  # dBm that count as nothing
+_BLINK_MS = const(20)
+
+AccessPoint = namedtuple(
+    "AccessPoint", ("ssid", "bssid", "security", "cipher", "channel", "max_data_rate", "rssi")
+)
+Signal = namedtuple("Signal", ("strength", "strength_dbm", "quality", "snr"))
+
+
+class _Memory:
+    # a store for networks that are tried before they are stored
+    def __init__(self):
+        self._kept = {}
+        self.get = self.read = self._kept.get
+        self.put = self.write = self._kept.__setitem__
+
+    def remove(self, name):
+        self._kept.pop(name, None)
+
+
+class Wifi:
+    """The Wi-Fi of a client's board. Using it raises `Error(NOT_SUPPORTED)` when it has none."""
+
+    def __init__(self, client):
+        self._client = client
+
+    # what is needed of the board, on first use
+    def __getattr__(self, name):
+        if name == "_network":
+            try:
+                import network
+
+                network.WLAN  # noqa: B018
+            except (AttributeError, ImportError):
+                raise Error(_NOT_SUPPORTED, "this board has no Wi-Fi", "link") from None
+            self._network = network
+            return network
+        if name == "link":
+            self.link = WifiLink(self._networks, self._network)
+            return self.link
+        if name != "_networks":
+            raise AttributeError(name)
+        board = self._client._board
+        store = self._client._store
+        if getattr(board, "STORE", "littlefs") != "littlefs" or hasattr(board, "STORE_KEY"):
+            store = open_store(board)
+        else:
+            refuse_fat(store.root)
+        self._networks = Networks(store)
+        return self._networks
+
+    def __repr__(self):
+        error = self.error
+        if error:
+            return "<Wifi: %s>" % error.text
+        if not self.ready():
+            return "<Wifi: joining>" if self.connecting() else "<Wifi: off>"
+        return "<Wifi %r %s %s dBm>" % (self.ssid, self.local_ip, self.rssi())
+
+    # state
+
+    @property
+    def error(self):
+        """Return the `Error` that says why there is no network, or nothing behind it, or None.
+
+        A network whose name server does not answer has no Internet. One that answers names but
+        not with the cloud's key lets nobody out: a captive portal or a firewall.
+        """
+        if self.link.step(now()) != _READY:
+            return self.link.error
+        failed = self._client.error
+        server = self._client._values.get("server") or ""
+        if failed is None or self._client.connected():
+            return None
+        if failed.stage == "DNS":
+            text = "joined %r, but no Internet: its name server does not answer" % self.ssid
+        elif failed.stage not in ("port", "transport", "server key"):
+            return None
+        elif ":" in server or not server.strip("0123456789."):
+            text = "joined %r, but no way to %s: is there Internet?" % (self.ssid, server)
+        else:
+            text = "joined %r, which lets nobody out: a captive portal or firewall" % self.ssid
+        return Error(_NETWORK, text, failed.stage)
+
+    def ready(self):
+        """Tell whether there is a network with an address."""
+        return self.link.wlan.isconnected()
+
+    isconnected = ready
+
+    def connecting(self):
+        """Tell whether a network is looked for."""
+        return self.link.step(now()) not in (_OFF, _READY)
+
+    # verbs
+
+    def on(self):
+        """Switch the radio on."""
+        self.link.wlan.active(True)
+
+    def off(self):
+        """Disconnect from the cloud and the network and switch the radio off."""
+        self.disconnect()
+
+    def connect(self, timeout=None):
+        """Join one of the known networks, the strongest first, and stay with them.
+
+        Outside a task wait (at most `timeout` s) for an address; inside one await the result.
+        Raises `ConfigError` when no network is known, `Error` of stage "link" that says why none
+        could be joined after all were tried, `Error(TIMEOUT)`.
+        """
+        link = self.link
+        if not len(self._networks):
+            text = "no network is known: particle.wifi.set_credentials(ssid, password)"
+            raise ConfigError(_NOT_FOUND, text, "link")
+        limit = end(now(), timeout)
+        self._client._link = link
+        if link.step(now()) == _FAILED:
+            link.down()  # try at once, not after the pause
+        link.up()
+        if in_task():
+            return self._joined(limit)
+        while not _settled(link, limit):
+            time.sleep_ms(_BLINK_MS)
+        return True
+
+    async def _joined(self, limit):
+        asyncio = sys.modules["asyncio"]
+        while not _settled(self.link, limit):
+            await asyncio.sleep(_BLINK_MS / 1000)
+        return True
+
+    def disconnect(self):
+        """Disconnect from the cloud and leave the network."""
+        if self._client._conn is not None:
+            self._client.disconnect()
+        self.link.down()
+
+    def scan(self):
+        """Look around for 2 to 3 s; return a list of `AccessPoint`, ids as in Device OS."""
+        out = []
+        for ssid, bssid, channel, rssi, security, cipher, _ in self.link.scan():
+            out.append(AccessPoint(ssid, bssid, security, cipher, channel, 0, rssi))
+        return out
+
+    def resolve(self, name):
+        """Return the address of a host as text, "" when there is none."""
+        import socket
+
+        try:
+            return socket.getaddrinfo(name, 0, socket.AF_INET)[0][-1][0]
+        except OSError:
+            return ""
+
+    # networks
+
+    def set_credentials(
+        self,
+        ssid,
+        password=None,
+        *,
+        security=None,
+        cipher=None,
+        hidden=False,
+        channel=None,
+        validate=False,
+        **eap,
+    ):
+        """Store a network; of more than ten the one that was last in use longest ago goes.
+
+        validate: join it first, which takes up to a minute, and store it only then. eap: eap,
+        identity, outer_identity, client_cert, private_key, ca_cert of an enterprise network.
+        Raises ValueError, `Error` of stage "link" or "store"; then nothing is stored.
+        """
+        more = {"security": security, "cipher": cipher, "hidden": hidden, "channel": channel}
+        more.update(eap)
+        if validate:
+            only = Networks(_Memory())
+            only.add(ssid, password, **more)
+            was_on = self.link.step(now()) != _OFF
+            self.link.down()
+            trial = WifiLink(only, self._network)
+            trial.up()
+            try:
+                limit = end(now(), _VALIDATE_S)
+                while not _settled(trial, limit):
+                    time.sleep_ms(_BLINK_MS)
+            finally:
+                trial.down()
+                if was_on:
+                    self.link.up()
+        self._networks.add(ssid, password, **more)
+
+    def credentials(self):
+        """Return the list of known networks, never with a password."""
+        return list(self._networks)
+
+    def has_credentials(self):
+        """Tell whether a network is known."""
+        return len(self._networks) > 0
+
+    def clear_credentials(self, ssid=None):
+        """Forget one network, or all."""
+        if ssid is None:
+            self._networks.clear()
+        else:
+            self._networks.remove(ssid)
+
+    # addresses and names
+
+    def ifconfig(self):
+        """Return (address, mask, gateway, name server)."""
+        return self.link.wlan.ifconfig()
+
+    @property
+    def local_ip(self):
+        """Return the board's address, "0.0.0.0" without one."""
+        return self.ifconfig()[0]
+
+    def set_static_ip(self, ip, mask, gateway, dns):
+        """Store an address for all networks that have none of their own; raise ValueError.
+
+        It is used from the next joining on. Raises ValueError.
+        """
+        self._networks.option("static", addresses((ip, mask, gateway, dns)))
+
+    def use_dynamic_ip(self):
+        """Forget that address: from the next joining on it is asked for by DHCP."""
+        self._networks.option("static", None)
+
+    @property
+    def ssid(self):
+        """Return the name of the network that is joined, as bytes, or None."""
+        trying = self.link.trying
+        return trying.ssid if trying and self.ready() else None
+
+    @property
+    def bssid(self):
+        """Return the address of the access point, 6 bytes, None if the port cannot tell."""
+        try:
+            return self.link.wlan.config("bssid") if self.ready() else None
+        except (OSError, ValueError):
+            return None
+
+    @property
+    def mac(self):
+        """Return the address of the radio, 6 bytes."""
+        return self.link.wlan.config("mac")
+
+    def rssi(self):
+        """Return the strength of the signal in dBm; 2 without a network, as Device OS does."""
+        found = self.link.signal()
+        return 2 if found is None else found
+
+    def signal(self):
+        """Return a `Signal`: strength in % and dBm; quality and snr are None: no port has them."""
+        found = self.link.signal()
+        if found is None:
+            return Signal(0, None, None, None)
+        dbm = min(max(found, _WEAKEST), 0)
+        return Signal(100 - 100 * dbm // _WEAKEST, dbm, None, None)
+
+    def hostname(self, name=None):
+        """Return the name that the network sees, or store another one (at most 32 characters)."""
+        if name is None:
+            return self._network.hostname()
+        self._networks.option("hostname", name)
+        self._network.hostname(name)
+        return name
+
+    def country(self, code=None):
+        """Return the code of the country whose rules hold, or set it (two letters)."""
+        return self._network.country() if code is None else self._network.country(code)
+
+    def select_antenna(self, which):
+        """Use the antenna 1 (internal) or 2 (external), from now on.
+
+        Raises `Error(NOT_SUPPORTED)` when the board has no choice (ANTENNA of its profile: pin,
+        level for 1, level for 2), ValueError.
+        """
+        if not hasattr(self._client._board, "ANTENNA"):
+            raise Error(_NOT_SUPPORTED, "this board has one antenna only")
+        if which not in (1, 2):
+            raise ValueError("antenna: 1 internal, 2 external")
+        from machine import Pin
+
+        pin = self._client._board.ANTENNA
+        Pin(pin[0], Pin.OUT, value=pin[which])
+        self._networks.option("antenna", bytes((which,)))
+
+
+def _settled(link, limit):
+    # -> whether it is ready; raises when all networks were tried, or it took too long
+    state = link.step(now())
+    if state == _FAILED:
+        raise link.error
+    if state != _READY and limit is not None and diff(now(), limit) >= 0:
+        raise link.error or Error(_TIMEOUT, "no network yet", "link")
+    return state == _READY
