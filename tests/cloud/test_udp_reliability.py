@@ -214,3 +214,16 @@ def test_the_device_repeats_a_message_for_45_s(held, device):
         assert device.recv().raw == pack(ACK, 0, device.mid)
     stop()
     assert [event.name for event in seen if event.core_id == device.id] == ["once"]
+
+
+def test_the_newest_acknowledged_ids_are_stored():
+    reliability = Reliability()
+    for mid in range(40):
+        reliability.new(mid, 0.0)
+        if mid % 2:
+            reliability.answered(mid, b"\x60\x00" + mid.to_bytes(2, "big"))
+    assert reliability.done() == b"".join(mid.to_bytes(2, "big") for mid in range(9, 40, 2))
+    again = Reliability()
+    again.restore(reliability.done(), 1.0)
+    assert again.done() == reliability.done()
+    assert not again.new(39, 2.0) and again.new(38, 2.0)

@@ -112,8 +112,13 @@ class Reliability:
 
     def done(self) -> bytes:
         """Return the newest message IDs that got an empty ACK, as they are stored."""
-        mids = [data[2:] for _, data in self._seen.values() if data[:2] == _EMPTY_ACK]
-        return b"".join(mids[-_STORED:])
+        mids: list[bytes] = []  # asked for with every commit: only the newest are looked at
+        for _, data in reversed(self._seen.values()):
+            if data[:2] == _EMPTY_ACK:
+                mids.append(data[2:])
+                if len(mids) == _STORED:
+                    break
+        return b"".join(reversed(mids))
 
     def restore(self, done: bytes, since: float) -> None:
         """Take up what `done` returned before a restart, all seen at the time `since`."""
