@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from collections.abc import Iterator
 from typing import Any
 
 from particle_tools.cloud.webhook_templates import Template, TemplateError
@@ -194,25 +194,6 @@ def listed(fields: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-@dataclass(frozen=True)
-class _Parts:
-    """Templates by their text; each is parsed once."""
-
-    found: dict[str, Template]
-
-    def of(self, value: Any) -> None:
-        if isinstance(value, str):
-            if value not in self.found:
-                self.found[value] = Template(value)
-        elif isinstance(value, list):
-            for item in value:
-                self.of(item)
-        elif isinstance(value, dict):
-            for key, item in value.items():
-                self.of(key)
-                self.of(item)
-
-
 _TEMPLATES = (
     *("url", "query", "headers", "form", "json", "body", "auth"),
     *("responseTopic", "errorResponseTopic", "responseTemplate"),
@@ -220,13 +201,15 @@ _TEMPLATES = (
 
 
 class Compiled:
-    """The templates of checked fields. Raises BadDefinition."""
+    """The templates of checked fields, each parsed once. Raises BadDefinition."""
 
     def __init__(self, fields: dict[str, Any]) -> None:
-        self._parts = _Parts({})
+        self._templates: dict[str, Template] = {}
         for name in _TEMPLATES:
             try:
-                self._parts.of(fields.get(name))
+                for text in _texts(fields.get(name)):
+                    if text not in self._templates:
+                        self._templates[text] = Template(text)
             except TemplateError as error:
                 raise BadDefinition(f"{name}: {error}") from error
             except RecursionError as error:
@@ -234,4 +217,16 @@ class Compiled:
 
     def render(self, text: str, *scopes: Any) -> str:
         """Fill in a text of the definition. Raises TemplateError."""
-        return self._parts.found[text].render(*scopes)
+        return self._templates[text].render(*scopes)
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, list):
+        for item in value:
+            yield from _texts(item)
+    elif isinstance(value, dict):
+        for name, item in value.items():
+            yield name
+            yield from _texts(item)
