@@ -1,6 +1,9 @@
 """Wi-Fi on the simulated board: what is in radio.json decides, also while it runs."""
 
+import contextlib
 import json
+
+from particle_tools.local import LocalCloud, SimulatedBoard, wait_for
 
 _JOIN = """
 import particle
@@ -31,3 +34,40 @@ def test_networks_come_and_go(bench):
     status, lines = bench.run(board, _JOIN, "--time-scale", "10")
     assert status == 0
     assert lines[0] == "link -130 <Wifi: b'Home': wrong password>"
+
+
+_ROAM = """
+import particle, time
+particle.wifi.set_credentials("Home", "correct horse")
+particle.wifi.connect(60)
+particle.connect(60)
+while True:
+    particle.publish("wifi/up", repr(particle.wifi))
+    while particle.connected():
+        particle.process()
+        time.sleep_ms(10)
+    print("lost:", particle.wifi)
+    while not particle.connected():
+        particle.process()
+        time.sleep_ms(10)
+"""
+
+
+def test_the_cloud_is_reached_over_it_and_again_after_it_was_gone(tmp_path):
+    air = json.dumps({"networks": [{"ssid": "Home", "password": "correct horse"}]})
+    (tmp_path / "board").mkdir()
+    radio = tmp_path / "board" / "radio.json"
+    radio.write_text(air)
+    script = tmp_path / "program.py"
+    script.write_text(_ROAM)
+    with contextlib.ExitStack() as stack:
+        cloud = LocalCloud(tmp_path / "cloud")
+        stack.callback(cloud.stop)
+        events = stack.enter_context(contextlib.closing(cloud.api().events()))
+        board = SimulatedBoard(tmp_path / "board", cloud, script=script, transport="udp")
+        stack.callback(board.stop)
+        assert events.wait("wifi/up", 40)["data"].startswith("<Wifi b'Home'")
+        radio.write_text("{}")
+        assert wait_for(lambda: "lost: <Wifi" in board.output(), 30)
+        radio.write_text(air)
+        assert events.wait("wifi/up", 40)["data"].startswith("<Wifi b'Home'")
