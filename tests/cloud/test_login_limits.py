@@ -6,6 +6,7 @@ import threading
 import pytest
 
 from cloud.running import OTHER, USER, Api, Running
+from particle_tools.cloud import accounts
 from particle_tools.cloud.login_limits import _KEEP, LoginLimits
 from particle_tools.cloud.settings import Limits, Settings
 
@@ -70,7 +71,9 @@ def test_memory_is_bounded(limits):
 
 
 @pytest.fixture
-def held(tmp_path):
+def held(tmp_path, monkeypatch):
+    # What is slow for whoever guesses is not what these tests are about.
+    monkeypatch.setitem(accounts._SCRYPT, "n", 2)
     running = Running(Settings(data=tmp_path / "d", user=USER), held=True)
     running.run(running.services.accounts.create(*OTHER))
     yield running

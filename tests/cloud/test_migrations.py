@@ -140,7 +140,7 @@ def test_an_upgrade_that_is_interrupted_anywhere_goes_on_later(tmp_path, monkeyp
         assert shape(path) == shapes[len(MIGRATIONS)]
         if whole:
             break
-        steps += max(1, steps // 8)
+        steps += max(1, steps // 3)
     assert seen >= {1, len(MIGRATIONS)} and steps > 5
 
 

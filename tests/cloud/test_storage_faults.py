@@ -7,7 +7,7 @@ import pytest
 
 from cloud.device import ACK, CON, pack
 from cloud.running import USER, Api, Running, new_ec_key, provision, provision_ec
-from particle_tools.cloud import database
+from particle_tools.cloud import accounts, database
 from particle_tools.cloud.settings import Settings
 
 
@@ -16,9 +16,10 @@ def cloud(tmp_path_factory):
     """A cloud that does not wait long for a lock."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(database, "_BUSY_MS", 200)
+        patch.setitem(accounts._SCRYPT, "n", 2)
         running = Running(Settings(data=tmp_path_factory.mktemp("faults") / "d", user=USER))
-    yield running
-    running.stop()
+        yield running
+        running.stop()
 
 
 @contextmanager

@@ -35,12 +35,15 @@ def is_upload(ask: Ask) -> bool:
 async def receive(ask: Ask, limit: int) -> Upload:
     """Read the body; `limit` bytes are the most. Raises ApiError 400, 408 or 413."""
     found = Upload()
-    size = 0
+    size = parts = 0
     try:
         reader = await ask.http.multipart()
         while (part := await _wait(ask, reader.next())) is not None:
             if not isinstance(part, BodyPartReader):
                 raise ValueError("parts within parts")
+            parts += 1  # not what is found: many may have one name
+            if parts > _PARTS:
+                raise catalogue.bad_request(f"An upload has at most {_PARTS} parts")
             is_file = part.filename is not None
             content = bytearray()
             while piece := await _wait(ask, part.read_chunk(_PIECE)):
@@ -48,8 +51,6 @@ async def receive(ask: Ask, limit: int) -> Upload:
                 size += len(piece)
                 if size > limit or (not is_file and len(content) > _FIELD_BYTES):
                     raise ApiError(413, {"ok": False, "error": "The upload is too large"})
-            if len(found.files) + len(found.fields) >= _PARTS:
-                raise catalogue.bad_request(f"An upload has at most {_PARTS} parts")
             if is_file:
                 found.files.append((_base(part.filename or ""), bytes(content)))
             elif part.name:
