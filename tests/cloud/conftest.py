@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 from Crypto.PublicKey import RSA
 
+from cloud.hook_target import Account, Target
 from cloud.running import (
     OTHER,
     USER,
@@ -57,6 +58,12 @@ def held_cloud(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def held(held_cloud):
+    """A cloud whose time the tests let pass."""
+    return held_cloud()
+
+
+@pytest.fixture(scope="module")
 def api(cloud):
     """REST as ANN."""
     return Api(cloud.url).login()
@@ -90,6 +97,22 @@ def ec_key():
 def udp_id(api, ec_key):
     """A device of ANN, provisioned with the P-256 key."""
     return provision_ec(api, ec_key)
+
+
+@pytest.fixture
+def target():
+    """Where webhooks go; each test has its own, as the end of one test may trigger some."""
+    found = Target()
+    yield found
+    found.close()
+
+
+@pytest.fixture
+def account(cloud, api):
+    """ANN with her webhooks and what she hears."""
+    found = Account(cloud, api, USER)
+    yield found
+    found.close()
 
 
 @pytest.fixture

@@ -8,20 +8,11 @@ from urllib.parse import urlsplit
 
 import pytest
 
-from cloud.running import USER, Api, Running, provision
+from cloud.running import USER, Api, provision
 from cloud.test_udp_session import wait_for
-from particle_tools.cloud.settings import Settings
 
 _JSON = {"Content-Type": "application/json"}
 _MB = 1024 * 1024
-
-
-@pytest.fixture(scope="module")
-def held(tmp_path_factory):
-    """A cloud whose time the tests let pass."""
-    running = Running(Settings(data=tmp_path_factory.mktemp("h") / "d", user=USER), held=True)
-    yield running
-    running.stop()
 
 
 def connect(cloud):

@@ -12,9 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cloud.device import ACK, CON, NON, pack, unpack
-from cloud.running import USER, Api, Running, new_ec_key, provision, provision_ec
+from cloud.running import Api, new_ec_key, provision, provision_ec
 from particle_tools.cloud.metering import Rules
-from particle_tools.cloud.settings import Limits, Metering, Settings
+from particle_tools.cloud.settings import Limits, Metering
 
 KINDS = {
     (2, "E"): "event",
@@ -193,17 +193,8 @@ def test_a_small_publish_costs_what_the_documents_say(cloud, api, keys):
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory):
-    running = Running(
-        Settings(
-            data=tmp_path_factory.mktemp("held") / "d",
-            user=USER,
-            metering=Metering(repeated_publish=1),
-        ),
-        held=True,
-    )
-    yield running
-    running.stop()
+def held(held_cloud):
+    return held_cloud(metering=Metering(repeated_publish=1))
 
 
 def test_attempts_and_repetitions(held, ec_key):

@@ -6,10 +6,9 @@ import struct
 import pytest
 
 from cloud.device import ACK, CON, NON, pack
-from cloud.running import USER, Api, Running, provision_ec
+from cloud.running import Api, provision_ec
 from cloud.test_session import run_beside
 from cloud.test_udp_session import listening, state_of, wait_for
-from particle_tools.cloud.settings import Settings
 from particle_tools.cloud.udp_reliability import REMEMBERED_S, Reliability
 
 
@@ -68,15 +67,6 @@ def test_the_memory_for_duplicates_is_bounded():
         assert reliability.new(mid, 0.001 * mid)
     assert len(reliability._seen) <= 512
     assert not reliability.new(4999, 5.0)
-
-
-@pytest.fixture(scope="module")
-def held(tmp_path_factory):
-    """A cloud whose time the tests let pass."""
-    settings = Settings(data=tmp_path_factory.mktemp("held") / "d", user=USER)
-    running = Running(settings, held=True)
-    yield running
-    running.stop()
 
 
 @pytest.fixture

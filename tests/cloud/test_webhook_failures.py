@@ -15,32 +15,15 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.x509.oid import NameOID
 
-from cloud.hook_target import Account, Target, ok
-from cloud.running import USER, Api, Running, new_ec_key
-from particle_tools.cloud.settings import Settings
+from cloud.hook_target import Target, ok
+from cloud.running import new_ec_key
 
 HOST = "127.0.0.1"
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory):
-    running = Running(Settings(data=tmp_path_factory.mktemp("held") / "d", user=USER), held=True)
-    yield running
-    running.stop()
-
-
-@pytest.fixture
-def account(held):
-    found = Account(held, Api(held.url).login(), USER)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def target():
-    found = Target()
-    yield found
-    found.close()
+def cloud(held):
+    return held
 
 
 def error_of(account, url, **fields):

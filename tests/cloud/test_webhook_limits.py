@@ -8,10 +8,10 @@ import re
 import pytest
 
 from cloud.device import CON, pack
-from cloud.hook_target import Account, Target, eventually, ok
-from cloud.running import USER, Api, Restarted, Running, provision, provision_ec
+from cloud.hook_target import eventually, ok
+from cloud.running import Restarted, provision, provision_ec
 from particle_tools.cloud.events import Event
-from particle_tools.cloud.settings import Limits, Settings
+from particle_tools.cloud.settings import Limits
 
 SLEEPING = "Sleeping, too many errors, please wait and try again"
 LIMITS = Limits(hook_queue=8, hook_rate=5.0)
@@ -19,25 +19,13 @@ AT_ONCE = 4
 
 
 @pytest.fixture(scope="module")
-def held(tmp_path_factory):
-    settings = Settings(data=tmp_path_factory.mktemp("held") / "d", user=USER, limits=LIMITS)
-    running = Running(settings, held=True)
-    yield running
-    running.stop()
+def held(held_cloud):
+    return held_cloud(limits=LIMITS)
 
 
-@pytest.fixture
-def account(held):
-    found = Account(held, Api(held.url).login(), USER)
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def target():
-    found = Target()
-    yield found
-    found.close()
+@pytest.fixture(scope="module")
+def cloud(held):
+    return held
 
 
 def settled(account, hook_id, **counters):

@@ -4,26 +4,12 @@ import json
 
 import pytest
 
-from cloud.hook_target import Account, Target, ok
-from cloud.running import USER, provision
+from cloud.hook_target import ok
+from cloud.running import provision
 from particle_tools.cloud.webhook_definitions import BadDefinition, read
 
 HOOKS = "/v1/webhooks"
 URL = "http://127.0.0.1:9/x"
-
-
-@pytest.fixture
-def target():
-    found = Target()
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def account(cloud, api):
-    found = Account(cloud, api, USER)
-    yield found
-    found.close()
 
 
 def shown(api, hook_id, kind="webhook"):

@@ -6,26 +6,11 @@ import json
 import pytest
 
 from cloud.device import CON
-from cloud.hook_target import Account, Target, eventually, ok
-from cloud.running import USER, provision
+from cloud.hook_target import eventually, ok
+from cloud.running import provision
 from particle_tools.cloud.events import Event
 
 SENT, RESPONSE, ERROR = "hook-sent/", "hook-response/", "hook-error/"
-
-
-@pytest.fixture
-def target():
-    # Each test has its own: what the end of one test triggers is not for the next.
-    found = Target()
-    yield found
-    found.close()
-
-
-@pytest.fixture
-def account(cloud, api):
-    found = Account(cloud, api, USER)
-    yield found
-    found.close()
 
 
 def one(target):
