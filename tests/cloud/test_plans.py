@@ -10,7 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from cloud.device import ACK
-from cloud.running import Api, Restarted, provision, provision_ec
+from cloud.running import OTHER, Api, Restarted, provision, provision_ec
 from cloud.test_process import LOGIN, Process
 from particle_tools.cloud.plans import Plans
 from particle_tools.cloud.settings import Plan
@@ -205,6 +205,22 @@ def test_bytes_of_boards_with_a_modem_are_pooled(place, ec_key):
     assert here.plan()["resources"]["cellular_bytes"]["used"] == used
     percent = used * 100 // 2500
     assert here.what() == [("warning", level) for level in (70, 90, 100) if level <= percent] != []
+
+
+def test_a_deleted_account_leaves_nothing_to_the_next(place, ec_key):
+    here = place(name="free", operations=3, grace_days=0.0)
+    for _ in range(2):
+        owner = here.cloud.run(here.cloud.services.accounts.create(*OTHER)).id
+        api = Api(here.cloud.url).login(OTHER)
+        device_id = provision_ec(api, ec_key)
+        assert api("GET", "/local/v1/plan")[1]["resources"]["operations"]["used"] == 0
+        with here.cloud.udp_device(ec_key, device_id) as device:
+            device.connect()
+            assert [device.publish("tick").code for _ in range(4)] == [0, 0, 0, _UNAVAILABLE]
+        here.cloud.pass_time(2)
+        assert api("DELETE", "/v1/user", {"password": OTHER[1]})[0] == 200
+        here.cloud.pass_time(2)
+    assert owner == 2  # the number of the first, used again
 
 
 def test_off_limits_nothing(place, keys):

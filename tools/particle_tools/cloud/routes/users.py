@@ -111,6 +111,7 @@ async def _delete(ask: Ask) -> dict[str, Any]:
     user = await ask.login(ask.who.username, ask.text("password", default="") or "")
     devices = [device.id for device in ask.services.devices.of(user)]
     await ask.services.accounts.delete(user)
+    ask.services.usage.forget(user.id)
     for device_id in devices:
         follow_owner(ask, device_id)
     return {"ok": True, "message": "User's account has been deleted."}
