@@ -5,7 +5,8 @@ interpreters. Nothing raises, nothing grows, nothing damaged is taken for authen
 import gc
 import sys
 
-from dtls_peer import CID, DEVICE, SERVER, DeviceKeys, Memory, Net, Peer
+from dtls_net import Net
+from dtls_peer import CID, DEVICE, SERVER, DeviceKeys, Memory, Peer
 from particle.session.dtls import Dtls
 from particle.session.dtls_std import StandardHandshake
 from particle.wire.dtls_handshake import Handshake

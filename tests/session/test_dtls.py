@@ -4,7 +4,8 @@ from binascii import unhexlify
 
 import micropython
 
-from dtls_peer import CID, DEVICE, SERVER, DeviceKeys, Memory, Net, Peer
+from dtls_net import Net
+from dtls_peer import CID, DEVICE, SERVER, DeviceKeys, Memory, Peer
 from particle.crypto.ccm import Ccm
 from particle.session.dtls import Dtls
 from support import raises, rng, session_lines

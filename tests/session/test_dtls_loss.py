@@ -1,6 +1,7 @@
 """Datagrams of the handshake that are lost, doubled, late, cut and broken (cloud-protocol 2.8)."""
 
-from dtls_peer import DEVICE, SERVER, DeviceKeys, Memory, Net, Peer
+from dtls_net import Net
+from dtls_peer import DEVICE, SERVER, DeviceKeys, Memory, Peer
 from particle.session.dtls import Dtls
 from support import rng
 

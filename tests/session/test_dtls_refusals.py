@@ -1,5 +1,6 @@
 """What a client of the DTLS channel must not accept, and what it says about it."""
 
+from dtls_net import Net
 from dtls_peer import (
     DEVICE,
     DONE,
@@ -12,7 +13,6 @@ from dtls_peer import (
     DeviceKeys,
     Key,
     Memory,
-    Net,
     Peer,
     u16,
     u24,

@@ -2,6 +2,7 @@
 
 from binascii import unhexlify
 
+from dtls_net import Net
 from dtls_peer import (
     CERTIFICATE,
     DEVICE,
@@ -10,7 +11,6 @@ from dtls_peer import (
     SERVER,
     DeviceKeys,
     Memory,
-    Net,
     Peer,
     u16,
     u24,

