@@ -1,5 +1,7 @@
 """REST: accounts are made, changed and deleted; serial numbers, transfers, claim codes."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import pytest
 from Crypto.PublicKey import RSA
 
@@ -153,3 +155,38 @@ def test_a_claim_code_works_once(cloud, api, other_api, keys):
             device.ping() if device_id == second else device.recv()
     assert other_api("GET", f"/v1/devices/{first}")[0] == 200
     assert other_api("GET", f"/v1/devices/{second}")[0] == 403
+
+
+def test_concurrent_edits_leave_one_of_them(cloud, api, keys):
+    devices = [provision(api, keys[0]) for _ in range(4)]
+    name = f"lamp {devices[0]}"
+
+    def edit(n):
+        own = Api(cloud.url, api.token)
+        path = f"/v1/devices/{devices[n % 4]}"
+        if n < 8:
+            return own("PUT", path, {"name": name})[0]
+        return own("PUT", path, {"notes": f"note {n}"})[0]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(edit, range(16)))
+    # the one that has the name may be given it again
+    assert sorted(set(answers[:8])) == [200, 403] and answers[:8].count(200) == 2
+    assert answers[8:] == [200] * 8
+    shown = [api("GET", f"/v1/devices/{each}")[1] for each in devices]
+    assert [device["name"] for device in shown].count(name) == 1
+    assert all(
+        device["notes"] in (f"note {n + 8}", f"note {n + 12}") for n, device in enumerate(shown)
+    )
+
+
+def test_concurrent_claims_have_one_winner(cloud, api, other_api, device_id):
+    api("DELETE", f"/v1/devices/{device_id}")
+
+    def claim(n):
+        token = (api if n % 2 else other_api).token
+        return Api(cloud.url, token)("POST", "/v1/devices", {"id": device_id})[0]
+
+    with ThreadPoolExecutor(8) as pool:
+        answers = list(pool.map(claim, range(8)))
+    assert sorted((sum(answers[0::2]), sum(answers[1::2]))) == [4 * 200, 4 * 403]
