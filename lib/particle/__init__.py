@@ -29,7 +29,7 @@ def __getattr__(name):
     try:
         from .runtime.names import find
     except ImportError:
-        raise ImportError(name + client.install) from None
+        raise ImportError(name + client.hint) from None
     return find(name, _cloud)
 
 

@@ -34,7 +34,7 @@ _INTERNAL = const(0xA0)
 _BINARY = const(42)
 _INT = const(2)  # kind of a variable
 _TEXT = (0, 40, 41, 50)  # content formats that a plain handler understands
-install = ": install the component repl"
+hint = ": install the component repl"
 
 
 def load(store, board):
@@ -135,7 +135,7 @@ class Cloud(Servicing):
         try:
             from .optional import find
         except ImportError:
-            raise ImportError(name + install) from None
+            raise ImportError(name + hint) from None
         return find(self, name)
 
     def __repr__(self):
@@ -273,6 +273,7 @@ class Cloud(Servicing):
             except ImportError as e:
                 self._system(0, "MISSING", e)
                 raise
+            gc.collect()  # what stays is to lie together, not between the garbage of the imports
             keys = Keys(self._store, unhexlify(self.device_id))
             platform = v["platform_id"]
             product = platform if v["product_id"] == 0xFFFF else v["product_id"]
@@ -287,6 +288,7 @@ class Cloud(Servicing):
 
                 self._link = HostLink(getattr(self._board, "DNS", None))
             self._conn = conn  # nobody may meet half of this
+            gc.collect()
         self._describe(now())
         self._link.up()
         self._conn.start(now())
