@@ -4,7 +4,7 @@ import http.client
 import json
 import select
 import socket
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
 
@@ -96,6 +96,20 @@ def test_types_that_are_not_understood(api, kind):
 def test_types_that_are_json(api, kind):
     headers = {"Content-Type": kind}
     assert api("POST", "/v1/devices/events", raw=b'{"name":"x"}', headers=headers)[0] == 200
+
+
+@pytest.mark.parametrize(
+    "number", ["0" * 20 + "9" * 30, "0" * 5000, "9" * 5000, "\u0663", "-1", "1_0"]
+)
+def test_numbers_that_are_none(api, number):
+    """Longer than any storage takes, or digits of other scripts."""
+    for method, path, body, status in (
+        ("POST", "/v1/devices", {"product_id": number}, 404),
+        ("POST", "/local/v1/products", {"name": "x", "platform_id": number}, 400),
+        ("GET", f"/v1/ledgers?page={quote(number)}", None, 400),
+    ):
+        found, answer = api(method, path, body)
+        assert found == status and answer["ok"] is False, (method, path[:30], answer)
 
 
 def test_many_parts(api, keys):

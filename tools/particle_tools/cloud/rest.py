@@ -10,6 +10,7 @@ import ipaddress
 import json
 import logging
 import pkgutil
+import re
 import sqlite3
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -35,6 +36,8 @@ _CORS = {
     ),
     "Access-Control-Max-Age": "86400",
 }
+
+_DIGITS = re.compile("[0-9]{1,9}")
 
 OPEN, BASIC, BEARER = "open", "basic", "bearer"
 OWN_PAGES = "own pages"  # open, but not to a page of some other site in somebody's browser
@@ -93,7 +96,7 @@ class Ask:
     def whole(self, name: str, default: int, *, least: int = 0) -> int:
         """Return a whole number of the query. Raises ApiError 400."""
         text = self.http.query.get(name, str(default))
-        if not (text.isascii() and text.isdigit()) or not least <= int(text[:18]) < 10**9:
+        if not _DIGITS.fullmatch(text) or int(text) < least:
             raise catalogue.bad_request(f"{name} is a whole number from {least}")
         return int(text)
 

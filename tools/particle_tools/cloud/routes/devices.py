@@ -19,6 +19,7 @@ from particle_tools.cloud.routes import firmware
 from particle_tools.cloud.services import Services
 from particle_tools.cloud.uploads import is_upload
 
+_DIGITS = re.compile("[0-9]{1,9}")
 _ID = re.compile(r"[0-9a-f]{24}")
 _TYPES = {1: "bool", 2: "int32", 4: "string", 9: "double"}
 _NO_PRODUCT = 0xFFFF
@@ -122,7 +123,7 @@ async def _new_id(ask: Ask) -> dict[str, Any]:
     """Make an id for a device to come, in a product of the user's or of a platform."""
     services, text = ask.services, ask.text("product_id") or ""
     product = services.products.find(ask.who, text)
-    if product is None and not (text.isascii() and text.isdigit() and int(text[:6]) < LOWEST):
+    if product is None and not (_DIGITS.fullmatch(text) and int(text) < LOWEST):
         raise catalogue.not_found(f"Product {text[:80]} not found")
     device_id = secrets.token_hex(12)
     await services.devices.create(ask.who, device_id, None if product else int(text))
@@ -205,7 +206,7 @@ def _membership(ask: Ask) -> dict[str, Any]:
     if "desired_firmware_version" in ask.body:
         version = ask.body["desired_firmware_version"]
         text = "" if version is None else str(version)
-        if text and not (text.isascii() and text.isdigit() and int(text[:6]) <= _VERSION):
+        if text and not (_DIGITS.fullmatch(text) and int(text) <= _VERSION):
             raise catalogue.bad_request(f"desired_firmware_version is 0 to {_VERSION} or null")
         noted["desired_version"] = int(text) if text else None
     groups = ask.body.get("groups")

@@ -22,6 +22,7 @@ _NAME, _DESCRIPTION = 64, 1024
 _PLATFORM = 255
 _LIST_BYTES = 1024 * 1024
 _WORDS = re.compile(r"[\s,;]+")
+_DIGITS = re.compile("[0-9]{1,9}")
 _ID = re.compile(r"[0-9a-zA-Z_-]{1,32}")
 
 
@@ -55,7 +56,7 @@ def _number(ask: Ask, name: str, least: int, most: int) -> int | None:
     text = ask.text(name)
     if text is None:
         return None
-    if not (text.isascii() and text.isdigit() and least <= int(text[:9]) <= most):
+    if not (_DIGITS.fullmatch(text) and least <= int(text) <= most):
         raise catalogue.bad_request(f"{name} is a number from {least} to {most}")
     return int(text)
 
