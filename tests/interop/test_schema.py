@@ -17,6 +17,8 @@ from particle_tools.cloud.openapi import operation_id
 from particle_tools.cloud.rest import all_routes
 from particle_tools.local import LocalCloud, SimulatedBoard
 
+pytestmark = pytest.mark.timeout(300)
+
 _PROGRAM = Path(sys.executable).with_name("schemathesis")
 _COMMAND = "make setup (needs Python 3.11 or newer)"
 _CHECKS = """
@@ -103,7 +105,6 @@ def check(cloud, folder, config, *options):
     return json.loads((folder / "report.json").read_text())
 
 
-@pytest.mark.timeout(300)
 def test_every_route_keeps_what_the_description_promises(need, cloud, tmp_path):
     need("schemathesis", _PROGRAM.exists(), _COMMAND)
     config = _CHECKS.format(examples=2, mode="all", coverage="true")
