@@ -142,18 +142,18 @@ def test_usage_is_kept_per_month(path):
     async def work():
         db = Database(path)
         usage = Usage(db, clock)
-        usage.of("a").pings += 2
+        usage.of("a").reads += 2
         await usage.flush()
-        usage.of("a").pings += 1
+        usage.of("a").reads += 1
         assert usage.period() == "2026-01"
         clock._epoch += 10
-        assert usage.period() == "2026-02" and usage.of("a").pings == 0
-        usage.of("a").pings += 5
+        assert usage.period() == "2026-02" and usage.of("a").reads == 0
+        usage.of("a").reads += 5
         await usage.flush()
         again = Usage(db, clock)
-        assert again.of("a").pings == 5
+        assert again.of("a").reads == 5
         rows = {
-            row["period"]: json.loads(row["counters"])["pings"]
+            row["period"]: json.loads(row["counters"])["reads"]
             for row in db.all("SELECT * FROM usage")
         }
         db.close()
