@@ -12,7 +12,7 @@ import pytest
 from cloud.device import ACK
 from cloud.running import OTHER, Api, Restarted, provision, provision_ec
 from cloud.test_process import LOGIN, Process
-from particle_tools.cloud.plans import Plans
+from particle_tools.cloud.plans import allowance
 from particle_tools.cloud.settings import Plan
 from particle_tools.cloud.usage import month
 from particle_tools.local import wait_for
@@ -244,11 +244,9 @@ def test_off_limits_nothing(place, keys):
         (Plan("free", blocks=3, operations=7), (100, 7, 45_000_000)),
     ],
 )
-def test_allowances(place, plan, allowed):
-    cloud = place().cloud
-    of = cloud.services
-    plans = cloud.call(Plans, plan, of.clock, of.db, of.bus, of.usage)
-    assert tuple(vars(plans.allowance).values()) == allowed
+def test_allowances(plan, allowed):
+    assert tuple(vars(allowance(plan)).values()) == allowed
+    assert allowance(Plan()) is None
 
 
 def test_months():

@@ -55,7 +55,7 @@ class Plans:
         self._db = db
         self._bus = bus
         self._usage = usage
-        self.allowance = _allowance(plan)
+        self.allowance = allowance(plan)
         self._told = {
             row["user_id"] for row in db.all("SELECT user_id FROM account_usage WHERE paused")
         }
@@ -171,7 +171,8 @@ class Plans:
         return row["owner"] if row is not None and row["platform_id"] in _MODEMS else None
 
 
-def _allowance(plan: Plan) -> Allowance | None:
+def allowance(plan: Plan) -> Allowance | None:
+    """Return what a plan has; None: no limits."""
     found = _ALLOWANCES.get(plan.name)
     if found is None:
         return None
