@@ -30,6 +30,14 @@ _ROWS = {
         *(7, b"w" * 8, 256, 64, 8.5, 25.0),
     ),
     "persisted_events": (1, _ID, 5, "e", b"data", 0, 9.5),
+    "transfers": (1, _ID, 1, 10.5),
+    "updates": (1, _ID, "waiting", 11.5, None, None),
+    "update_files": (1, 0, "a.bin", "module", 3, b"h" * 32, b"abc"),
+    "diagnostics": (1, _ID, 12.5, "{}"),
+    "products": (1000, 1, "lamps", "Lamps", "", 3, 13.5),
+    "product_devices": (_ID, 1000, "[]", None, 0, 0, 0),
+    "ledgers": (1, 1, "l", "Owner", None, "", 14.5, 14.5, None),
+    "ledger_versions": (1, 1, "me", "{}", 2, 15.5, None),
 }
 
 
