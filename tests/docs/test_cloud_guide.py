@@ -29,20 +29,14 @@ def blocks(language):
     return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
 
 
-@pytest.fixture(scope="module")
-def config(tmp_path_factory):
-    path = tmp_path_factory.mktemp("guide") / "cloud.toml"
-    path.write_text(blocks("toml")[0])
-    path.chmod(0o600)
-    return path
-
-
-@pytest.fixture(scope="module")
-def output(config):
-    """Run the configuration and the commands of the guide; give what each printed."""
-    if shutil.which("curl") is None:
-        pytest.skip("needs curl")
-    with Process(config.parent / "data", "--config", str(config)) as process:
+@pytest.fixture
+def output(tmp_path, need):
+    """Run the configuration and the commands of the guide; give what each printed, and the log."""
+    need("curl", shutil.which("curl"), "apt-get install curl")
+    config = tmp_path / "cloud.toml"
+    config.write_text(blocks("toml")[0])
+    config.chmod(0o600)
+    with Process(tmp_path / "data", "--config", str(config)) as process:
         login, *commands = blocks("sh")
         script = "\n".join([login, *(f"{c}\necho\necho ---" for c in commands)])
         script = script.replace("http://127.0.0.1:8080", process.ready["http"])
@@ -54,8 +48,8 @@ def output(config):
     return done.stdout.split("---\n")[:-1], log
 
 
-def test_the_commands_work(output):
-    usage, plan, metrics = output[0]
+def test_commands_metrics_and_log_are_as_written(output):
+    (usage, plan, metrics), log = output
     assert json.loads(usage)["account"]["operations"] == 0
     assert json.loads(plan)["plan"] == "free"
     assert json.loads(plan)["resources"]["operations"]["limit"] == 100_000
@@ -63,12 +57,8 @@ def test_the_commands_work(output):
     named = set(re.findall(r"`([a-z]+(?:_[a-z]+)+)`", listed))
     found = set(re.findall(r"^# TYPE particle_cloud_(\w+)", metrics, re.MULTILINE))
     assert len(named) > 10 and named <= found
-
-
-def test_the_log_line_is_such_a_line(output):
-    lines = [json.loads(line) for line in output[1].splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     requests = [line for line in lines if "request_id" in line]
-    assert requests
     (shown,) = (json.loads(block) for block in blocks("json"))
     assert set(shown) - {"device_id"} == set(requests[0]) and shown["level"] == "info"
 
