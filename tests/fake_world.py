@@ -18,13 +18,13 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from fake_board import Board
 from particle.store import keys_ec
-from particle_tools.cloud import udp_gateway
 from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.database import Database
 from particle_tools.cloud.exchanges import DeviceError
 from particle_tools.cloud.keys import ServerKeys
 from particle_tools.cloud.services import Services
 from particle_tools.cloud.settings import Settings
+from particle_tools.cloud.udp import gateway as udp_gateway
 from relay import Numbers, Storm, protected
 
 HOST = "10.0.0.9"

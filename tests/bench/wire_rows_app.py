@@ -10,7 +10,7 @@ from pathlib import Path
 
 from fake_board import Publisher
 from fake_world import World
-from particle_tools.cloud import dtls_cookie
+from particle_tools.cloud.dtls import cookie as dtls_cookie
 
 _HEADERS = 28  # IPv4 + UDP
 

@@ -7,13 +7,14 @@ from cryptography.hazmat.primitives.asymmetric import ec
 
 from cloud import dtls_client
 from cloud.dtls_client import DtlsClient, handshake_message, plain_record
-from particle_tools.cloud import dtls_keys, dtls_records
-from particle_tools.cloud import dtls_messages as messages
-from particle_tools.cloud.dtls_connection import STEP, Connection, NoNumber
-from particle_tools.cloud.dtls_cookie import Cookies
-from particle_tools.cloud.dtls_fragments import Reassembly, fragments, parse_fragments
-from particle_tools.cloud.dtls_messages import ClientHello, Malformed, Message
-from particle_tools.cloud.dtls_records import Direction, Window, pack, split
+from particle_tools.cloud.dtls import keys as dtls_keys
+from particle_tools.cloud.dtls import messages
+from particle_tools.cloud.dtls import records as dtls_records
+from particle_tools.cloud.dtls.connection import STEP, Connection, NoNumber
+from particle_tools.cloud.dtls.cookie import Cookies
+from particle_tools.cloud.dtls.fragments import Reassembly, fragments, parse_fragments
+from particle_tools.cloud.dtls.messages import ClientHello, Malformed, Message
+from particle_tools.cloud.dtls.records import Direction, Window, pack, split
 
 BLOCK = bytes(range(40))
 

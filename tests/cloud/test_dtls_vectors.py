@@ -7,13 +7,15 @@ import pytest
 
 from cloud import real_session
 from cloud.dtls_client import handshake_message, spki
-from particle_tools.cloud import dtls_handshake, dtls_keys, dtls_records
-from particle_tools.cloud import dtls_messages as messages
-from particle_tools.cloud.dtls_connection import Connection
-from particle_tools.cloud.dtls_fragments import parse_fragments
-from particle_tools.cloud.dtls_handshake import Handshake, Identity
-from particle_tools.cloud.dtls_messages import ClientHello, Message
-from particle_tools.cloud.dtls_records import Direction
+from particle_tools.cloud.dtls import handshake as dtls_handshake
+from particle_tools.cloud.dtls import keys as dtls_keys
+from particle_tools.cloud.dtls import messages
+from particle_tools.cloud.dtls import records as dtls_records
+from particle_tools.cloud.dtls.connection import Connection
+from particle_tools.cloud.dtls.fragments import parse_fragments
+from particle_tools.cloud.dtls.handshake import Handshake, Identity
+from particle_tools.cloud.dtls.messages import ClientHello, Message
+from particle_tools.cloud.dtls.records import Direction
 
 _VECTORS = Path(__file__).parents[1] / "vectors" / "coap-messages.json"
 DTLS = json.loads(_VECTORS.read_text())["dtls"]

@@ -17,7 +17,7 @@ import pytest
 from cloud.device import ACK, CON, NON, TestDevice, unpack
 from cloud.running import USER, provision
 from particle_tools.cloud import exchanges, session
-from particle_tools.cloud.tcp_handshake import Credentials
+from particle_tools.cloud.tcp.handshake import Credentials
 from particle_tools.local import Api
 
 _FILE = Path(__file__).parents[1] / "vectors" / "deviceos-transcript.txt"

@@ -7,7 +7,7 @@ import pytest
 from cloud.dtls_client import OLD_DEVICE_OS
 from cloud.running import provision_ec
 from cloud.test_udp_session import wait_for
-from particle_tools.cloud import udp_gateway
+from particle_tools.cloud.udp import gateway as udp_gateway
 
 DAMAGE = [
     ("address", ""),

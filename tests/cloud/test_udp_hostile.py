@@ -3,7 +3,7 @@
 import pytest
 
 from cloud.dtls_client import DtlsClient, handshake_message, plain_record
-from particle_tools.cloud.dtls_messages import ClientHello
+from particle_tools.cloud.dtls.messages import ClientHello
 from particle_tools.cloud.settings import Limits
 
 pytestmark = pytest.mark.usefixtures("no_errors")

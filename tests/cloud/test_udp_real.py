@@ -17,10 +17,10 @@ from cloud.device import pack, unpack
 from cloud.dtls_client import DEVICE_OS, OLD_DEVICE_OS, Keys, records
 from cloud.running import USER, Api, Running, provision_ec
 from cloud.test_session import run_beside
-from particle_tools.cloud import dtls_records
+from particle_tools.cloud.dtls import records as dtls_records
 from particle_tools.cloud.exchanges import DeviceError
 from particle_tools.cloud.settings import Settings
-from particle_tools.cloud.udp_store import State, Stored
+from particle_tools.cloud.udp.store import State, Stored
 
 REAL = real_session.facts()
 ID = "0123456789abcdef01234567"

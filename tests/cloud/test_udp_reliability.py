@@ -9,7 +9,7 @@ from cloud.device import ACK, CON, NON, pack
 from cloud.running import Api, provision_ec
 from cloud.test_session import run_beside
 from cloud.test_udp_session import listening, state_of, wait_for
-from particle_tools.cloud.udp_reliability import REMEMBERED_S, Reliability
+from particle_tools.cloud.udp.reliability import REMEMBERED_S, Reliability
 
 
 def message(mid):

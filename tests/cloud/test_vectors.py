@@ -14,11 +14,13 @@ from Crypto.Cipher import AES
 from Crypto.PublicKey import RSA
 
 from cloud.running import USER, Api, Running, provision
-from particle_tools.cloud import coap, session, tcp_handshake, tcp_link
+from particle_tools.cloud import coap, session
 from particle_tools.cloud.hello import Hello
 from particle_tools.cloud.settings import Settings
-from particle_tools.cloud.tcp_frames import Opener, Sealer
-from particle_tools.cloud.tcp_handshake import Credentials
+from particle_tools.cloud.tcp import handshake as tcp_handshake
+from particle_tools.cloud.tcp import link as tcp_link
+from particle_tools.cloud.tcp.frames import Opener, Sealer
+from particle_tools.cloud.tcp.handshake import Credentials
 
 _FILE = Path(__file__).parents[1] / "vectors" / "coap-messages.json"
 VECTORS = json.loads(_FILE.read_text())

@@ -6,7 +6,7 @@ from cloud.hook_target import Account, Target
 from cloud.running import USER, Api, Running
 from particle_tools.cloud.server import Cloud
 from particle_tools.cloud.settings import Settings
-from particle_tools.cloud.webhook_hosts import Allowed
+from particle_tools.cloud.webhooks.hosts import Allowed
 from particle_tools.errors import UserError
 
 

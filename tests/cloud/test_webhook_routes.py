@@ -6,7 +6,7 @@ import pytest
 
 from cloud.hook_target import ok
 from cloud.running import provision
-from particle_tools.cloud.webhook_definitions import BadDefinition, read
+from particle_tools.cloud.webhooks.definitions import BadDefinition, read
 
 HOOKS = "/v1/webhooks"
 URL = "http://127.0.0.1:9/x"

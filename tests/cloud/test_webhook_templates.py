@@ -2,7 +2,7 @@
 
 import pytest
 
-from particle_tools.cloud.webhook_templates import Template, TemplateError, fill
+from particle_tools.cloud.webhooks.templates import Template, TemplateError, fill
 
 DATA = {
     "text": "<a href='x'>\"&\"</a>",

@@ -14,7 +14,7 @@ from cloud.running import Api
 from particle_tools import ROOT
 from particle_tools.cloud import config_file
 from particle_tools.cloud.settings import Limits
-from particle_tools.cloud.webhook_hosts import Allowed
+from particle_tools.cloud.webhooks.hosts import Allowed
 from particle_tools.local import LocalCloud, SimulatedBoard, wait_for
 
 TEXT = (ROOT / "docs" / "webhooks.md").read_text()

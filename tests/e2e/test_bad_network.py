@@ -10,7 +10,7 @@ import pytest
 
 from fake_board import Publisher
 from fake_world import World
-from particle_tools.cloud.udp_outbox import Outbox
+from particle_tools.cloud.udp.outbox import Outbox
 from relay import Weather
 
 DAY = 86400

@@ -22,9 +22,9 @@ from particle_tools.cloud.keys import ServerKeys
 from particle_tools.cloud.rest import make_app
 from particle_tools.cloud.services import Services
 from particle_tools.cloud.settings import Settings
-from particle_tools.cloud.tcp_gateway import TcpGateway
-from particle_tools.cloud.udp_gateway import UdpGateway
-from particle_tools.cloud.webhook_hosts import Allowed
+from particle_tools.cloud.tcp.gateway import TcpGateway
+from particle_tools.cloud.udp.gateway import UdpGateway
+from particle_tools.cloud.webhooks.hosts import Allowed
 from particle_tools.errors import UserError
 
 _LOG = logging.getLogger("particle.cloud")

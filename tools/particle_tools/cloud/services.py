@@ -27,7 +27,7 @@ from particle_tools.cloud.settings import Settings
 from particle_tools.cloud.transfers import Transfers
 from particle_tools.cloud.updates import Updates
 from particle_tools.cloud.usage import Usage
-from particle_tools.cloud.webhooks import Webhooks
+from particle_tools.cloud.webhooks.hooks import Webhooks
 
 
 @dataclass

@@ -7,13 +7,14 @@ from typing import Any
 
 from aiohttp import web
 
-from particle_tools.cloud import catalogue, webhook_definitions
+from particle_tools.cloud import catalogue
 from particle_tools.cloud.clock import iso
 from particle_tools.cloud.events import FROM_API, Event
 from particle_tools.cloud.rest import Ask, Route
-from particle_tools.cloud.webhook_definitions import BadDefinition
-from particle_tools.cloud.webhook_requests import Failure
-from particle_tools.cloud.webhooks import TooMany, Webhook
+from particle_tools.cloud.webhooks import definitions as webhook_definitions
+from particle_tools.cloud.webhooks.definitions import BadDefinition
+from particle_tools.cloud.webhooks.hooks import TooMany, Webhook
+from particle_tools.cloud.webhooks.requests import Failure
 
 _KINDS = ("webhook", "integration")
 

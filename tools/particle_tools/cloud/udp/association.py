@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from particle_tools.cloud import dtls_records
-from particle_tools.cloud.dtls_connection import Connection, NoNumber
-from particle_tools.cloud.dtls_fragments import fragments
-from particle_tools.cloud.dtls_handshake import Fatal, Handshake
-from particle_tools.cloud.dtls_messages import Message
-from particle_tools.cloud.dtls_records import Record
+from particle_tools.cloud.dtls import records as dtls_records
+from particle_tools.cloud.dtls.connection import Connection, NoNumber
+from particle_tools.cloud.dtls.fragments import fragments
+from particle_tools.cloud.dtls.handshake import Fatal, Handshake
+from particle_tools.cloud.dtls.messages import Message
+from particle_tools.cloud.dtls.records import Record
 from particle_tools.cloud.refusals import SERVER_KEY, TRANSPORT, Refused
 
 DATAGRAM = 1200  # bytes of UDP payload at most; a real device takes 1205 (2.1)

@@ -21,9 +21,9 @@ from particle_tools.cloud.clock import Clock, iso
 from particle_tools.cloud.devices import Device
 from particle_tools.cloud.events import Event
 from particle_tools.cloud.settings import Limits
-from particle_tools.cloud.webhook_definitions import Compiled
-from particle_tools.cloud.webhook_hosts import Allowed, NotAllowed, Resolver
-from particle_tools.cloud.webhook_templates import TemplateError, fill
+from particle_tools.cloud.webhooks.definitions import Compiled
+from particle_tools.cloud.webhooks.hosts import Allowed, NotAllowed, Resolver
+from particle_tools.cloud.webhooks.templates import TemplateError, fill
 
 _AGENT = "ParticleBot/1.1 (https://docs.particle.io/webhooks)"
 _BUSY, _FAULTS = 429, 500

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives import hashes
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from particle_tools.cloud.dtls_handshake import Identity
+from particle_tools.cloud.dtls.handshake import Identity
 from particle_tools.cloud.keys import ServerKeys, spki_der
 
 _FROM = datetime(2020, 1, 1, tzinfo=timezone.utc)

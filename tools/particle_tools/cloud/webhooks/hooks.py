@@ -23,10 +23,10 @@ from particle_tools.cloud.events import Bus, Event
 from particle_tools.cloud.products import Products
 from particle_tools.cloud.registry import Sessions
 from particle_tools.cloud.settings import Settings
-from particle_tools.cloud.webhook_definitions import OWN_PREFIXES, Compiled
-from particle_tools.cloud.webhook_hosts import Allowed
-from particle_tools.cloud.webhook_requests import Requests, Trigger
-from particle_tools.cloud.webhook_runner import Runner
+from particle_tools.cloud.webhooks.definitions import OWN_PREFIXES, Compiled
+from particle_tools.cloud.webhooks.hosts import Allowed
+from particle_tools.cloud.webhooks.requests import Requests, Trigger
+from particle_tools.cloud.webhooks.runner import Runner
 
 _LOG = logging.getLogger("particle.cloud")
 _MOST = 100  # of one account

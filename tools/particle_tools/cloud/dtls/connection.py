@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from particle_tools.cloud.dtls_keys import split_key_block
-from particle_tools.cloud.dtls_records import MAX_NUMBER, Direction, Record, Window
+from particle_tools.cloud.dtls.keys import split_key_block
+from particle_tools.cloud.dtls.records import MAX_NUMBER, Direction, Record, Window
 
 STEP = 256  # record numbers and message IDs reserved at a time
 

@@ -15,23 +15,23 @@ from typing import TYPE_CHECKING, Any
 
 from particle_tools.cloud import coap
 from particle_tools.cloud.coap import Message, NotCoap
-from particle_tools.cloud.dtls_connection import STEP, Connection
-from particle_tools.cloud.dtls_handshake import ACCESS_DENIED
-from particle_tools.cloud.dtls_records import Window
+from particle_tools.cloud.dtls.connection import STEP, Connection
+from particle_tools.cloud.dtls.handshake import ACCESS_DENIED
+from particle_tools.cloud.dtls.records import Window
 from particle_tools.cloud.events import TTL, Event, Subscription
 from particle_tools.cloud.hello import Hello
 from particle_tools.cloud.refusals import Refused
 from particle_tools.cloud.session import Session, answer_kind
-from particle_tools.cloud.udp_association import Address, Association
-from particle_tools.cloud.udp_greeting import identify, read_hello
-from particle_tools.cloud.udp_outbox import Outbox
-from particle_tools.cloud.udp_reliability import Reliability
-from particle_tools.cloud.udp_silence import Silence
-from particle_tools.cloud.udp_store import State, Stored
+from particle_tools.cloud.udp.association import Address, Association
+from particle_tools.cloud.udp.greeting import identify, read_hello
+from particle_tools.cloud.udp.outbox import Outbox
+from particle_tools.cloud.udp.reliability import Reliability
+from particle_tools.cloud.udp.silence import Silence
+from particle_tools.cloud.udp.store import State, Stored
 from particle_tools.cloud.usage import Meter
 
 if TYPE_CHECKING:
-    from particle_tools.cloud.udp_gateway import UdpGateway
+    from particle_tools.cloud.udp.gateway import UdpGateway
 
 _LOG = logging.getLogger("particle.cloud")
 _OVERTAKING = 8

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from particle_tools.cloud.dtls_messages import HEADER, Malformed, Message
+from particle_tools.cloud.dtls.messages import HEADER, Malformed, Message
 
 _LARGEST = 4096  # of a message; a client's are below 400, an X.509 certificate is larger
 _AHEAD = 6  # messages of one flight that may come before the one that is next

@@ -19,12 +19,12 @@ from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.events import Bus, Event
 from particle_tools.cloud.registry import Sessions
 from particle_tools.cloud.settings import Limits
-from particle_tools.cloud.webhook_definitions import RESERVED
-from particle_tools.cloud.webhook_requests import Answer, Failure, Requests, Trigger, build
-from particle_tools.cloud.webhook_templates import TemplateError
+from particle_tools.cloud.webhooks.definitions import RESERVED
+from particle_tools.cloud.webhooks.requests import Answer, Failure, Requests, Trigger, build
+from particle_tools.cloud.webhooks.templates import TemplateError
 
 if TYPE_CHECKING:
-    from particle_tools.cloud.webhooks import Webhook
+    from particle_tools.cloud.webhooks.hooks import Webhook
 
 _LOG = logging.getLogger("particle.cloud")
 _CORE_ID = "particle-internal"

@@ -13,21 +13,21 @@ import socket
 import sqlite3
 from collections.abc import Coroutine
 
-from particle_tools.cloud import dtls_messages as messages
-from particle_tools.cloud import dtls_records
-from particle_tools.cloud.dtls_cookie import COOKIE, Cookies
-from particle_tools.cloud.dtls_fragments import parse_fragments
-from particle_tools.cloud.dtls_handshake import Fatal, Handshake
-from particle_tools.cloud.dtls_identity import identity_of
-from particle_tools.cloud.dtls_messages import ClientHello, Malformed, Message
-from particle_tools.cloud.dtls_records import Record
+from particle_tools.cloud.dtls import messages
+from particle_tools.cloud.dtls import records as dtls_records
+from particle_tools.cloud.dtls.cookie import COOKIE, Cookies
+from particle_tools.cloud.dtls.fragments import parse_fragments
+from particle_tools.cloud.dtls.handshake import Fatal, Handshake
+from particle_tools.cloud.dtls.identity import identity_of
+from particle_tools.cloud.dtls.messages import ClientHello, Malformed, Message
+from particle_tools.cloud.dtls.records import Record
 from particle_tools.cloud.refusals import Refused
 from particle_tools.cloud.services import Services
-from particle_tools.cloud.udp_association import Address
-from particle_tools.cloud.udp_checkpoints import Checkpoints
-from particle_tools.cloud.udp_handshakes import Handshakes
-from particle_tools.cloud.udp_link import Link
-from particle_tools.cloud.udp_store import UdpStore
+from particle_tools.cloud.udp.association import Address
+from particle_tools.cloud.udp.checkpoints import Checkpoints
+from particle_tools.cloud.udp.handshakes import Handshakes
+from particle_tools.cloud.udp.link import Link
+from particle_tools.cloud.udp.store import UdpStore
 
 _LOG = logging.getLogger("particle.cloud")
 _DATAGRAMS = 64  # read before others have their turn

@@ -6,7 +6,7 @@ import asyncio
 import logging
 from typing import Any, Protocol
 
-from particle_tools.cloud.udp_store import State, UdpStore
+from particle_tools.cloud.udp.store import State, UdpStore
 
 _LOG = logging.getLogger("particle.cloud")
 

@@ -15,9 +15,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from particle_tools.cloud.database import Database
-from particle_tools.cloud.dtls_connection import Connection
-from particle_tools.cloud.dtls_keys import KEY_BLOCK
-from particle_tools.cloud.dtls_records import CID_N, MAX_NUMBER
+from particle_tools.cloud.dtls.connection import Connection
+from particle_tools.cloud.dtls.keys import KEY_BLOCK
+from particle_tools.cloud.dtls.records import CID_N, MAX_NUMBER
 from particle_tools.cloud.events import Subscription
 from particle_tools.cloud.hello import Hello
 

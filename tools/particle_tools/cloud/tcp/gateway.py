@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from particle_tools.cloud.refusals import LINK, Refused
 from particle_tools.cloud.services import Services
-from particle_tools.cloud.tcp_link import Link, PrivateKey
+from particle_tools.cloud.tcp.link import Link, PrivateKey
 
 _LOG = logging.getLogger("particle.cloud")
 _READ = 4096

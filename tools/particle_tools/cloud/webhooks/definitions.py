@@ -6,7 +6,7 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
-from particle_tools.cloud.webhook_templates import Template, TemplateError
+from particle_tools.cloud.webhooks.templates import Template, TemplateError
 
 OWN_PREFIXES = ("hook-sent/", "hook-response/", "hook-error/")
 RESERVED = ("particle/", "spark/")

@@ -13,10 +13,10 @@ from dataclasses import dataclass
 
 from cryptography.hazmat.primitives.asymmetric import ec
 
-from particle_tools.cloud import dtls_keys
-from particle_tools.cloud import dtls_messages as messages
-from particle_tools.cloud.dtls_fragments import Reassembly, parse_fragments
-from particle_tools.cloud.dtls_messages import ClientHello, Malformed, Message
+from particle_tools.cloud.dtls import keys as dtls_keys
+from particle_tools.cloud.dtls import messages
+from particle_tools.cloud.dtls.fragments import Reassembly, parse_fragments
+from particle_tools.cloud.dtls.messages import ClientHello, Malformed, Message
 from particle_tools.cloud.refusals import DEVICE_KEY, TRANSPORT
 
 HANDSHAKE_FAILURE, BAD_CERTIFICATE, ACCESS_DENIED = 40, 42, 49

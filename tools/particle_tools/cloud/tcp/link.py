@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from concurrent.futures import Executor
 from typing import Any
 
-from particle_tools.cloud import coap, tcp_handshake
+from particle_tools.cloud import coap
 from particle_tools.cloud.coap import Message, NotCoap
 from particle_tools.cloud.events import Event, Subscription
 from particle_tools.cloud.hello import Hello
@@ -18,8 +18,9 @@ from particle_tools.cloud.keys import ServerKeys
 from particle_tools.cloud.refusals import DEVICE_KEY, LINK, TRANSPORT, Refused
 from particle_tools.cloud.services import Services
 from particle_tools.cloud.session import Session
-from particle_tools.cloud.tcp_frames import BadFrame, Opener, Sealer
-from particle_tools.cloud.tcp_handshake import Credentials
+from particle_tools.cloud.tcp import handshake as tcp_handshake
+from particle_tools.cloud.tcp.frames import BadFrame, Opener, Sealer
+from particle_tools.cloud.tcp.handshake import Credentials
 
 _READ = 4096
 _LINGER_S = 1.0  # real seconds

@@ -9,7 +9,7 @@ import hmac
 import secrets
 from collections.abc import Callable
 
-from particle_tools.cloud.dtls_messages import ClientHello
+from particle_tools.cloud.dtls.messages import ClientHello
 
 COOKIE = 16
 _PERIOD_S = 60.0  # a cookie is good for one to two periods

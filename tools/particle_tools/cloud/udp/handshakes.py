@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from particle_tools.cloud.udp_association import Address
+from particle_tools.cloud.udp.association import Address
 
 if TYPE_CHECKING:
-    from particle_tools.cloud.udp_link import Link
+    from particle_tools.cloud.udp.link import Link
 
 
 class Handshakes(dict[Address, "Link"]):

@@ -7,8 +7,8 @@ from collections import deque
 from collections.abc import Callable
 
 from particle_tools.cloud import coap
-from particle_tools.cloud.dtls_connection import STEP, NoNumber
-from particle_tools.cloud.udp_association import Association
+from particle_tools.cloud.dtls.connection import STEP, NoNumber
+from particle_tools.cloud.udp.association import Association
 
 _HELD = 256  # messages waiting for numbers
 _HALF = 0x8000

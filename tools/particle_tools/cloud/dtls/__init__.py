@@ -1,0 +1,1 @@
+"""DTLS 1.2 as Particle devices speak it, server side."""

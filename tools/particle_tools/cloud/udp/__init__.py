@@ -1,0 +1,1 @@
+"""Devices over DTLS/UDP: associations, their sessions on storage, reliable messages."""

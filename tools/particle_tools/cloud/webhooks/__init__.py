@@ -1,0 +1,1 @@
+"""Webhooks: what is configured, when it runs, what it asks and answers."""
