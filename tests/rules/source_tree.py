@@ -2,6 +2,7 @@
 
 import ast
 import functools
+import gc
 import subprocess
 from pathlib import Path
 
@@ -39,7 +40,10 @@ def tracked() -> list[Path]:
 @functools.cache
 def tree(path: Path) -> ast.Module:
     """Return the syntax tree of a file."""
-    return ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    found = ast.parse(path.read_text(encoding="utf-8"), filename=str(path))
+    # The library collects garbage at every handshake, and would walk all trees each time.
+    gc.freeze()
+    return found
 
 
 def module_name(path: Path) -> str:
