@@ -128,7 +128,9 @@ class Running:
         self.udp_port = self.services.addresses.udp_port
         self.server_key = Api(self.url)("GET", "/local/v1/server-key?format=der")[1]
         self.server_spki = Api(self.url)("GET", "/local/v1/server-key?alg=ec&format=der")[1]
-        self._earlier = {}  # refusals of devices that had the address before
+        self._noted = []  # each refusal as it was shown at first: the list joins repetitions
+        self._earlier = {}  # how many there were when a device got its address
+        self._note_refusals()
 
     def run(self, coroutine):
         """Run a coroutine in the cloud's loop and return its value."""
@@ -174,18 +176,24 @@ class Running:
         )
 
     def _begins(self, address):
-        self._earlier[address] = set(self._refusals_of(address))
+        self._earlier[address] = len(self._noted)
 
-    def _refusals_of(self, address):
-        text = f"{address[0]}:{address[1]}"
-        return [r for r in self.services.refusals.recent() if r.address == text]
+    def _note_refusals(self):
+        refusals = self.services.refusals
+        record = refusals.record
+
+        def noted(*details):
+            record(*details)
+            self._noted.append(refusals.recent()[0])
+
+        refusals.record = noted
 
     def last_refusal(self, address):
         """Wait for the refusal of a connection from this local address."""
-        earlier = self._earlier.get(address, ())
+        text = f"{address[0]}:{address[1]}"
         for _ in range(3000):
-            for refusal in self._refusals_of(address):
-                if refusal not in earlier:
+            for refusal in reversed(self._noted[self._earlier.get(address, 0) :]):
+                if refusal.address == text:
                     return refusal
             time.sleep(0.01)
         raise AssertionError(f"no refusal of {address} was recorded")

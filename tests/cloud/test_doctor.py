@@ -9,6 +9,7 @@ from cryptography.hazmat.primitives.serialization import load_der_private_key
 from cloud.device import random_id
 from cloud.running import OTHER, USER, new_ec_key, provision, provision_ec
 from particle_tools.cli import main
+from particle_tools.cloud.refusals import TRANSPORT, Refused
 from particle_tools.sim import first_start, image
 from particle_tools.sim.board_dir import BoardDir
 
@@ -179,6 +180,43 @@ def test_a_foreign_device(board, doctor, other_api):
     assert status == 1 and failed(checks, "id")
     path = f"/local/v1/devices/{config(board)['device_id']}/diagnosis"
     assert other_api("GET", path)[0] == 403
+
+
+def test_only_what_may_have_been_the_board_is_a_hint(cloud, board, doctor, monkeypatch):
+    device_id = random_id()
+    strangers = [("tcp", 10.0, "a"), ("udp", 700.0, "b"), ("udp", 10.0, "c"), ("tcp", 700.0, "d")]
+
+    def refuse():
+        refusals = cloud.services.refusals
+        clock = refusals._clock
+        for transport, age, reason in strangers:
+            monkeypatch.setattr(refusals, "_clock", Past(clock, age))
+            refusals.record(transport, "10.0.0.9:1", Refused(TRANSPORT, f"stranger {reason}"))
+        monkeypatch.setattr(refusals, "_clock", clock)
+
+    cloud.call(refuse)
+    hints = ["stranger a", "stranger b", "stranger c", "stranger d"]
+
+    def hinted(*options):
+        text = doctor(*options)[1].get("transport", {"text": ""})["text"]
+        return [hint for hint in hints if hint in text]
+
+    assert hinted("--data", str(board)) == ["stranger c"]
+    assert hinted("--device", config(board)["device_id"]) == ["stranger a", "stranger c"]
+    config(board, device_id=device_id)
+    assert hinted("--data", str(board)) == ["stranger c"]
+    config(board, transport="tcp", port=cloud.tcp_port)
+    assert hinted("--data", str(board)) == ["stranger a"]
+
+
+class Past:
+    """A clock that was right some seconds ago."""
+
+    def __init__(self, clock, age):
+        self.moment = clock.time() - age
+
+    def time(self):
+        return self.moment
 
 
 def test_tokens(api, board, doctor):

@@ -21,6 +21,7 @@ from particle_tools.local import Api
 _PROBE_S = 3.0
 _CLOCK_S = 60.0  # of difference that is not worth a word
 _REFUSALS = 3
+_STRANGER_S = 600.0  # what an unknown device met earlier was hardly this one's
 _ALGORITHM = {"udp": "ec", "tcp": "rsa"}
 _PORT = {"udp": 5684, "tcp": 5683}  # where a board dials if it was told no port
 
@@ -61,6 +62,7 @@ class Doctor:
     def run(self) -> list[Check]:
         """Return one Check after the other. Raises UserError if the question is wrong."""
         self._api = Api(self.url)
+        self._now = time.time()  # of the cloud, if it tells
         board = self._board() if self.folder is not None else None
         info = self._cloud()
         if info is not None:
@@ -89,7 +91,7 @@ class Doctor:
 
     def _clock(self, info: dict[str, Any]) -> None:
         try:
-            there = datetime.fromisoformat(info["time"].replace("Z", "+00:00")).timestamp()
+            there = self._now = _unix(info["time"])
         except (KeyError, ValueError, AttributeError):
             self._add("clock", None, "the cloud does not tell its time")
             return
@@ -185,7 +187,7 @@ class Doctor:
             )
             everyones = self._everyones()
             mine = [r for r in everyones if r["device_id"] == wanted]
-            self._refusals(mine or _unknown(everyones), bool(mine))
+            self._refusals(mine or self._unknown(everyones, board), bool(mine))
             return
         self._add("id", True, f"{wanted} is {devices[wanted]['name'] or 'a device'} of this user")
         found = self._api.get(f"/local/v1/devices/{wanted}/diagnosis")
@@ -193,7 +195,7 @@ class Doctor:
             self._device_key(board, found["keys"])
         elif not any(found["keys"].values()):
             self._add("device key", False, "no key is registered", _SEND_KEY)
-        self._session(found)
+        self._session(found, board)
 
     def _device_key(self, board: Board, registered: dict[str, str | None]) -> None:
         algorithm = _ALGORITHM[board.transport]
@@ -209,7 +211,7 @@ class Doctor:
         else:
             self._add("device key", True, "the cloud knows the board's key")
 
-    def _session(self, found: dict[str, Any]) -> None:
+    def _session(self, found: dict[str, Any], board: Board | None) -> None:
         if found["online"]:
             self._add("session", True, f"online over {found['transport']}")
             return
@@ -222,12 +224,24 @@ class Doctor:
         since = ended["at"] if ended else ""
         refusals = [r for r in found["refusals"] if r["at"] > since]
         # Before a key is accepted nobody knows which device it is.
-        self._refusals(refusals or _unknown(self._everyones()), bool(refusals))
+        self._refusals(refusals or self._unknown(self._everyones(), board), bool(refusals))
 
     def _everyones(self) -> list[dict[str, Any]]:
         # Whoever only connects is no device: a probe, a browser.
         found = self._api.get("/local/v1/refusals")
         return [r for r in found if r["device_id"] is not None or r["stage"] != "link"]
+
+    def _unknown(
+        self, refusals: list[dict[str, Any]], board: Board | None
+    ) -> list[dict[str, Any]]:
+        """Return those that may have been the board, or any device if there is none."""
+        return [
+            r
+            for r in refusals
+            if r["device_id"] is None
+            and (board is None or r["transport"] == board.transport)
+            and self._now - _unix(r["at"]) < _STRANGER_S
+        ]
 
     def _refusals(self, refusals: list[dict[str, Any]], certain: bool) -> None:
         for r in refusals[:_REFUSALS]:
@@ -248,8 +262,8 @@ class Doctor:
         return board
 
 
-def _unknown(refusals: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    return [r for r in refusals if r["device_id"] is None]
+def _unix(moment: str) -> float:
+    return datetime.fromisoformat(moment.replace("Z", "+00:00")).timestamp()
 
 
 _SEND_KEY = (

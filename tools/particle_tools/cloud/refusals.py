@@ -45,7 +45,7 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class Refusal:
-    """Failed connections from one address for one cause; `at` and `reason` are the last one's."""
+    """Failed connections from one host for one cause; `at` and `address` are the last one's."""
 
     at: float
     transport: str
@@ -57,8 +57,8 @@ class Refusal:
 
     @property
     def key(self) -> tuple:
-        """What repetitions have in common."""
-        return self.transport, self.address, self.device_id, self.stage
+        """What repetitions have in common; the port is another one at each attempt."""
+        return self.transport, self.host, self.device_id, self.stage, self.reason
 
     @property
     def host(self) -> str:
