@@ -28,6 +28,13 @@ def test_list_get_rename_remove(cloud, keys):
     assert status == 403 and body["ok"] is False and body["code"] == 403
     assert api("PUT", f"/v1/devices/{one}", {"name": " "})[0] == 400
     assert api("PUT", f"/v1/devices/{one}", {"name": "x" * 65})[0] == 400
+    for name in ("a\nb", "\x1b[31m", "a\x00", "a\u2028b"):
+        status, body = api("PUT", f"/v1/devices/{one}", {"name": name})
+        assert status == 400 and "printable" in body["error"]
+    for name in (two, two.upper(), "0" * 24):
+        status, body = api("PUT", f"/v1/devices/{one}", {"name": name})
+        assert status == 400 and "another device's id" in body["error"]
+    assert api("GET", f"/v1/devices/{one}")[1]["name"] == "Kitchen lamp"
     assert api("PUT", f"/v1/devices/{one}", {})[0] == 400
     assert api("PUT", f"/v1/devices/{one}", {"notes": "by the door"})[1]["notes"] == "by the door"
     assert api("GET", f"/v1/devices/{one}")[1]["notes"] == "by the door"

@@ -156,6 +156,8 @@ async def _change(ask: Ask) -> Any:
     name, notes = ask.text("name"), ask.text("notes")
     if name is not None and not 0 < len(name.strip()) <= _NAME:
         raise catalogue.bad_request(f"A name has 1 to {_NAME} characters")
+    if name is not None:
+        _check_name(device, name)
     if notes is not None and len(notes) > _NOTES:
         raise catalogue.bad_request(f"Notes have at most {_NOTES} characters")
     forced = _flag(ask, "firmware_updates_forced")
@@ -182,6 +184,14 @@ async def _change(ask: Ask) -> Any:
             raise firmware.no_application(app)
         raise catalogue.bad_request("Nothing to change: send name, signal, notes or a file")
     return {"id": device.id, **changed, "updated_at": iso(ask.services.clock.time())}
+
+
+def _check_name(device: Device, name: str) -> None:
+    if not name.isprintable():
+        raise catalogue.bad_request("A name has only printable characters")
+    # A device is found by its id first: this name would never lead to it.
+    if _ID.fullmatch(name.lower()) and name.lower() != device.id:
+        raise catalogue.bad_request("A name cannot have the form of another device's id")
 
 
 def _flag(ask: Ask, name: str) -> bool | None:
