@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import argparse
 import dataclasses
 import tempfile
 from pathlib import Path
@@ -12,7 +13,9 @@ from particle_tools.cli import main
 from particle_tools.cloud import config_file
 from particle_tools.cloud.settings import Limits, Logs, Metering, Plan, Rates, Settings
 from particle_tools.errors import UserError
+from particle_tools.verbs import cloud
 
+_BOB = "bob@example.com"
 FULL = """
 data = "/var/lib/cloud"
 host = "::1"
@@ -181,6 +184,18 @@ def test_options_win(write, capsys):
         rates=Rates(strict=True),
         log=Logs("json", "info"),
     )
+
+
+def test_several_users(write):
+    """Each --user counts; of one name the option wins, and then the last one."""
+    parser = argparse.ArgumentParser()
+    cloud.add_arguments(parser)
+    options = ["--config", str(write(FULL)), "--user", "me@local:1", "--user", "you@local:2"]
+    settings = cloud._settings(parser.parse_args(options))
+    assert settings.user == ("me@local", "1")
+    assert [name for name, _ in settings.users] == ["you@local", "ann@example.com", _BOB]
+    settings = cloud._settings(parser.parse_args([*options, "--user", f"{_BOB}:3"]))
+    assert settings.users[1:] == ((_BOB, "3"), ("ann@example.com", 'secret "one"'))
 
 
 def test_data_is_needed_from_somewhere(write, capsys):

@@ -13,7 +13,7 @@ import pytest
 from Crypto.PublicKey import RSA
 
 from cloud.device import TestDevice
-from cloud.running import USER, Api, provision
+from cloud.running import OTHER, USER, Api, provision
 from cloud.udp_device import UdpDevice
 
 LOGIN = f"{USER[0]}:{USER[1]}"
@@ -69,8 +69,9 @@ def failure(data, *options):
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ready_line_and_graceful_end(tmp_path, number):
-    with Process(tmp_path / "d", "--user", LOGIN) as cloud:
+    with Process(tmp_path / "d", "--user", LOGIN, "--user", ":".join(OTHER)) as cloud:
         ready = cloud.ready
+        assert cloud.api.login(OTHER).token
         assert ready["http"].startswith("http://127.0.0.1:") and ready["udp_port"] > 0
         assert ready["tcp_port"] > 0 and ready["user"] == USER[0]
         assert ready["data"] == str(tmp_path / "d")

@@ -22,7 +22,7 @@ HELP = "serve the local cloud: devices over UDP and TCP, REST and event streams 
 
 _PORTS_OF_DEVICES = {"tcp_port": 5683, "udp_port": 5684, "http_port": 8080}
 _PORTS = 65536
-_PLAIN = ("data", "host", *_PORTS_OF_DEVICES, "user", "lan", "time_scale")
+_PLAIN = ("data", "host", *_PORTS_OF_DEVICES, "lan", "time_scale")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -47,8 +47,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--user",
         type=arguments.user,
+        action="append",
         metavar="NAME:PASSWORD",
-        help="create this user, or set its password",
+        help="create this user, or set its password; may be given several times",
     )
     parser.add_argument(
         "--lan", action="store_true", help="device ports on all interfaces, not only loopback"
@@ -115,6 +116,11 @@ def _settings(args: argparse.Namespace) -> Settings:
     # An option that is absent is None or False, neither of which could be meant.
     known.update({name: given[name] for name in _PLAIN if given[name]})
     known.update({name: given[name] for name in _PORTS_OF_DEVICES if given[name] == 0})
+    if args.user:
+        users = dict(args.user)  # of one name the last password
+        first, *more = users.items()
+        others = [user for user in known.get("users", ()) if user[0] not in users]
+        known["user"], known["users"] = first, (*more, *others)
     if args.plan is not None:
         known["plan"] = dataclasses.replace(known.get("plan", Plan()), name=args.plan)
     if args.strict_limits:
