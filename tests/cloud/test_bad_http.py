@@ -64,8 +64,8 @@ def test_ten_megabytes_in_chunks(cloud, api):
         (b'{"name":' + b"[" * 64 + b"]" * 64 + b"}", "nested deeper than 64"),
         (b'{"name":' + b'{"a":' * 64 + b"1" + b"}" * 65, "nested deeper than 64"),
         (b'{"name":' + b"9" * 5000 + b"}", "not valid JSON|printable"),
-        (b'{"name":"x","ttl":1e999}', "ttl"),
-        (b'{"name":"x","ttl":NaN}', "ttl"),
+        (b'{"name":"x","ttl":1e999}', "malformed JSON: 1e999 is no number"),
+        (b'{"name":"x","ttl":NaN}', "malformed JSON: NaN is no number"),
         (b'{"name":"\\u0000"}', "printable"),
         (b"[]", "not a JSON object"),
         (b"null", "not a JSON object"),
@@ -182,29 +182,6 @@ def test_a_reader_that_takes_nothing_is_cut_off(held):
         assert len(stream._waiting) <= 256
         wait_for(lambda: held.pass_time(10) or not _listeners(held, user))
     assert works(api)
-
-
-@pytest.mark.parametrize("way", ["revoked", "expired"])
-def test_a_stream_ends_with_its_token(held, way):
-    api = Api(held.url)
-    user = held.call(held.services.accounts.find, USER[0])
-    token = held.run(held.services.accounts.issue(user, "test", 100.0))[0]
-    with connect(held) as sock:
-        sock.sendall(_stream(token))
-        assert sock.recv(1000).startswith(b"HTTP/1.1 200")
-        wait_for(lambda: _listeners(held, user))
-        held.pass_time(50)
-        assert _listeners(held, user)
-        if way == "revoked":
-            assert api("DELETE", f"/v1/access_tokens/{token}")[0] == 200
-        held.pass_time(10 if way == "revoked" else 60)
-        wait_for(lambda: not _listeners(held, user))
-        data = b""
-        while chunk := sock.recv(1000):
-            data += chunk
-            if data.endswith(b"0\r\n\r\n"):
-                break
-        assert data.endswith(b"0\r\n\r\n")  # a proper end, not an abort
 
 
 def _stream(token):

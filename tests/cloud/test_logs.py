@@ -5,6 +5,8 @@ from __future__ import annotations
 import io
 import json
 import logging
+import re
+import sys
 
 import pytest
 
@@ -95,6 +97,34 @@ def test_tokens_are_hidden_wherever_they_are(log, form):
         assert line["device_id"] == "d" and line["level"] == "error"
     else:
         assert " error GET /x" in text and "device_id=d" in text
+
+
+def test_strangers_forge_no_line(anonymous, log):
+    logs.configure("text", "info", log)
+    anonymous("GET", "/v1/devices/x%0a2026-01-01T00:00:00Z%20info%20FAKE%1b[31m%00%7f%E2%80%A8/y")
+    wait_for(lambda: "FAKE" in log.getvalue(), 30)
+    lines = log.getvalue().splitlines()
+    assert all(re.match(r"20\d\d-\S+Z \w+ ", line) for line in lines)
+    (line,) = (line for line in lines if "FAKE" in line)
+    named = r"device_id=x\n2026-01-01T00:00:00Z info FAKE\x1b[31m\x00\x7f\u2028"
+    assert named in line and line.isprintable()
+
+
+@pytest.mark.parametrize("form", [logs.JsonLines, logs.Text])
+def test_messages_and_failures_are_escaped(form):
+    try:
+        raise ValueError(f"one\n2026 info FAKE \x1b[31m\n{_TOKEN}")
+    except ValueError:
+        failure = sys.exc_info()
+    said = f"said a\r\n\ud800\t{_TOKEN}"
+    record = logging.LogRecord("x", logging.ERROR, "", 0, said, None, failure)
+    text = form().format(record)
+    lines = text.split("\n")
+    assert all(line.isprintable() for line in lines) and _TOKEN not in text
+    if form is logs.Text:
+        assert lines[0].endswith(r" error said a\r\n\ud800\t[token]")
+        assert len(lines) > 3 and all(line.startswith("  ") for line in lines[1:])
+        assert r"  2026 info FAKE \x1b[31m" in lines
 
 
 def test_levels(log):

@@ -172,13 +172,17 @@ def test_a_name_that_leads_where_no_hook_may_go(account, monkeypatch):
 
     monkeypatch.setattr(socket, "getaddrinfo", look_up)
     text = error_of(account, "http://good.test/latest/meta-data")
+    assert account.heard.named("hook-sent/") == []
     assert text == "good.test is not among the hosts that webhooks may reach"
 
 
 def test_a_name_is_looked_up(account, target):
     account.hook("x", target.url.replace(HOST, "localhost"))
-    account.publish("x")
-    assert target.requests(1)[0].headers["host"] == f"localhost:{target.port}"
+    for count in (1, 2):  # looked up, then known
+        account.publish("x")
+        assert target.requests(count)[-1].headers["host"] == f"localhost:{target.port}"
+        account.heard.wait("hook-response/x", count)
+        assert len(account.heard.named("hook-sent/")) == count
 
 
 @pytest.mark.parametrize(
@@ -187,14 +191,15 @@ def test_a_name_is_looked_up(account, target):
         ("{{{PARTICLE_EVENT_NAME}}}", "x is not a URL of http or https"),
         ("http://{{gone}}/", "http:/// is not a URL"),
         ("http://x:{{PARTICLE_EVENT_NAME}}/", "http://x:x/ is not a URL"),
-        ("http://169.254.169.254/", "169.254.169.254 is not among the hosts"),
-        ("http://[fe80::1]/", "fe80::1 is not among the hosts"),
-        ("http://0.0.0.0/", "0.0.0.0 is not among the hosts"),
+        ("http://169.254.169.254/{{gone}}", "169.254.169.254 is not among the hosts"),
+        ("http://[fe80::1]/{{gone}}", "fe80::1 is not among the hosts"),
+        ("http://0.0.0.0/{{gone}}", "0.0.0.0 is not among the hosts"),
         ("http://0/", "0 is no host"),  # the system takes it for 0.0.0.0
     ],
 )
 def test_urls_that_cannot_be_used(account, url, text):
     assert error_of(account, url).startswith(text)
+    assert account.heard.named("hook-sent/") == []  # nothing was
 
 
 def test_data_that_cannot_be_sent(account, target):

@@ -52,16 +52,24 @@ def test_a_cloud_keeps_to_it(tmp_path):
     running = Running(settings)
     try:
         account = Account(running, Api(running.url).login(), USER)
-        account.hook("literal", target.url)
+        text = "url: 127.0.0.1 is not among the hosts that webhooks may reach"
+        status, body = account.api("POST", "/v1/webhooks", {"event": "x", "url": target.url})
+        assert (status, body["error"]) == (400, text)
+        literal = account.hook("literal", target.url + "{{gone}}")
         account.publish("literal")
         text = "127.0.0.1 is not among the hosts that webhooks may reach"
         assert account.heard.wait("hook-error/literal")[0][1] == text
+        counters = account.counters(literal)
+        assert (counters["triggered"], counters["sent"], counters["failed"]) == (1, 0, 1)
+        path = f"/v1/webhooks/{literal}"
+        assert account.api("PUT", path, {"url": target.url})[0] == 400
+        assert account.api("PUT", path, {"name": "still"})[0] == 200
         # The system reads these as 127.0.0.1.
         for host in ("2130706433", "127.1", "0x7f000001", "[::ffff:127.0.0.1]"):
-            account.hook("odd", f"http://{host}:{target.port}/")
+            account.hook("odd", f"http://{host}:{target.port}/{{{{gone}}}}")
         account.publish("odd")
         account.heard.wait("hook-error/odd", 4)
-        assert target.got == []
+        assert target.got == [] and account.heard.named("hook-sent/") == []
         account.hook("named", f"http://localhost:{target.port}/")
         account.publish("named")
         target.requests(1)

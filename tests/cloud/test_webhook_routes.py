@@ -158,6 +158,11 @@ def test_try(api, account, target):
         ({"url": None}, "url is missing"),
         ({"url": "file:///etc/passwd"}, "http:// or https://"),
         ({"url": "http://x/{{a"}, "url: The tag"),
+        ({"url": "http://[::"}, "url: .* is not a URL"),
+        ({"url": "http://x:99999/"}, "url: .* is not a URL: Port out of range"),
+        ({"url": "http:///x"}, "url: .* is not a URL of http"),
+        ({"headers": {"X-A": "a\r\nX-B: c"}}, "headers: the header X-A has characters"),
+        ({"auth": {"username": "a:b", "password": "c"}}, "auth cannot be sent"),
         ({"requestType": "PATCH"}, "requestType is one of"),
         ({"integration_type": "AzureIotHub"}, "integration_type is Webhook"),
         ({"json": {}, "body": "x"}, "json and body: a request has one body"),
@@ -187,6 +192,9 @@ def test_refusals_are_400(api):
     for body in ({}, {"event": "x"}, {"url": URL}, {"event": "x", "url": URL, "json": "{{"}):
         status, answer = api("POST", HOOKS, body)
         assert status == 400 and answer["error_description"] == answer["error"]
+    for host in ("169.254.169.254", "[fe80::1]", "0.0.0.0", "[::ffff:169.254.169.254]"):
+        status, answer = api("POST", HOOKS, {"event": "x", "url": f"http://{host}/"})
+        assert status == 400 and "is not among the hosts" in answer["error"]
     deep = json.dumps({"event": "x", "url": URL, "json": 1})[:-2] + "[" * 5000
     assert api("POST", HOOKS, raw=deep.encode(), headers={"Content-Type": "application/json"})[
         0

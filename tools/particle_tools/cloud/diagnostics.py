@@ -6,6 +6,7 @@ import json
 import sqlite3
 from typing import Any
 
+from particle_tools.cloud import strict_json
 from particle_tools.cloud.clock import Clock, iso
 from particle_tools.cloud.database import Database
 
@@ -27,7 +28,7 @@ class Diagnostics:
         def job(db: sqlite3.Connection) -> None:
             db.execute(
                 "INSERT INTO diagnostics (device_id, taken_at, payload) VALUES (?, ?, ?)",
-                (device_id, now, json.dumps(payload)),
+                (device_id, now, strict_json.dumps(payload)),
             )
             db.execute(
                 "DELETE FROM diagnostics WHERE device_id = ? AND taken_at < ?",

@@ -12,6 +12,7 @@ from typing import Any
 from aiohttp import web
 from aiohttp.web_protocol import RequestHandler
 
+from particle_tools.cloud import strict_json
 from particle_tools.cloud.catalogue import ApiError
 
 _LOG = logging.getLogger("particle.cloud")
@@ -32,7 +33,7 @@ class _Handler(RequestHandler):
             raise ConnectionError("a part of the answer is sent already")
         text = (message or "The request cannot be understood").splitlines()[0]
         error = ApiError(status, {"ok": False, "error": text})
-        response = web.json_response(error.body, status=status)
+        response = web.json_response(error.body, status=status, dumps=strict_json.dumps)
         response.force_close()
         return response
 

@@ -5,14 +5,13 @@ Source: cloud-protocol 3.1 (dispatch table), 4.
 
 from __future__ import annotations
 
-import json
 import math
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from particle_tools.cloud import coap, system_description, vitals
+from particle_tools.cloud import coap, strict_json, system_description, vitals
 from particle_tools.cloud.blockwise import BLOCK1, BadBlock, Block
 from particle_tools.cloud.coap import Message
 from particle_tools.cloud.events import TTL, Event, Subscription
@@ -160,7 +159,7 @@ async def _safe_mode(session: Session) -> None:
         described = system_description.to_json(*system, platform) if system else {}
     except (ValueError, RecursionError):
         described = {}
-    data = json.dumps(described, separators=(",", ":")).encode()
+    data = strict_json.dumps(described, separators=(",", ":")).encode()
     now = services.clock.time()
     services.bus.publish(Event(_SAFE_STATUS, data, device_id, session.owner, now))
 
@@ -247,7 +246,7 @@ async def take_vitals(session: Session, payload: bytes) -> None:
     except ValueError:
         return
     await session.services.diagnostics.add(session.device_id, body)
-    data = json.dumps(body, separators=(",", ":")).encode()
+    data = strict_json.dumps(body, separators=(",", ":")).encode()
     now = session.services.clock.time()
     session.services.bus.publish(Event(_VITALS, data, session.device_id, session.owner, now))
 
@@ -263,7 +262,7 @@ async def store_describe(session: Session, message: Message) -> bool:
         await devices.describe_system(session.device_id, message.payload, _PROTOBUF)
         return True
     try:
-        body = json.loads(message.payload)
+        body = strict_json.loads(message.payload)
         functions, variables = body.get("f"), body.get("v")
         if functions is not None or variables is not None:
             await devices.describe(

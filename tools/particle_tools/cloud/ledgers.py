@@ -10,6 +10,7 @@ import re
 import sqlite3
 from typing import Any
 
+from particle_tools.cloud import strict_json
 from particle_tools.cloud.accounts import User
 from particle_tools.cloud.clock import Clock, iso
 from particle_tools.cloud.database import Database
@@ -127,7 +128,9 @@ class Ledgers:
                 (ledger["id"], scope_value),
             ).fetchone()
             old = json.loads(row["data"]) if row is not None and row["data"] and merge else {}
-            text = None if data is None else json.dumps({**old, **data}, separators=(",", ":"))
+            text = None
+            if data is not None:
+                text = strict_json.dumps({**old, **data}, separators=(",", ":"))
             size = len((text or "").encode())
             if size > LARGEST:
                 raise TooLarge

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import logging
 import re
 import sys
 from contextvars import ContextVar
 from typing import Any, TextIO
 
+from particle_tools.cloud import strict_json
 from particle_tools.cloud.clock import iso
 
 NAME = "particle.cloud"
@@ -51,21 +51,36 @@ class JsonLines(_Formatter):
         failure = self._failure(record)
         if failure:
             line["error"] = failure
-        return _SECRETS.sub(_HIDDEN, json.dumps(line, default=str))
+        line = {name: _shown(v) if isinstance(v, str) else v for name, v in line.items()}
+        return _shown(strict_json.dumps(line, default=str))
 
 
 class Text(_Formatter):
-    """Time, level, message, then NAME=VALUE; a failure on the lines below."""
+    """Time, level, message, then NAME=VALUE; a failure on indented lines below.
+
+    What strangers have written begins no line and controls no terminal.
+    """
 
     def format(self, record: logging.LogRecord) -> str:
         """Return the lines."""
         parts = [f"{name}={value}" for name, value in self._parts(record).items()]
         head = f"{iso(record.created)} {record.levelname.lower()}"
-        lines = [" ".join([head, record.getMessage(), *parts])]
+        lines = [_line(" ".join([head, record.getMessage(), *parts]))]
         failure = self._failure(record)
         if failure:
-            lines.append(failure)
-        return _SECRETS.sub(_HIDDEN, "\n".join(lines))
+            lines += ["  " + _line(line) for line in failure.split("\n")]
+        return "\n".join(lines)
+
+
+def _shown(text: str) -> str:
+    return _SECRETS.sub(_HIDDEN, text)
+
+
+def _line(text: str) -> str:
+    # Tokens first: in an escaped text none begins at the beginning of a word.
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape").decode() for c in _shown(text)
+    )
 
 
 def configure(form: str, level: str, stream: TextIO | None = None) -> None:

@@ -6,11 +6,11 @@ the month: devices stay registered and connected, but nothing that is a data ope
 
 from __future__ import annotations
 
-import json
 import logging
 from dataclasses import dataclass
 from typing import Any
 
+from particle_tools.cloud import strict_json
 from particle_tools.cloud.clock import Clock, iso
 from particle_tools.cloud.database import Database
 from particle_tools.cloud.events import Bus, Event
@@ -163,7 +163,7 @@ class Plans:
     def _tell(self, owner: int, name: str, body: dict[str, Any]) -> None:
         body = {"plan": self._plan.name, "period": self._usage.period(), **body}
         _LOG.info("%s: account %d, %s", name, owner, body)
-        data = json.dumps(body, separators=(",", ":")).encode()
+        data = strict_json.dumps(body, separators=(",", ":")).encode()
         self._bus.publish(Event(name, data, _INTERNAL, owner, self._clock.time()))
 
     def _owner_of_modem(self, device_id: str) -> int | None:

@@ -7,7 +7,6 @@ import base64
 import binascii
 import importlib
 import ipaddress
-import json
 import logging
 import pkgutil
 import re
@@ -19,7 +18,7 @@ from urllib.parse import urlsplit
 
 from aiohttp import web
 
-from particle_tools.cloud import access, catalogue, rate_limits, routes
+from particle_tools.cloud import access, catalogue, rate_limits, routes, strict_json
 from particle_tools.cloud.accounts import User
 from particle_tools.cloud.catalogue import ApiError
 from particle_tools.cloud.devices import Device
@@ -73,7 +72,7 @@ class Ask:
         for name in names:
             value = self.body.get(name)
             if value is not None:
-                text = value if isinstance(value, str) else json.dumps(value)
+                text = value if isinstance(value, str) else strict_json.dumps(value)
                 try:
                     text.encode()
                 except UnicodeEncodeError as error:
@@ -163,13 +162,14 @@ def _handler(services: Services, route: Route) -> Callable[[web.Request], Awaita
         ask = Ask(services, request, await _body(services, request))
         await authenticate(ask, route.auth)
         result = await route.handler(ask)
-        return result if isinstance(result, web.StreamResponse) else _json(200, result)
+        return result if isinstance(result, web.StreamResponse) else json_answer(200, result)
 
     return handle
 
 
-def _json(status: int, body: Any, headers: dict[str, str] | None = None) -> web.Response:
-    return web.json_response(body, status=status, headers=headers)
+def json_answer(status: int, body: Any, headers: dict[str, str] | None = None) -> web.Response:
+    """Make an answer of JSON."""
+    return web.json_response(body, status=status, headers=headers, dumps=strict_json.dumps)
 
 
 async def _add_cors(request: web.Request, response: web.StreamResponse) -> None:
@@ -202,7 +202,7 @@ async def _guard(request: web.Request, handler: Callable) -> web.StreamResponse:
         raise
     except Exception:
         error = _fault(request)
-    return _json(error.status, error.body, headers)
+    return json_answer(error.status, error.body, headers)
 
 
 def _fault(request: web.Request) -> ApiError:
@@ -244,7 +244,9 @@ async def _body(services: Services, request: web.Request) -> dict[str, Any]:
 
 def _parsed(raw: bytes, depth: int) -> dict[str, Any]:
     try:
-        body = json.loads(raw)
+        body = strict_json.loads(raw)
+    except strict_json.NotFinite as error:
+        raise catalogue.bad_request(f"The body is malformed JSON: {error}") from error
     except (ValueError, RecursionError) as error:
         raise catalogue.bad_request("The body is not valid JSON") from error
     if not isinstance(body, dict):

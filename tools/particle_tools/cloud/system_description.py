@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
+
+from particle_tools.cloud import strict_json
 
 PROTOBUF = 42  # content format; otherwise the device sent JSON
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
@@ -16,7 +17,7 @@ _TEXTS = {2: "imei", 3: "iccid", 4: "cellfw"}
 def to_json(body: bytes, content_format: int, platform_id: int | None) -> dict[str, Any]:
     """Return the description in its JSON form. Raises ValueError if it cannot be read."""
     if content_format != PROTOBUF:
-        found = json.loads(body)
+        found = strict_json.loads(body)
         if not isinstance(found, dict):
             raise ValueError("the description is no object")
         return found

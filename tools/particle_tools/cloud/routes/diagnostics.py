@@ -12,7 +12,7 @@ from aiohttp import web
 from particle_tools.cloud import catalogue, inbound
 from particle_tools.cloud.catalogue import ApiError
 from particle_tools.cloud.exchanges import DeviceError
-from particle_tools.cloud.rest import Ask, Route
+from particle_tools.cloud.rest import Ask, Route, json_answer
 from particle_tools.cloud.session import METRICS, Session
 
 _METADATA = {
@@ -33,7 +33,7 @@ async def _update(ask: Ask) -> web.Response:
     if session is None:
         raise catalogue.timed_out()
     session.spawn(_refresh(session))
-    return web.json_response({"ok": True}, status=202)
+    return json_answer(202, {"ok": True})
 
 
 async def _refresh(session: Session) -> None:

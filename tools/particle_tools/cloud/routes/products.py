@@ -12,7 +12,7 @@ from aiohttp import web
 
 from particle_tools.cloud import catalogue
 from particle_tools.cloud.products import HIGHEST, LOWEST, Import
-from particle_tools.cloud.rest import Ask, Route
+from particle_tools.cloud.rest import Ask, Route, json_answer
 from particle_tools.cloud.routes.devices import device_json, follow_owner
 from particle_tools.cloud.uploads import is_upload, receive
 
@@ -117,7 +117,7 @@ async def _import(ask: Ask) -> web.Response:
         problem = "belong to someone else or to another product" if found.nonmember else "unknown"
         text = f"No device was added: {', '.join((found.nonmember or invalid)[:5])}: {problem}"
         body |= {"error": text, "error_description": text}
-    return web.json_response(body, status=200 if found.added else 400)
+    return json_answer(200 if found.added else 400, body)
 
 
 async def _remove(ask: Ask) -> web.Response:

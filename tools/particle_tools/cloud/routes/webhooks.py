@@ -10,7 +10,7 @@ from aiohttp import web
 from particle_tools.cloud import catalogue
 from particle_tools.cloud.clock import iso
 from particle_tools.cloud.events import FROM_API, Event
-from particle_tools.cloud.rest import Ask, Route
+from particle_tools.cloud.rest import Ask, Route, json_answer
 from particle_tools.cloud.webhooks import definitions as webhook_definitions
 from particle_tools.cloud.webhooks.definitions import BadDefinition
 from particle_tools.cloud.webhooks.hooks import TooMany, Webhook
@@ -33,8 +33,13 @@ def _hook(ask: Ask) -> Webhook:
 def _fields(ask: Ask, before: dict[str, Any] | None = None) -> dict[str, Any]:
     try:
         fields = webhook_definitions.read(ask.body, before)
+        # An older one may lead where no webhook may go now: its other fields can be changed.
+        if ask.body.get("url") is not None and webhook_definitions.fixed(fields["url"]):
+            ask.services.webhooks.runner.check_url(fields["url"])
     except BadDefinition as error:
         raise catalogue.bad_request(str(error)) from error
+    except Failure as failure:
+        raise catalogue.bad_request(f"url: {failure}") from failure
     reference = fields.get("deviceID")
     if reference is not None:
         device = ask.services.devices.find(ask.who, reference)
@@ -68,7 +73,7 @@ async def _create(ask: Ask) -> web.Response:
     except TooMany as error:
         raise catalogue.bad_request(str(error)) from error
     body = {"ok": True} | _listed(hook) | {"hookUrl": _url_of(ask, hook)}
-    return web.json_response(body, status=201)
+    return json_answer(201, body)
 
 
 async def _list(ask: Ask) -> list[dict[str, Any]]:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from typing import Any
 
+from particle_tools.cloud import strict_json
+from particle_tools.cloud.webhooks import addresses
 from particle_tools.cloud.webhooks.templates import Template, TemplateError
 
 OWN_PREFIXES = ("hook-sent/", "hook-response/", "hook-error/")
@@ -82,7 +83,7 @@ def read(body: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str
 
 def _fits(fields: dict[str, Any]) -> None:
     try:
-        size = len(json.dumps(fields, ensure_ascii=False).encode())
+        size = len(strict_json.dumps(fields, ensure_ascii=False).encode())
     except UnicodeEncodeError as error:
         raise BadDefinition("The webhook is not valid Unicode") from error
     except RecursionError as error:
@@ -113,7 +114,17 @@ def _url(url: Any) -> str:
     # The host may come from a template; what it has become is checked with each request.
     if not url.lower().startswith(("http://", "https://", "{{")):
         raise BadDefinition("url begins with http:// or https://")
+    if fixed(url):
+        try:
+            addresses.parse(url)
+        except ValueError as error:
+            raise BadDefinition(f"url: {error}") from error
     return url
+
+
+def fixed(text: str) -> bool:
+    """Tell whether a template is a text that no event changes."""
+    return "{{" not in text
 
 
 def _method(method: Any) -> str:
@@ -148,21 +159,30 @@ def _table(name: str, value: Any) -> dict[str, str]:
     for key, item in value.items():
         if isinstance(item, (dict, list)) and name != "form":
             raise BadDefinition(f"{name} is an object of names and texts")
-        table[key] = item if isinstance(item, str) else json.dumps(item)
+        table[key] = item if isinstance(item, str) else strict_json.dumps(item)
     if name == "auth" and (not table or set(table) - {"username", "password"}):
         raise BadDefinition("auth has username and password")
+    if name == "auth" and all(map(fixed, table.values())):
+        try:
+            addresses.basic(table)
+        except ValueError as error:
+            raise BadDefinition(str(error)) from error
     if name == "headers":
-        for key in table:
+        for key, text in table.items():
             if not key.isascii() or not key.replace("-", "").replace("_", "").isalnum():
                 raise BadDefinition(f"headers: {key!r} is no name of a header")
             if key.lower() in _NOT_HEADERS:
                 raise BadDefinition(f"headers: {key} cannot be set")
+            try:
+                addresses.check_header(key, text if fixed(text) else "")
+            except ValueError as error:
+                raise BadDefinition(f"headers: {error}") from error
     return table
 
 
 def _parsed(name: str, text: str) -> Any:
     try:
-        return json.loads(text)
+        return strict_json.loads(text)
     except (ValueError, RecursionError) as error:
         raise BadDefinition(f"{name} is an object of names and texts") from error
 

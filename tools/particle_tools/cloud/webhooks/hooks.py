@@ -16,6 +16,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 from typing import Any
 
+from particle_tools.cloud import strict_json
 from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.database import Database
 from particle_tools.cloud.devices import Devices
@@ -128,7 +129,7 @@ class Webhooks:
             db.execute(
                 "INSERT INTO webhooks (id, owner, product, fields, created_at)"
                 " VALUES (?, ?, ?, ?, ?)",
-                (hook_id, owner, product, json.dumps(fields), now),
+                (hook_id, owner, product, strict_json.dumps(fields), now),
             )
 
         await self._db.write(job)
@@ -139,7 +140,7 @@ class Webhooks:
     async def change(self, hook: Webhook, fields: dict[str, Any]) -> Webhook | None:
         """Replace the fields of a hook; None if it was deleted meanwhile."""
         changed = await self._db.execute(
-            "UPDATE webhooks SET fields = ? WHERE id = ?", json.dumps(fields), hook.id
+            "UPDATE webhooks SET fields = ? WHERE id = ?", strict_json.dumps(fields), hook.id
         )
         self._take(hook)
         if not changed:

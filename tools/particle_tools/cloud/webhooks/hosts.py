@@ -81,6 +81,15 @@ class Allowed:
             raise NotAllowed(host)
 
 
+def is_address(host: str) -> bool:
+    """Tell whether a host is written as an address, not as a name."""
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True
+
+
 def _plain(address: Address) -> Address:
     # ::ffff:169.254.169.254 is the same host as without its prefix.
     mapped = getattr(address, "ipv4_mapped", None)

@@ -7,23 +7,25 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import os
 import socket
 import ssl
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 import aiohttp
 from yarl import URL
 
+from particle_tools.cloud import strict_json
 from particle_tools.cloud.clock import Clock, iso
 from particle_tools.cloud.devices import Device
 from particle_tools.cloud.events import Event
 from particle_tools.cloud.settings import Limits
+from particle_tools.cloud.webhooks import addresses
 from particle_tools.cloud.webhooks.definitions import Compiled
-from particle_tools.cloud.webhooks.hosts import Allowed, NotAllowed, Resolver
-from particle_tools.cloud.webhooks.templates import TemplateError, fill
+from particle_tools.cloud.webhooks.hosts import Allowed, NotAllowed, Resolver, is_address
+from particle_tools.cloud.webhooks.templates import fill
 
 _AGENT = "ParticleBot/1.1 (https://docs.particle.io/webhooks)"
 _BUSY, _FAULTS = 429, 500
@@ -106,7 +108,7 @@ class Trigger:
 
 def _parsed(text: str | None) -> Any:
     try:
-        return json.loads(text or "null")
+        return strict_json.loads(text or "null")
     except (ValueError, RecursionError):
         return None
 
@@ -114,9 +116,9 @@ def _parsed(text: str | None) -> Any:
 def _as_json(text: str) -> str:
     # The data as a JSON value: itself if it is one, else a string.
     try:
-        json.loads(text)
+        strict_json.loads(text)
     except (ValueError, RecursionError):
-        return json.dumps(text, ensure_ascii=False)
+        return strict_json.dumps(text, ensure_ascii=False)
     return text
 
 
@@ -124,10 +126,10 @@ def build(fields: dict[str, Any], compiled: Compiled, trigger: Trigger) -> Reque
     """Fill in a definition. Raises Failure."""
     try:
         return _build(fields, compiled, trigger)
-    except TemplateError as error:
-        raise Failure(str(error)) from error
     except UnicodeEncodeError as error:
         raise Failure("the data is not valid Unicode") from error
+    except ValueError as error:
+        raise Failure(str(error)) from error
 
 
 def _build(fields: dict[str, Any], compiled: Compiled, trigger: Trigger) -> Request:
@@ -148,7 +150,7 @@ def _build(fields: dict[str, Any], compiled: Compiled, trigger: Trigger) -> Requ
             "published_at": iso(event.published_at),
             "coreid": event.core_id,
         }
-    url = _url(render(fields["url"]))
+    url = addresses.parse(render(fields["url"]))
     query, data, kind = table("query"), None, None
     if fields["requestType"] == "GET":
         query = _flat(defaults) | query
@@ -164,30 +166,10 @@ def _build(fields: dict[str, Any], compiled: Compiled, trigger: Trigger) -> Requ
     headers = _merged(headers, table("headers"))
     account = table("auth")
     if account:
-        headers = _merged(headers, {"Authorization": _basic(account)})
+        headers = _merged(headers, {"Authorization": addresses.basic(account)})
     if query:
         url = url.update_query(query)
     return Request(fields["requestType"], url, headers, data, fields["rejectUnauthorized"])
-
-
-def _basic(account: dict[str, str]) -> str:
-    try:
-        return aiohttp.encode_basic_auth(
-            account.get("username", ""), account.get("password", ""), encoding="utf-8"
-        )
-    except ValueError as error:
-        raise Failure(f"auth cannot be sent: {error}") from error
-
-
-def _url(text: str) -> URL:
-    try:
-        url = URL(text.strip())
-        port = url.port
-    except ValueError as error:
-        raise Failure(f"{text[:80]} is not a URL: {error}") from error
-    if url.scheme not in ("http", "https") or not url.host or not port:
-        raise Failure(f"{text[:80]} is not a URL of http or https")
-    return url
 
 
 def _flat(table: dict[str, str | None]) -> dict[str, str]:
@@ -198,19 +180,18 @@ def _json_body(value: Any, render: Any, defaults: dict[str, str | None]) -> byte
     value = fill(value, render)
     if isinstance(value, str):
         try:
-            value = json.loads(value)
+            value = strict_json.loads(value)
         except (ValueError, RecursionError) as error:
             raise Failure(f"the template json gives no JSON with this data: {error}") from error
     if isinstance(value, dict):
         value = defaults | value
-    return json.dumps(value, ensure_ascii=False).encode()
+    return strict_json.dumps(value, ensure_ascii=False).encode()
 
 
 def _merged(headers: dict[str, str], more: dict[str, str]) -> dict[str, str]:
-    # Names differ in case only; a header with a line break would be two.
     for name, value in more.items():
-        if not value.isprintable():
-            raise Failure(f"the header {name} has characters that no header can have")
+        addresses.check_header(name, value)
+        # Names may differ in case only.
         for known in [known for known in headers if known.lower() == name.lower()]:
             del headers[known]
         headers[name] = value
@@ -225,6 +206,18 @@ def _why(error: aiohttp.ClientConnectorError) -> str:
     return os.strerror(cause.errno)
 
 
+def _not_allowed(host: str) -> Failure:
+    return Failure(f"{host} is not among the hosts that webhooks may reach")
+
+
+def _unnoticed() -> None:
+    pass
+
+
+async def _found(session: Any, context: Any, params: Any) -> None:
+    context.trace_request_ctx()
+
+
 class Requests:
     """Sends requests. No cookies, no redirects, no proxy, a connection for each."""
 
@@ -234,19 +227,31 @@ class Requests:
         self._allowed = allowed
         self._session: aiohttp.ClientSession | None = None
 
-    async def send(self, request: Request) -> Answer:
-        """Return the answer if it is 2xx. Raises Failure for everything else."""
-        host, limit = request.host, self._limits.hook_s
+    def check_host(self, url: URL) -> None:
+        """Raise Failure for an address that no webhook may reach.
+
+        What a name stands for is known when it is looked up.
+        """
+        host = url.host or ""
         try:
             self._allowed.check_literal(host)
-            return await self._clock.wait_for(self._exchange(request), limit)
+        except NotAllowed as error:
+            raise _not_allowed(host) from error
+
+    async def send(self, request: Request, sent: Callable[[], None] = _unnoticed) -> Answer:
+        """Return the answer if it is 2xx. Raises Failure for everything else.
+
+        `sent` is called when the host is one that may be reached.
+        """
+        host, limit = request.host, self._limits.hook_s
+        self.check_host(request.url)
+        try:
+            return await self._clock.wait_for(self._exchange(request, sent), limit)
         except asyncio.TimeoutError as error:
             raise Failure(f"no answer from {host} within {limit:g} s", transient=True) from error
-        except NotAllowed as error:
-            raise Failure(f"{host} is not among the hosts that webhooks may reach") from error
         except aiohttp.ClientConnectorDNSError as error:
             if isinstance(error.os_error, NotAllowed):
-                raise Failure(f"{host} is not among the hosts that webhooks may reach") from error
+                raise _not_allowed(host) from error
             raise Failure(f"{host} was not found: {_why(error)}", transient=True) from error
         except aiohttp.ClientConnectorCertificateError as error:
             reason = getattr(error.certificate_error, "verify_message", error.certificate_error)
@@ -266,7 +271,9 @@ class Requests:
         except ValueError as error:
             raise Failure(f"the request to {host} cannot be sent: {error}") from error
 
-    async def _exchange(self, request: Request) -> Answer:
+    async def _exchange(self, request: Request, sent: Callable[[], None]) -> Answer:
+        if is_address(request.host):
+            sent()  # else by `_found`
         async with self._open().request(
             request.method,
             request.url,
@@ -274,6 +281,7 @@ class Requests:
             data=request.data,
             ssl=request.verify,
             allow_redirects=False,
+            trace_request_ctx=sent,
         ) as response:
             host, status = request.host, response.status
             if not 200 <= status < 300:
@@ -298,7 +306,11 @@ class Requests:
 
     def _open(self) -> aiohttp.ClientSession:
         if self._session is None:
+            trace = aiohttp.TraceConfig()
+            trace.on_dns_resolvehost_end.append(_found)
+            trace.on_dns_cache_hit.append(_found)
             self._session = aiohttp.ClientSession(
+                trace_configs=[trace],
                 connector=aiohttp.TCPConnector(
                     resolver=Resolver(self._allowed), force_close=True, limit=0
                 ),

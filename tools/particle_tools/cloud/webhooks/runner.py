@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
 import logging
 from collections import deque
 from dataclasses import asdict, dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from particle_tools.cloud import strict_json
 from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.events import Bus, Event
 from particle_tools.cloud.registry import Sessions
 from particle_tools.cloud.settings import Limits
+from particle_tools.cloud.webhooks import addresses
 from particle_tools.cloud.webhooks.definitions import RESERVED
 from particle_tools.cloud.webhooks.requests import Answer, Failure, Requests, Trigger, build
 from particle_tools.cloud.webhooks.templates import TemplateError
@@ -135,6 +137,10 @@ class Runner:
             for task in lane.tasks:
                 task.cancel()
 
+    def check_url(self, text: str) -> None:
+        """Raise Failure for a URL without templates that leads where no webhook may go."""
+        self._requests.check_host(addresses.parse(text))
+
     async def test(self, hook: Webhook, trigger: Trigger) -> None:
         """Send one request, without events and without retries. Raises Failure."""
         await self._requests.send(build(hook.fields, hook.compiled, trigger))
@@ -205,9 +211,7 @@ class Runner:
             return
         try:
             request = build(hook.fields, hook.compiled, trigger)
-            self._count(lane, "sent")
-            self._publish(hook, f"hook-sent/{trigger.event.name}", b"")
-            answer = await self._requests.send(request)
+            answer = await self._requests.send(request, partial(self._sent, lane, hook, trigger))
             await self._respond(hook, trigger, answer)
         except Failure as failure:
             self._failed(lane, job, failure)
@@ -217,6 +221,10 @@ class Runner:
         else:
             self._count(lane, "succeeded")
             lane.errors = 0
+
+    def _sent(self, lane: _Lane, hook: Webhook, trigger: Trigger) -> None:
+        self._count(lane, "sent")
+        self._publish(hook, f"hook-sent/{trigger.event.name}", b"")
 
     def _failed(self, lane: _Lane, job: _Job, failure: Failure) -> None:
         self._count(lane, "failed")
@@ -325,7 +333,7 @@ def _response(hook: Webhook, trigger: Trigger, answer: Answer) -> bytes:
     template = hook.fields.get("responseTemplate")
     if template is not None:
         try:
-            body = json.loads(answer.data)
+            body = strict_json.loads(answer.data)
         except (ValueError, RecursionError) as error:
             raise Failure(f"{answer.host} gives no JSON for the responseTemplate") from error
         _, variables = trigger.scopes()

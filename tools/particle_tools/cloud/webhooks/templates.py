@@ -7,13 +7,14 @@ neither may keep the cloud busy. Partials and other delimiters are refused (rest
 from __future__ import annotations
 
 import html
-import json
 import re
 from collections.abc import Callable, Sequence
 from typing import Any
 
 from pystache.parser import ParsingError, parse
 from pystache.renderengine import RenderEngine
+
+from particle_tools.cloud import strict_json
 
 _TAG = 128  # characters of a tag; pystache needs the cube of its blanks
 _BLANKS = re.compile(r"[ \t]{201}")  # in a row; it needs their square
@@ -100,7 +101,7 @@ def _member(value: Any, name: str) -> Any:
 
 def _text(value: Any) -> str:
     # As JSON has it, but nothing for null: a template mostly writes JSON.
-    return "" if value is None else json.dumps(value, ensure_ascii=False)
+    return "" if value is None else strict_json.dumps(value, ensure_ascii=False)
 
 
 def _check(text: str) -> None:
