@@ -8,6 +8,7 @@ import hmac
 import json
 import secrets
 import sqlite3
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from particle_tools.cloud.clock import Clock
@@ -52,6 +53,7 @@ class Accounts:
     def __init__(self, db: Database, clock: Clock) -> None:
         self._db = db
         self._clock = clock
+        self._watched: dict[Callable[[], None], Token] = {}
 
     def empty(self) -> bool:
         """Tell whether no user exists yet."""
@@ -115,6 +117,7 @@ class Accounts:
             db.execute("DELETE FROM users WHERE id = ?", (user.id,))
 
         await self._db.write(job)
+        self._tell(lambda token: token.user.id == user.id)
 
     async def login(self, username: str, password: str) -> User | None:
         """Return the user if the password is right; takes as long for an unknown name."""
@@ -164,11 +167,28 @@ class Accounts:
 
     async def revoke(self, token: str) -> bool:
         """Delete a token by its whole text; return False if there was none."""
-        return await self._db.execute("DELETE FROM tokens WHERE hash = ?", _digest(token)) > 0
+        digest = _digest(token)
+        found = await self._db.execute("DELETE FROM tokens WHERE hash = ?", digest) > 0
+        self._tell(lambda watched: watched.hash == digest)
+        return found
 
     async def revoke_all(self, user: User) -> None:
         """Delete every token of a user."""
         await self._db.execute("DELETE FROM tokens WHERE user_id = ?", user.id)
+        self._tell(lambda token: token.user.id == user.id)
+
+    def watch(self, token: Token, revoked: Callable[[], None]) -> None:
+        """Have `revoked` called when the token is deleted; when it expires is known before."""
+        self._watched[revoked] = token
+
+    def unwatch(self, revoked: Callable[[], None]) -> None:
+        """Stop that; one that is not there is ignored."""
+        self._watched.pop(revoked, None)
+
+    def _tell(self, gone: Callable[[Token], bool]) -> None:
+        for revoked, token in list(self._watched.items()):
+            if gone(token):
+                revoked()
 
 
 def _user(row: sqlite3.Row) -> User:

@@ -70,8 +70,16 @@ class Stream:
     single events is not.
     """
 
-    def __init__(self, limit: int, selection: Selection, last: int | None = None) -> None:
+    def __init__(
+        self,
+        limit: int,
+        selection: Selection,
+        last: int | None = None,
+        expires_at: float | None = None,
+    ) -> None:
         self.last = last  # id up to which persisted events were sent; None: nobody asks
+        self._expires_at = float("inf") if expires_at is None else expires_at
+        self._clock = selection.services.clock
         self._limit = limit
         self._selection = selection
         self._waiting: deque[tuple[int | None, bytes]] = deque()
@@ -81,7 +89,7 @@ class Stream:
 
     def offer(self, event: Event) -> None:
         """Queue an event if it is selected."""
-        if not self._selection.wants(event):
+        if self.left() <= 0 or not self._selection.wants(event):
             return
         if len(self._waiting) >= self._limit:
             if self.transport is not None:
@@ -94,6 +102,16 @@ class Stream:
         """Send what is queued, and no more."""
         self._ended = True
         self._news.set()
+
+    def revoke(self) -> None:
+        """Send nothing any more, not even what is queued."""
+        self._expires_at = 0.0
+        self._waiting.clear()
+        self.end()
+
+    def left(self) -> float:
+        """Return for how many seconds the reader may hear anything; none when not above 0."""
+        return self._expires_at - self._clock.time()
 
     def missed(self, events: list[Event]) -> bytes:
         """Return what is selected of persisted events that come before all that is queued."""
@@ -131,35 +149,37 @@ async def _serve(
     if last is not None and last > services.persisted.newest():
         last = 0  # what this reader has seen was of other data
     selection = Selection(services, prefix, device_id, product)
-    stream = Stream(ask.limits.stream_events, selection, last)
+    token = services.accounts.check(ask.token or "")
+    if token is None:
+        raise catalogue.invalid_token()
+    stream = Stream(ask.limits.stream_events, selection, last, token.expires_at)
     stream.transport = request.transport
     response = web.StreamResponse(headers=_HEADERS)
     owner = ask.who.id
+    services.accounts.watch(token, stream.revoke)
     services.bus.listen(owner, stream.offer)
     services.streams.add(stream)
     try:
         await response.prepare(request)
         await _write(ask, response, b":ok\n\n")
-        while stream.last is not None:
+        while stream.last is not None and stream.left() > 0:
             missed = services.persisted.after(owner, stream.last, ask.limits.stream_events)
             if not missed:
                 break
             await _write(ask, response, stream.missed(missed))
-        checked = services.clock.monotonic()
-        while True:
+        while (left := stream.left()) > 0:
             try:
-                data = await services.clock.wait_for(stream.next(), ask.limits.keepalive_s)
+                wait = min(ask.limits.keepalive_s, left)
+                data = await services.clock.wait_for(stream.next(), wait)
             except asyncio.TimeoutError:
                 data = b"\n"
-            now = services.clock.monotonic()
-            if now - checked >= ask.limits.keepalive_s:
-                if services.accounts.check(ask.token or "") is None:
-                    return response  # revoked or expired: it must not hear more
-                checked = now
-            await _write(ask, response, data)
+            if stream.left() > 0:
+                await _write(ask, response, data)
+        return response  # revoked or expired
     except ConnectionError:
         return response  # the reader went away
     finally:
+        services.accounts.unwatch(stream.revoke)
         services.bus.forget(owner, stream.offer)
         services.streams.discard(stream)
 
