@@ -28,7 +28,7 @@ def test_list_get_rename_remove(cloud, keys):
     assert status == 403 and body["ok"] is False and body["code"] == 403
     assert api("PUT", f"/v1/devices/{one}", {"name": " "})[0] == 400
     assert api("PUT", f"/v1/devices/{one}", {"name": "x" * 65})[0] == 400
-    for name in ("a\nb", "\x1b[31m", "a\x00", "a\u2028b"):
+    for name in ("a\nb", "\x1b[31m", "a\x00", "a\u2028b", "\u202eevil"):
         status, body = api("PUT", f"/v1/devices/{one}", {"name": name})
         assert status == 400 and "printable" in body["error"]
     for name in (two, two.upper(), "0" * 24):

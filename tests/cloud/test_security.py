@@ -138,9 +138,7 @@ def test_odd_names_of_nothing(api, name):
     assert api("DELETE", f"/v1/access_tokens/{name}")[0] == 401
 
 
-@pytest.mark.parametrize(
-    "name", ["e\u0301te\u0301", "\U0001f4a1", "\u202eevil", "a/b", "100%", "'"]
-)
+@pytest.mark.parametrize("name", ["e\u0301te\u0301", "\U0001f4a1", "a/b", "100%", "'"])
 def test_odd_names_of_devices(api, keys, name):
     from urllib.parse import quote
 
