@@ -2,6 +2,7 @@
 
 import gc
 import struct
+import sys
 import time
 
 from micropython import const
@@ -12,7 +13,8 @@ _NOT_SUPPORTED = const(-120)
 default = None  # function that returns the default client
 _own = []  # (id, name, getter, signed)
 _ticks = time.ticks_ms()
-_ms = 0
+# ticks of a board begin with its boot, those of a computer anywhere
+_ms = 0 if sys.platform in ("linux", "darwin", "win32") else _ticks
 
 
 def register(number, name, getter, signed=False):
@@ -27,7 +29,10 @@ def register(number, name, getter, signed=False):
 
 
 def uptime():
-    """Return the seconds since this was loaded; exact if called once in 6 days (ticks wrap)."""
+    """Return the seconds since boot; exact if called once in 6 days (ticks wrap).
+
+    On a computer: since this was loaded.
+    """
     global _ticks, _ms
     now = time.ticks_ms()
     _ms += time.ticks_diff(now, _ticks)
