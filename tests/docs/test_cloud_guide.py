@@ -101,8 +101,8 @@ def test_the_unit_starts_the_cloud():
     assert service["StateDirectoryMode"] == "0700" and service["NoNewPrivileges"] == "yes"
 
 
-@pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="needs systemd-analyze")
-def test_systemd_finds_nothing_wrong(tmp_path):
+def test_systemd_finds_nothing_wrong(tmp_path, need):
+    need("systemd-analyze", shutil.which("systemd-analyze"), "apt-get install systemd")
     path = tmp_path / "particle-cloud.service"
     text = (FILES / path.name).read_text()
     program = unit()["Service"]["ExecStart"].split()[0]

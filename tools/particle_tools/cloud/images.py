@@ -86,6 +86,7 @@ def _bundle(data: bytes, largest: int) -> list[File]:
                 if room < 0:
                     raise BadModule(_INVALID_SIZE, "The files of the bundle are too large")
                 found.append(File(name, ASSET if is_asset else MODULE, content))
+    # zipfile raises the last two for a way of compressing it does not know, and for encryption.
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         raise BadModule(modules.INTEGRITY, f"The bundle is damaged: {error}") from error
     if not any(file.kind == MODULE for file in found):

@@ -10,7 +10,7 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from particle_tools import arguments
 from particle_tools.errors import UserError
@@ -137,27 +137,21 @@ def _back_up(args: argparse.Namespace) -> int:
     from particle_tools.cloud.backup import back_up
 
     about = back_up(args.folder, args.file)
-    if args.json:
-        print(json.dumps({"file": str(args.file), **about}))
-    else:
-        print(
-            f"{args.file} holds {args.folder} as of {about['made_at']}. Keep it secret: the"
-            " server's keys are in it."
-        )
-    return 0
+    text = f"{args.file} holds {args.folder} as of {about['made_at']}. Keep it secret: the"
+    return _told(args, {"file": str(args.file), **about}, f"{text} server's keys are in it.")
 
 
 def _restore(args: argparse.Namespace) -> int:
     from particle_tools.cloud.backup import restore
 
     about = restore(args.file, args.folder)
-    if args.json:
-        print(json.dumps({"data": str(args.folder), **about}))
-    else:
-        print(
-            f"{args.folder} is as of {about['made_at']}. Log in again, tokens are not restored;"
-            " devices connect with a full handshake."
-        )
+    text = f"{args.folder} is as of {about['made_at']}. Log in again, tokens are not restored;"
+    values = {"data": str(args.folder), **about}
+    return _told(args, values, f"{text} devices connect with a full handshake.")
+
+
+def _told(args: argparse.Namespace, values: dict[str, Any], text: str) -> int:
+    print(json.dumps(values) if args.json else text)
     return 0
 
 
