@@ -89,7 +89,7 @@ class Board(SimulatedBoard):
         """Return the line of the console with the `count`-th `text`; fail after `seconds`."""
 
         def found():
-            lines = [line for line in self.output().splitlines() if text in line]
+            lines = [line for line in self.lines() if text in line]
             return len(lines) >= count and lines[count - 1]
 
         line = wait_for(lambda: found() or (not self.alive() and (found() or "?")), seconds)
@@ -99,14 +99,14 @@ class Board(SimulatedBoard):
     def did(self, api, expression, seconds=LIMIT):
         """Have a `REMOTE` board evaluate an expression; return what it printed as the result."""
         what = f"did {expression} "
-        count = sum(line.startswith(what) for line in self.output().splitlines())
+        count = sum(line.startswith(what) for line in self.lines())
         assert api.call(self.device_id, "do", expression) > 0
         return self.said(what, seconds, count + 1).removeprefix(what)
 
     def attempts(self):
         """Return what an `ATTEMPTS` board has told so far."""
         found = []
-        for line in self.output().splitlines():
+        for line in self.lines():
             if line.startswith("attempt "):
                 words, _, text = line.partition(" | ")
                 _, number, kind, errno, ms, stage = words.split(" ", 5)

@@ -119,7 +119,7 @@ def ask(desk, server, names, port, timeout, *, scale=SCALE):
     board = desk.board(program, options=("--time-scale", str(scale)))
     board.said("all asked", 90)
     found = {}
-    for line in board.output().splitlines():
+    for line in board.lines():
         if line.startswith("result "):
             line, _, text = line.partition(" | ")
             _, name, _, ms, errno, stage = line.split(" ", 5)

@@ -83,9 +83,9 @@ def collect(events, seconds):
             return found
 
 
-def check(output, got):
+def check(lines, got):
     """Every event that was stored came exactly once and in order; return how many there were."""
-    stored = [x.split()[1] for x in output.splitlines() if x.startswith("stored ")]
+    stored = [x.split()[1] for x in lines if x.startswith("stored ")]
     assert sorted(set(got)) == sorted(got), [x for x in got if got.count(x) > 1]
     # what the power cut kept from being told to the console may have come too
     assert set(stored) <= set(got), sorted(set(stored) - set(got))
@@ -112,7 +112,7 @@ def test_exactly_once_over_kills_and_resets_in_bad_weather(cloud, events, start)
         got += collect(events, 1)
     finally:
         relay.close()
-    assert check(board.output(), got) > 15
+    assert check(board.lines(), got) > 15
     assert relay.numbers.repeated == []
     board.kill()
     fs = image.open_image(board.log.with_name("board") / "flash.img")

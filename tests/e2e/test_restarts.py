@@ -212,7 +212,7 @@ def test_verbs_while_the_cloud_is_away(fixed, first, place):
     board.said("go SENT")
     first.kill()
     board.said("got wait False")
-    errors = [line.split() for line in board.output().splitlines() if line.startswith("error ")]
+    errors = [line.split() for line in board.lines() if line.startswith("error ")]
     assert [words[1:5] for words in errors] == [
         ["publish", "Error", "-210", "cloud"],
         ["acknowledged", "Error", "-210", "cloud"],

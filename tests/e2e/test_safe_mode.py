@@ -91,7 +91,7 @@ def test_asked_for_by_the_cloud_and_left_by_a_reset(board, api, events):
     in_safe_mode(api, events, one)
     order(api, one, "reboot")
     in_application(api, events, one)
-    lines = one.output().splitlines()
+    lines = one.lines()
     starts = [line for line in lines if line.startswith(("application", "safe mode:"))]
     safe = "safe mode: the application is not run; a reset ends it"
     assert starts == ["application 40", safe, safe, "application 20"]

@@ -141,7 +141,7 @@ def bad_weather(tmp_path, start, seconds, kills, seed):
             board = boot(turn)
         relay.storm.weather = Weather()
         assert wait_for(lambda: f"acked {kills}." in board.output(), 60), board.output()
-        acked = {x.split()[1] for x in board.output().splitlines() if x.startswith("acked")}
+        acked = {x.split()[1] for x in board.lines() if x.startswith("acked")}
         seen = set()
         while not acked <= seen:
             seen.add(events.wait("n", 10)["data"])

@@ -49,7 +49,7 @@ while True:
 def test_resets_cost_no_write_to_flash(desk, api, events):
     board = desk.board(RESETS, transport="udp")
     board.said("end of it")
-    lines = [x for x in board.output().splitlines() if x.startswith("boot ")]
+    lines = [x for x in board.lines() if x.startswith("boot ")]
     assert lines == ["boot 0 True {'none': 1}"] + [f"boot {i} True {{}}" for i in range(1, 13)]
     assert [events.wait("boot")["data"] for _ in range(13)] == [str(i) for i in range(13)]
     usage = api.usage(board.device_id)

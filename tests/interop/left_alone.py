@@ -123,10 +123,10 @@ class WithOurs:
         """Wait until it was alone for `seconds`; compare bytes, messages and operations."""
         board, api = self._board, self._api
         self._ticker.run(seconds, lambda: self._check(board))
-        self._ticker.heard(lambda: board.output().splitlines())
+        self._ticker.heard(lambda: board.lines())
         assert api.read(board.device_id, "one") == 1
         api.call(board.device_id, "count", "")
-        said = eventually(lambda: [s for s in board.output().splitlines() if s[:6] == "usage "])
+        said = eventually(lambda: [s for s in board.lines() if s[:6] == "usage "])
         eventually(lambda: not api.device(board.device_id)["online"])
         device, cloud = json.loads(said[0][6:]), api.usage(board.device_id)
         assert (device["handshakes"], cloud["handshakes"]) == (1, 1)

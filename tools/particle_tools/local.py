@@ -24,6 +24,7 @@ from particle_tools.errors import UserError
 from particle_tools.sim.rest import Rest
 
 _COMMAND = [sys.executable, "-m", "particle_tools"]
+_CUT = " [cut here by a kill]"  # ends a line in a log that was not finished
 
 
 class Api(Rest):
@@ -135,8 +136,10 @@ class _Child:
     def __init__(self, arguments: list[str], log: Path):
         log.parent.mkdir(parents=True, exist_ok=True)
         self.log = log
-        self._earlier = len(self._ready_lines()) if log.exists() else 0
-        with log.open("ab") as out:
+        with log.open("ab", buffering=0) as out:
+            if out.tell() and not log.read_bytes().endswith(b"\n"):
+                out.write(_CUT.encode() + b"\n")
+            self._earlier = len(self._ready_lines())
             self.process = subprocess.Popen(
                 [*_COMMAND, *arguments],
                 cwd=ROOT,
@@ -149,12 +152,17 @@ class _Child:
         """Return what it has printed so far."""
         return self.log.read_text(errors="replace")
 
+    def lines(self) -> list[str]:
+        """Return the whole lines of it; one that is still written, or that a kill cut, is none."""
+        whole, _, _ = self.output().rpartition("\n")
+        return [line for line in whole.splitlines() if not line.endswith(_CUT)]
+
     def alive(self) -> bool:
         """Tell whether it still runs."""
         return self.process.poll() is None
 
     def _ready_lines(self) -> list[str]:
-        return [line for line in self.output().splitlines() if line.startswith("ready {")]
+        return [line for line in self.lines() if line.startswith("ready {")]
 
     def _wait_ready(self, what: str, seconds: float) -> dict[str, Any]:
         # what its `ready` line says; the log may hold those of earlier starts
