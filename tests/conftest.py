@@ -16,6 +16,9 @@ import pytest
 import support
 
 ROOT = Path(__file__).resolve().parents[1]
+# What starts processes and waits for them on a machine that may be busy with something else
+TIMED = tuple(ROOT / "tests" / name for name in ("demo", "docs", "e2e", "interop", "sim"))
+FLAKY_AT_MOST = 2  # of one run
 
 assert Path(micropython.__file__).is_relative_to(ROOT / "tests" / "shims"), micropython.__file__
 
@@ -31,6 +34,25 @@ def pytest_collection_finish(session):
     # device code collects garbage now and then: what pytest holds need not be looked at each time
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_modifyitems(items):
+    # RETRY=1: a run that decides about hours of work asks a failed test of this kind once more
+    if os.environ.get("RETRY") == "1":
+        for item in items:
+            if any(item.path.is_relative_to(folder) for folder in TIMED):
+                item.add_marker(pytest.mark.flaky(reruns=1))
+
+
+def _flaky(terminal):
+    # first failures of tests that were asked again; the second may have failed too
+    return terminal.stats.get("rerun", ()) if terminal else ()
+
+
+def pytest_sessionfinish(session):
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if len(_flaky(terminal)) > FLAKY_AT_MOST and not session.exitstatus:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 @pytest.fixture
@@ -51,7 +73,13 @@ def need(request):
 
 
 def pytest_terminal_summary(terminalreporter):
-    """List what was not run, each with the command that would run it."""
+    """List what was not run, each with the command that would; show what failed at first."""
+    flaky = _flaky(terminalreporter)
+    if flaky:
+        terminalreporter.section(f"FLAKY: {len(flaky)}, at most {FLAKY_AT_MOST}; each is a defect")
+        for report in flaky:
+            terminalreporter.write_sep("_", report.nodeid)
+            terminalreporter.write_line(report.longreprtext)
     lines = set()
     for report in terminalreporter.stats.get("skipped", ()):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
