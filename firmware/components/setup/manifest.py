@@ -1,0 +1,9 @@
+# Written by `make mip`.
+metadata(description="Particle device cloud: component setup", license="MIT")
+package(
+    "particle",
+    files=[
+        "setup/mode.py",
+    ],
+    base_path="../../../lib",
+)
