@@ -47,6 +47,20 @@ def test_only_the_bare_file_name_is_stored():
     assert str(packing.ROOT).encode() not in data
 
 
+def test_packed_code_knows_nothing_of_const(tmp_path):
+    source = tmp_path / "mine.py"
+    source.write_text("from micropython import const\n\n_A = const(6)\nprint(_A)\n1 / 0\n")
+    (tmp_path / "mine.mpy").write_bytes(packing.compile_module(source))
+    source.unlink()
+    argv = [*interpreter.find(), "-c", "import sys, mine"]
+    done = subprocess.run(
+        argv, cwd=tmp_path, env={"MICROPYPATH": "."}, capture_output=True, timeout=20, check=False
+    )
+    printed = done.stdout + done.stderr  # ports differ in where tracebacks go
+    assert printed.startswith(b"6") and b"line 5" in printed and b"ZeroDivisionError" in printed
+    assert b"micropython" not in (tmp_path / "mine.mpy").read_bytes()
+
+
 def test_package_of_the_sources_is_current():
     """`mip install` from the project's folder or repository reads package.json in the root."""
     assert (packing.ROOT / "package.json").read_bytes() == packing.sources_package(), "make mip"
