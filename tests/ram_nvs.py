@@ -57,7 +57,7 @@ if NVS:
         def _read(self):
             return {"test": self.content}
 
-        def _write(self, values):
+        def _change(self, values, key=None):
             self.content.clear()
             self.content.update(values)
 

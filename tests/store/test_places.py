@@ -1,5 +1,6 @@
 """Every back end keeps files; what is damaged, newer, worn out or on FAT is told and kept."""
 
+import os
 import struct
 import sys
 from binascii import crc32
@@ -15,7 +16,7 @@ from particle.store.container import Store
 from particle.store.networks import Networks
 from particle.store.nvs import Nvs
 from particle.store.pair import Pair
-from particle.store.place import open_store
+from particle.store.place import open_store, refuse_fat
 from particle.store.sealed import Sealed
 from ram_flash import BLOCK, RamFlash
 from ram_nvs import NVS
@@ -278,5 +279,11 @@ if vfs and hasattr(vfs, "VfsFat"):
             assert e.stage == "store" and "littlefs" in str(e) and "/fat/pt" in str(e)
             Fat.STORE_ROOT = "/fatter"
             open_store(Fat)
+            # what is kept elsewhere is not concerned, wherever the program is
+            here = os.getcwd()
+            os.chdir("/fat")
+            refuse_fat(Pair(RamFlash()).root)
+            raises(ConfigError, refuse_fat, "pt")
+            os.chdir(here)
         finally:
             vfs.umount("/fat")

@@ -33,6 +33,14 @@ class Flash:
         number, _, tear = cut.partition(":")
         self._cut = int(number or 0)
         self._tear = _TEARS.index(tear or "half")
+        _sim.chip = self
+
+    def other(self):
+        """Count an operation on other non-volatile storage; None, or how it is cut.
+
+        0 not at all done, 1 half, 2 all but a part, 3 done: then the power is to fail.
+        """
+        return self._tear if self._count(1, 0) else None
 
     def _count(self, progs, erases):
         self._ops += progs + erases

@@ -25,6 +25,7 @@ _host = vfs.VfsPosix()  # without a root: its rename() mixes up the names below 
 scale = float(os.getenv("SIM_SCALE") or 1)  # board seconds in one second of the host
 _control = open(int(os.getenv("SIM_CONTROL")), "wb")  # noqa: SIM115
 
+chip = None  # `_flash` puts the board's flash here
 # `_pin` puts its input check here while an interrupt is armed; it returns True when one fired
 watch = None
 

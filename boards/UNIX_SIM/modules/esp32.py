@@ -3,8 +3,9 @@
 Imitated: names of at most 15 characters, room counted in entries of 32 bytes of a partition of
 16 KiB whose last page is kept free, blobs that are written before their old version goes, a
 buffer that is too small, values of another type that are not found, numbers of the errors. What
-was set counts at once, as with esp-idf 5; `commit` has nothing left to do. Not imitated: pages,
-wear, and operations for the supervisor's --cut, which counts those of `flash.img`.
+was set counts at once, as with esp-idf 5; `commit` has nothing left to do. Not imitated: pages
+and wear. Every change is an operation for the supervisor's --cut. What is left of a key that was
+being written is worse than with esp-idf: the old value, nothing, half of the new one, all of it.
 
 The content is in DIR/nvs.json: namespace -> key -> number, or text of hex digits for a blob.
 """
@@ -58,7 +59,7 @@ class NVS:
     def __init__(self, namespace):
         self._namespace = _name(namespace)
         if namespace not in self._read():
-            self._write({})
+            self._change({})
 
     def __repr__(self):
         return "<NVS namespace>"
@@ -70,6 +71,20 @@ class NVS:
         everything = self._read()
         everything[self._namespace] = values
         _sim.write(_FILE, json.dumps(everything).encode())
+
+    def _change(self, values, key=None):
+        # the power may fail in it; key: which one is new, or goes
+        tear = _sim.chip.other()
+        if tear in (1, 2) and key:
+            value = values.get(key)
+            if tear == 2 and isinstance(value, str):
+                values[key] = value[: len(value) // 4 * 2]
+            else:
+                values.pop(key, None)
+        if tear != 0:
+            self._write(values)
+        if tear is not None:
+            _sim.die(_sim.POWER_CUT)
 
     def _values(self):
         return self._read()[self._namespace]
@@ -83,7 +98,7 @@ class NVS:
             _fail(0x1105)
         values = self._values()
         values[key] = value
-        self._write(values)
+        self._change(values, key)
 
     def _get(self, key, kind):
         value = self._values().get(_name(key))
@@ -121,7 +136,7 @@ class NVS:
         if _name(key) not in values:
             _fail(0x1102)
         del values[key]
-        self._write(values)
+        self._change(values, key)
 
     def commit(self):
         """Have what was set on flash: it is there already."""

@@ -45,9 +45,10 @@ def open_store(board, rng=os.urandom):
 def refuse_fat(root):
     """Raise `ConfigError` when the folder `root` is on a FAT file system.
 
-    There a power cut while one file is replaced loses it, and others (ota-and-boot 6.1).
+    There a power cut while one file is replaced loses it, and others (ota-and-boot 6.1). A store
+    with the root "" has no file system.
     """
-    if _is_fat(root):
+    if root and _is_fat(root):
         text = "%s is on FAT, which loses files on a power cut: format it as littlefs" % root
         text += ' (vfs.VfsLfs2.mkfs), or use a board profile with STORE = "pair" or "nvs"'
         raise ConfigError(_NOT_SUPPORTED, text, "store")

@@ -37,7 +37,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--cut",
         default="",
         metavar="N[:TEAR]",
-        help="power fails in the Nth flash operation since power-on, status 80;"
+        help="power fails in the Nth operation on flash or NVS since power-on, status 80;"
         " TEAR = how much of it happens: none, half (default), most, all",
     )
     parser.add_argument(
