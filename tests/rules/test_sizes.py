@@ -18,6 +18,7 @@ CEILINGS = {
     "wire/coap": 2200,
     "wire/messages": 1700,
     "wire/goodbye": 400,
+    "wire/module": 4500,
     "wire/dtls_record": 2000,
     "wire/dtls_handshake": 2700,
     "crypto/aes": 500,

@@ -72,6 +72,8 @@ COMPONENTS = {
     "keygen": ["crypto/rsagen", "store/keygen"],
     # Events that survive a reset; with what is under "repl".
     "queue": ["persisted", "session/kept", "store/queue"],
+    # Firmware images: read and checked as they arrive.
+    "images": ["wire/module"],
     # The connection without the application, when that was asked for; with what is under "repl".
     "safe": ["runtime/power"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
