@@ -107,13 +107,10 @@ class Cloud(Servicing):
             except ImportError:
                 from .runtime import board
         self._board = board
-        if store is None:
-            from .store.container import Store
-
-            store = Store(board.STORE_ROOT)
-        self._store = store
+        if store:  # else that of the board: see __getattr__
+            self._store = store
         self._link = link
-        self._values = load(store, board)
+        self._values = load(self._store, board)
         if values:
             from .runtime.rules import checked
 
@@ -135,7 +132,12 @@ class Cloud(Servicing):
         try:
             from .optional import find
         except ImportError:
-            raise ImportError(name + hint) from None
+            if name != "_store":
+                raise ImportError(name + hint) from None
+            from .store.container import Store  # the core alone knows files only
+
+            self._store = Store(self._board.STORE_ROOT)
+            return self._store
         return find(self, name)
 
     def __repr__(self):

@@ -60,6 +60,9 @@ def find(client, name):
     if name == "more":
         client.more = More()
         return client.more
+    if name == "_store":
+        client._store = _store(client._board)
+        return client._store
     if name == "queue":
         return _queue(client)
     if name == "retained":
@@ -76,6 +79,19 @@ def find(client, name):
     return verb(client, name)
 
 
+def _store(board):
+    # where the profile says, never on FAT
+    try:
+        from .store.place import open_store
+    except ImportError:
+        if getattr(board, "STORE", "littlefs") != "littlefs":
+            raise ImportError("STORE: install the component networks") from None
+        from .store.container import Store
+
+        return Store(board.STORE_ROOT)
+    return open_store(board)
+
+
 def _retained(client):
     more = client.more
     if more.retained is None:
@@ -89,6 +105,8 @@ def _retained(client):
 def _queue(client):
     # what sends the persisted events
     if client.more.queue is None:
+        if not client._store.root:
+            raise Error(_NOT_SUPPORTED, "persist: this board's store has no folder", "store")
         try:
             from .persisted import Sender
         except ImportError:

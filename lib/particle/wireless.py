@@ -11,7 +11,7 @@ from .net.wifi import WifiLink
 from .operation import end, in_task, now
 from .session.messaging import diff
 from .store.networks import Networks, addresses
-from .store.place import open_store, refuse_fat
+from .store.place import refuse_fat
 
 # Error numbers of Device OS (errors.py)
 _NOT_SUPPORTED = const(-120)
@@ -65,12 +65,8 @@ class Wifi:
             return self.link
         if name != "_networks":
             raise AttributeError(name)
-        board = self._client._board
         store = self._client._store
-        if getattr(board, "STORE", "littlefs") != "littlefs" or hasattr(board, "STORE_KEY"):
-            store = open_store(board)
-        else:
-            refuse_fat(store.root)
+        refuse_fat(store.root)
         self._networks = Networks(store)
         return self._networks
 
