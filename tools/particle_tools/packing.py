@@ -68,6 +68,13 @@ COMPONENTS = {
     "wifi": ["net/wifi", "wireless"],
     # Listening mode, in which a board is set up; each way to do so is a component of its own.
     "setup": ["setup/mode"],
+    # Setup by phone over an access point of our own; with what is under "setup" and "wifi".
+    "softap": [
+        "setup/softap",
+        "setup/softap_commands",
+        "setup/softap_http",
+        "setup/softap_server",
+    ],
     # Keys that are made on the board; an RSA key needs core-tcp too.
     "keygen": ["crypto/rsagen", "store/keygen"],
     # Events that survive a reset; with what is under "repl".

@@ -1,0 +1,185 @@
+"""The HTTP server of softAP setup (setup-protocols 2.3): one request per connection.
+
+Commands and pages are found by path; the method is not looked at. An answer has no length but
+ends with the connection or is chunked, so that pages can be sent while they are read.
+"""
+
+from micropython import const
+
+_LINE = const(400)  # bytes of a line that are kept: a path with its query
+_HEAD = const(6000)  # bytes of all header lines
+_MOST = const(65536)  # bytes of a body that are listened to before it is refused
+_PATIENCE_MS = const(500)
+
+_STATUS = {
+    200: "OK",
+    204: "No Content",
+    301: "Moved Permanently",
+    302: "Found",
+    400: "Bad Request",
+    404: "Not Found",
+    413: "Payload Too Large",
+    500: "Internal Server Error",
+    503: "Service Unavailable",
+}
+JSON = (
+    b"Content-Type: application/json\r\n"
+    b"Cache-Control: no-store, no-cache, must-revalidate, post-check=0, pre-check=0\r\n"
+    b"Pragma: no-cache\r\nAccess-Control-Allow-Origin: *\r\n"
+)
+
+
+def head(status, lines=b""):
+    """Return the head of an answer with a chunked body; lines: more header lines, with CRLF."""
+    text = "HTTP/1.1 %d %s\r\n" % (status, _STATUS[status])
+    return text.encode() + lines + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
+
+
+def chunked(pieces):
+    """Yield pieces as chunks, and their end; b"" stays b"", a slice of calculation."""
+    for piece in pieces:
+        yield b"%x\r\n%s\r\n" % (len(piece), piece) if piece else b""
+    yield b"0\r\n\r\n"
+
+
+def short(status, lines=b"", text=b""):
+    """Yield a whole answer without chunks."""
+    text_head = "HTTP/1.1 %d %s\r\nContent-Length: %d\r\n" % (status, _STATUS[status], len(text))
+    yield text_head.encode() + lines + b"Connection: close\r\n\r\n" + text
+
+
+class HttpTalk:
+    """Understand the request of one visitor; site: see `Site`."""
+
+    def __init__(self, site):
+        self._site = site
+        self._line = bytearray()
+        self._path = None
+        self._seen = 0  # bytes of the head
+        self._length = 0
+        self._came = 0  # bytes of the body, also of one that is not kept
+        self._body = None  # while the head is read
+        self._refused = 0
+        self._whole = False
+        self.patience = None
+
+    def feed(self, data, n):
+        """Take the first `n` bytes of `data`."""
+        at = 0
+        while self._body is None and at < n and not self._refused:
+            end = data.find(b"\n", at, n)
+            stop = n if end < 0 else end
+            room = _LINE - len(self._line)
+            self._line += data[at : min(stop, at + room)] if room > 0 else b""
+            self._seen += stop - at
+            at = stop + 1
+            if self._seen > _HEAD:
+                self._refused = 400
+            elif end >= 0:
+                self._header(bytes(self._line).rstrip(b"\r"))
+                self._line = bytearray()
+        if self._body is not None and at < n:
+            self._came += n - at
+            if not self._refused:
+                self._keep(data[at:n])
+        self._look()
+
+    def _keep(self, data):
+        if len(self._body) + len(data) > self._site.most:
+            self._body = b""
+            self._refused = 413
+        else:
+            self._body += data
+
+    def _header(self, line):
+        if self._path is None:
+            if not line:
+                return  # RFC 9112, 2.2
+            words = line.split(b" ")
+            good = len(words) == 3 and words[1][:1] == b"/" and words[2][:5] == b"HTTP/"
+            if good and len(line) < _LINE:
+                self._path = words[1]
+            else:
+                self._refused = 400
+        elif not line:
+            self._body = bytearray()
+            if self._length > self._site.most:
+                self._refused = 413
+        elif line[:15].lower() == b"content-length:":
+            digits = line[15:].strip()
+            if digits.isdigit() and len(digits) < 10:
+                self._length = int(digits)
+            else:
+                self._refused = 400
+        elif line[:18].lower() == b"transfer-encoding:":
+            self._refused = 400  # no client of setup sends chunks
+
+    def _look(self):
+        if self._refused:
+            # to answer while he still sends would end as a reset: a little is listened to
+            self._whole = self._body is None or self._came >= min(self._length, _MOST)
+            self.patience = _PATIENCE_MS
+        elif self._body is not None and self._came >= self._length:
+            # clients count the length in UTF-16 units: the rest is waited for (2.2, rule 7)
+            self._whole = not self._length or self._site.complete(self._body)
+            self.patience = _PATIENCE_MS
+
+    def enough(self):
+        """Take what came for everything, after a silence."""
+        self._whole = True
+
+    def answer(self):
+        """Return the generator of the answer's pieces once the request is whole, else None."""
+        if not self._whole:
+            return None
+        if self._refused:
+            return short(self._refused)
+        body = self._body
+        self._body = b""
+        return self._site.answer(self._path, body)
+
+
+class Site:
+    """What is behind the paths.
+
+    commands: see softap_commands. page(path, query): None when there is no such page, else an
+    iterator of bytes whose first piece is its header lines (b"Content-Type: ...", each with CRLF)
+    and whose others are the content; b"" = not ready yet.
+    """
+
+    most = 14000  # bytes of a body: an enterprise network with its certificates
+
+    def __init__(self, commands, page=None):
+        self._commands = commands
+        self._page = page
+
+    def complete(self, body):
+        """Tell whether `body` is a whole JSON object."""
+        return self._commands.complete(body)
+
+    def answer(self, target, body):
+        """Return the generator of the answer to a request for `target`, a path with its query."""
+        path, _, query = target.partition(b"?")
+        try:
+            path = str(path, "utf-8")
+            query = str(query, "utf-8")
+        except ValueError:
+            return short(400)
+        if path == "/":
+            return short(301, b"Location: /index\r\n")
+        if path == "/hello":
+            return short(200, b"Content-Type: text/plain\r\n", b"Soft AP Setup\0")
+        reply = self._commands.http(path[1:], body)
+        if reply is not None:
+            return self._said(JSON, reply)
+        pieces = self._page and self._page(path, query)
+        if pieces is not None:
+            return self._said(next(pieces), pieces)
+        if path == "/index":
+            return short(301, b"Location: /hello\r\n")
+        return short(404)
+
+    def _said(self, lines, pieces):
+        yield head(200, lines)
+        for piece in chunked(pieces):
+            yield piece

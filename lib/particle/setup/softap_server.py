@@ -1,0 +1,200 @@
+"""A TCP server for setup mode whose visitors cannot block each other (setup-protocols 2.2, 2.3).
+
+It has few places. Who does not send his request, or does not read his answer, loses his place to
+the next one; the one with most places first. Nobody keeps one longer than 10 s for his request
+and 20 s for the answer.
+"""
+
+import select
+import socket
+
+from micropython import const
+
+# "not now, try again": EAGAIN, EALREADY, EINPROGRESS; 118, 119 esp32
+_BUSY = (11, 114, 115, 118, 119)
+
+_PLACES = const(4)
+_BACKLOG = const(4)
+_REQUEST_MS = const(10000)
+_ANSWER_MS = const(20000)
+_PROTECTED_MS = const(1000)  # even when others wait for a place
+_GREEDY_MS = const(300)  # the same for whoever has several
+_PIECES = const(8)  # of an answer, in one step
+_TICKS = const(0x3FFFFFFF)
+
+
+def since(then, now):
+    """Return the milliseconds from the ticks `then` to `now`."""
+    return (now - then) & _TICKS
+
+
+def host(peer):
+    """Return what tells a visitor's device from another's: the address of `accept`, no port."""
+    return peer[0] if isinstance(peer, tuple) else bytes(peer[4:8])
+
+
+class _Visit:
+    def __init__(self, sock, who, talk, now):
+        sock.setblocking(False)
+        self.sock = sock
+        self.who = who
+        self.talk = talk
+        self.began = self.waiting = self.heard = now
+        self.answer = None  # a generator of pieces, once the request is whole
+        self.left = b""  # what the peer has not taken yet
+        self.works = False  # is calculating, does not wait for the peer
+        # CPython has other names for the calls that MicroPython makes without allocation
+        self.read = getattr(sock, "readinto", None) or sock.recv_into
+        self.write = getattr(sock, "write", None) or sock.send
+
+
+class Server:
+    """Listen at `address`:`port`; talk() gives the object that understands one visitor.
+
+    A talk has `feed(data, n)`, which takes the first n bytes that came; `answer()`, which gives
+    None or, once the request is whole, a generator of the pieces of the answer (b"" for a slice
+    of calculation); and `patience`: ms of silence after which `enough()` is called, or None.
+    Raises OSError.
+    """
+
+    def __init__(self, address, port, talk):
+        self._talk = talk
+        self._visits = []
+        self._s = s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
+        try:
+            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(socket.getaddrinfo(address, port)[0][-1])
+            s.listen(_BACKLOG)
+            s.setblocking(False)
+            self._poll = p = select.poll()
+            p.register(s, select.POLLIN)
+            self._ready = getattr(p, "ipoll", None) or p.poll
+        except OSError:
+            s.close()
+            raise
+
+    def step(self, now, buf):
+        """Serve everybody a little; buf: room for what one of them sent. Never raises OSError."""
+        for _ in self._ready(0):
+            self._welcome(now)
+        worked = False
+        for visit in list(self._visits):
+            if visit.works and worked:
+                continue  # one slice of calculation in a step
+            try:
+                gone = self._serve(visit, now, buf)
+            except OSError:
+                gone = True
+            worked = worked or visit.works
+            if gone:
+                self._end(visit, buf)
+            elif visit.works:
+                # the next slice is somebody else's
+                self._visits.remove(visit)
+                self._visits.append(visit)
+
+    def visits(self):
+        """Return how many visitors there are."""
+        return len(self._visits)
+
+    def close(self):
+        """Send everybody away and listen no more; may be called twice."""
+        for visit in self._visits:
+            visit.sock.close()
+        self._visits = []
+        if self._s is not None:
+            self._s.close()
+            self._s = self._poll = self._ready = None
+
+    def _welcome(self, now):
+        if len(self._visits) >= _PLACES and not self._make_room(now):
+            return
+        try:
+            sock, peer = self._s.accept()
+        except OSError:
+            return  # he left already, or the port has no socket left for him
+        self._visits.append(_Visit(sock, host(peer), self._talk(), now))
+
+    def _make_room(self, now):
+        worst = None
+        for visit in self._visits:
+            if visit.works:
+                continue
+            many = len([v for v in self._visits if v.who == visit.who])
+            waited = since(visit.waiting, now)
+            late = waited >= (_GREEDY_MS if many > 1 else _PROTECTED_MS)
+            if late and (worst is None or (many, waited) > worst[:2]):
+                worst = many, waited, visit
+        if worst is None:
+            return False
+        self._visits.remove(worst[2])
+        worst[2].sock.close()
+        return True
+
+    def _serve(self, visit, now, buf):
+        # -> whether he is done
+        if visit.answer is None:
+            if not self._listen(visit, now, buf):
+                return since(visit.began, now) >= _REQUEST_MS
+            visit.began = visit.waiting = now
+        elif since(visit.began, now) >= _ANSWER_MS:
+            return True
+        return self._say(visit, now)
+
+    def _listen(self, visit, now, buf):
+        talk = visit.talk
+        try:
+            n = visit.read(buf)
+        except OSError as e:
+            if e.args[0] not in _BUSY:
+                raise
+            n = None
+        if n:
+            visit.heard = now
+            talk.feed(buf, n)
+        elif n == 0:
+            raise OSError  # he closed before he had asked
+        elif talk.patience is not None and since(visit.heard, now) >= talk.patience:
+            talk.enough()
+        visit.answer = talk.answer()
+        return visit.answer is not None
+
+    def _say(self, visit, now):
+        visit.works = False
+        for _ in range(_PIECES):
+            if not visit.left:
+                try:
+                    visit.left = next(visit.answer)
+                except StopIteration:
+                    return True
+                if not visit.left:
+                    visit.works = True
+                    return False
+            n = self._write(visit)
+            if n:
+                visit.waiting = now
+                visit.left = memoryview(visit.left)[n:]
+            if visit.left:
+                return False
+        return False
+
+    def _write(self, visit):
+        try:
+            return visit.write(visit.left)
+        except OSError as e:
+            if e.args[0] in _BUSY:
+                return None
+            raise
+
+    def _end(self, visit, buf):
+        # what was sent and not read would turn the end of the answer into a reset
+        self._visits.remove(visit)
+        try:
+            for _ in range(_PIECES):
+                if not visit.read(buf):
+                    break
+        except OSError:
+            pass
+        if visit.answer is not None:
+            visit.answer.close()
+        visit.sock.close()
