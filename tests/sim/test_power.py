@@ -3,10 +3,13 @@
 import json
 import os
 import signal
+import subprocess
+import threading
 import time
 
 import pytest
 
+from particle_tools.errors import UserError
 from particle_tools.sim import image
 
 _TELL = """
@@ -254,3 +257,16 @@ def test_second_board_in_the_same_folder_is_refused(bench):
     assert len(lines) == 1
     assert "in use" in lines[0]
     assert first.process.poll() is None
+
+
+def test_a_board_that_is_still_dying_keeps_the_next_one_waiting(bench):
+    board = bench.board()
+    ended = subprocess.Popen(["true"])
+    ended.wait()
+    held = board.lock()
+    with pytest.raises(UserError, match="in use by another"):
+        board.lock(0)
+    # as an interpreter whose supervisor was killed
+    os.pwrite(held, b"%-20d" % ended.pid, 0)
+    threading.Timer(0.5, board.unlock, (held,)).start()
+    board.unlock(board.lock(0))

@@ -19,6 +19,17 @@ from pathlib import Path
 from particle_tools.errors import UserError
 
 _ID_BYTES = 12
+_DYING = 30.0  # seconds; a write to a busy disk cannot be killed
+
+
+def _alive(holder: bytes) -> bool:
+    try:
+        os.kill(int(holder), 0)
+    except (ValueError, OverflowError, ProcessLookupError):
+        return False
+    except PermissionError:
+        pass
+    return True
 
 
 class BoardDir:
@@ -34,20 +45,23 @@ class BoardDir:
         """Take the directory for this process and return the file descriptor that holds it.
 
         The interpreter inherits it, so that a board that is still dying keeps
-        the next one waiting. patience: seconds. Raises UserError when it stays taken.
+        the next one waiting, up to `_DYING` s. patience: seconds for one that
+        is not. Raises UserError when it stays taken.
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
             fd = os.open(self.path / "lock", os.O_CREAT | os.O_RDWR | os.O_CLOEXEC)
         except OSError as error:
             raise UserError(f"{self.path}: {error.strerror}") from None
-        end = time.monotonic() + patience
+        start = time.monotonic()
         while True:
             try:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                os.pwrite(fd, b"%-20d" % os.getpid(), 0)
                 return fd
             except BlockingIOError:
-                if time.monotonic() > end:
+                alive = _alive(os.pread(fd, 20, 0))
+                if time.monotonic() - start > (patience if alive else _DYING):
                     os.close(fd)
                     raise UserError(
                         f"{self.path} is in use by another simulated board: end that one first"
