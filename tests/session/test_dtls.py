@@ -291,15 +291,8 @@ def test_what_a_session_needs_is_in_the_records():
 
 def test_resumed():
     n = opened(joined(0, [HELLO]))
-    old = n.client._records
     c = client()
-    r = c.records()
-    r.keys(old.block, old.cid)
-    r.lo = old.lo + 1000
-    r.top_lo = old.top_lo
-    r.window[:] = b"\xff" * 8
-    r.moved = True
-    c.resumed(n.now, r)
+    c.restore(n.now, *n.client.state(1000))
     assert c.event() == ("OPEN", True, None) and c.deadline() is None
     n.client = c
     n.say = [MORE, HELLO]

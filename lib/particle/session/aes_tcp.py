@@ -11,7 +11,7 @@ from micropython import const
 
 from ..crypto import aes, der, rsa
 from .conn import Conn
-from .messaging import add, diff
+from .messaging import Events, add, diff
 
 # Error numbers of Device OS (errors.py)
 _END_OF_STREAM = const(-201)
@@ -33,7 +33,7 @@ _OPEN_KEY = const(4)
 _OPEN = const(5)
 
 
-class Tcp:
+class Tcp(Events):
     """Channel over one TCP connection (DESIGN 5, session; `saved` is not used: no resume).
 
     size: P of cloud-protocol 1.4; frames announced longer than P - 18 close the connection.
@@ -59,7 +59,7 @@ class Tcp:
         self._pending = 0  # bytes of self.out that are to be written
         self._work = None
         self._expect(_WAIT_NONCE, now)
-        self._events.append(("STAGE", "transport", None))
+        self._emit("STAGE", "transport")
 
     def _expect(self, state, now):
         self._state = state
@@ -69,7 +69,7 @@ class Tcp:
         self._state = _IDLE
         self._work = None
         self._pending = 0
-        self._events.append(("DOWN", stage, code))
+        self._emit("DOWN", stage, code)
 
     def receive(self, buf, n, now):
         """Take `n` bytes of the stream; 0 = the peer closed. Frames are read by `message`."""
@@ -138,7 +138,7 @@ class Tcp:
         self._n = self._have
         self._have = 0
         self._state = _OPEN
-        self._events.append(("OPEN", False, None))
+        self._emit("OPEN", False)
 
     def message(self):
         """Return the length of the next CoAP message, 0 when there is none.
@@ -224,10 +224,6 @@ class Tcp:
                 self._work = None
         elif _IDLE < self._state < _OPEN and diff(now, self._due) >= 0:
             self._down("transport", _TIMEOUT)
-
-    def event(self):
-        """Return the next event of DESIGN 5, or None."""
-        return self._events.pop(0) if self._events else None
 
 
 class TcpConn(Conn):

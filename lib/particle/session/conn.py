@@ -9,7 +9,7 @@ from micropython import const
 
 from ..wire.coap import Message
 from ..wire.messages import answer, hello
-from .messaging import Messaging, add, diff
+from .messaging import Messaging, add, diff, earliest
 
 # CoAP (wire/coap.py)
 _CON = const(0)
@@ -27,7 +27,6 @@ _MESSAGE = const(1152)  # longest message, as Device OS counts it
 _HELLO_MS = const(4000)  # wait for the server's Hello on TCP
 _DIAL_MS = const(20000)
 _NAME_MS = const(15000)
-_PONG_MS = const(10000)
 _GOODBYE_MS = const(1000)  # for the cloud to close; closing first may destroy the goodbye on TCP
 _STEADY_MS = const(30000)  # a connection that held this long starts the back-off again
 
@@ -50,6 +49,8 @@ class Conn(Messaging):
     and values as in `config`. A transport is a subclass: CHANNEL is its class, DEFAULTS are port,
     keep-alive and the bytes that are read at once, `system(platform_id)` describes the system.
     """
+
+    PONG_MS = 10000  # wait for the answer to a ping
 
     _state = _OFF
     _up = False
@@ -142,7 +143,7 @@ class Conn(Messaging):
         queue = self._queue
         # what fits goes in one segment or datagram: its headers cost more than a message
         while queue and self._state > _SHAKE and channel.fits(len(queue[0])):
-            message = self.take()
+            message = self.take(now)
             head = channel.head
             channel.out[head : head + len(message)] = message
             channel.seal(len(message))
@@ -158,12 +159,10 @@ class Conn(Messaging):
 
     def deadline(self):
         """Return the ticks at which `tick` has to be called, None if nothing is due."""
-        first = self._timer()
+        times = [self._timer()]
         if self._state >= _SHAKE:
-            for t in (self._channel.deadline(), self.first_wait()):
-                if t is not None and (first is None or diff(t, first) < 0):
-                    first = t
-        return first
+            times += [self._channel.deadline()] + self.waits()
+        return earliest(times)
 
     def tick(self, now):
         """Run due timers, then at most one slice of the handshake."""
@@ -186,7 +185,7 @@ class Conn(Messaging):
         """Ask for a sign of life."""
         self.pings += 1
         self.send(answer(self._w, _CON, 0, self.next()))
-        self._pong = add(now, _PONG_MS)
+        self._pong = add(now, self.PONG_MS)
 
     def close(self, now, reason=None, sleep_s=0):
         """End the connection and stay off; with a reason number a goodbye is sent first."""

@@ -10,7 +10,7 @@ from hashlib import sha256
 from micropython import const
 
 from ..wire.dtls_record import Records
-from .messaging import add, diff
+from .messaging import Events, add, diff
 
 # Error numbers of Device OS (errors.py)
 _ABORTED = const(-150)
@@ -40,6 +40,7 @@ _FIRST_MS = const(3000)  # until a flight is repeated; then twice as long each t
 _LAST_MS = const(24000)
 _ALERT_MS = const(1000)  # for the socket to take it
 _HELLOS = const(4)
+_UNSAVED = const(0x3FFFFFF)  # a session that is not stored needs no reserve of record numbers
 _MARGIN = const(53)  # of a record around a message: header 21, CID 8, type, padding 15, tag 8
 
 # states
@@ -51,7 +52,7 @@ _FINISH = const(4)
 _OPEN = const(5)
 
 
-class Dtls:
+class Dtls(Events):
     """Channel over datagrams (DESIGN 5, session).
 
     size: longest CoAP message. profile: 0 = compact, 1 = as Device OS; set it before `start`.
@@ -61,6 +62,7 @@ class Dtls:
 
     seed = 0  # message IDs begin with 1
     profile = 0
+    left = _UNSAVED  # records that may be sent before more numbers are reserved
 
     def __init__(self, keys, saved, rng, size=1152):
         self._keys = keys
@@ -74,18 +76,35 @@ class Dtls:
 
     def start(self, now):
         """Begin a handshake."""
+        self.left = _UNSAVED
         gc.collect()  # what is going to stay must not lie between garbage
         self._shake = self.dialect(self._rng(32))
         self._begin(now, self.records())
-        self._events.append(("STAGE", "transport", None))
+        self._emit("STAGE", "transport")
         self._say_hello(b"")
 
-    def resumed(self, now, records):
-        """Go on with the records of an earlier handshake; OPEN(True) follows."""
-        self._begin(now, records)
+    def state(self, ahead):
+        """Return key block, connection ID, the number `ahead` of the next record, the top."""
+        r = self._records
+        lo = r.lo + ahead
+        return r.block, r.cid, r.hi + (lo >> 24), lo & 0xFFFFFF, r.top_hi, r.top_lo
+
+    def restore(self, now, block, cid, *numbers):
+        """Go on with what `state` gave; OPEN(True) follows at once."""
+        r = self.records()
+        r.keys(block, cid)
+        r.hi, r.lo, r.top_hi, r.top_lo = numbers
+        self._begin(now, r)
+        self.heard()
+        r.moved = True
         self._state = _OPEN
         self._place(0)
-        self._events.append(("OPEN", True, None))
+        self._emit("OPEN", True)
+
+    def heard(self):
+        """Take all numbers below the highest received for used, and the new address for known."""
+        self._records.moved = False
+        self._records.window[:] = b"\xff" * 8
 
     def records(self):
         """Return what reads and writes the records of this profile; keys come later."""
@@ -137,7 +156,7 @@ class Dtls:
 
     def _down(self, stage, code, alert=0):
         self._work = None
-        self._error = "DOWN", stage, code
+        self._error = stage, code
         self._state = _DYING
         self._pending = 0
         if alert:
@@ -231,7 +250,7 @@ class Dtls:
         if self._state == _FINISH:
             self._state = _OPEN
             if self.profile:
-                self._events.append(("OPEN", False, None))
+                self._emit("OPEN", False)
             self._shake = self._flight = self._finished = None
 
     # the calculation between the server's flight and ours
@@ -276,19 +295,20 @@ class Dtls:
         self._state = _FINISH
         if not self.profile:
             flight = [b"".join(flight)]
-            self._events.append(("OPEN", False, None))
+            self._emit("OPEN", False)
         self._fly(flight)
 
     # what is sent
 
     def fits(self, n):
-        """Return True when one more message of `n` bytes fits behind those that are sealed."""
-        if self._state < _FINISH or self.profile and self._pending:
+        """Return True when one more message of `n` bytes fits and has a number reserved."""
+        if self._state < _FINISH or self.left <= 0 or self.profile and self._pending:
             return False
         return self.head + n + 24 <= len(self.out)
 
     def seal(self, n):
         """Turn the CoAP message of `n` bytes at out[head:] into a record for `transmit`."""
+        self.left -= 1
         self._pending += self._records.seal(_DATA, self.out, self._pending, n)
         self._place(self._pending)
 
@@ -328,7 +348,7 @@ class Dtls:
                 if due or not self._pending:
                     self._state = _IDLE
                     self._pending = 0
-                    self._events.append(self._error)
+                    self._emit("DOWN", *self._error)
             elif due:
                 self._repeat()
 
@@ -343,7 +363,3 @@ class Dtls:
 
     def _stage(self):
         return "port" if self._state == _HELLO and self._shake.sent == 1 else "transport"
-
-    def event(self):
-        """Return the next event of DESIGN 5, or None."""
-        return self._events.pop(0) if self._events else None

@@ -53,7 +53,27 @@ def diff(a, b):
     return ((a - b + _HALF) & _PERIOD) - _HALF
 
 
-class Messaging:
+def earliest(times):
+    """Return the first of these ticks, None when there are none; None in between means nothing."""
+    first = None
+    for t in times:
+        if t is not None and (first is None or diff(t, first) < 0):
+            first = t
+    return first
+
+
+class Events:
+    """What the adapter is to be told: a list `_events` of (kind, a, b), see DESIGN 5."""
+
+    def event(self):
+        """Return the next event of DESIGN 5, or None."""
+        return self._events.pop(0) if self._events else None
+
+    def _emit(self, kind, a=None, b=None):
+        self._events.append((kind, a, b))
+
+
+class Messaging(Events):
     """Build, number, queue and match messages; turn requests of the cloud into events.
 
     The part of a connection that does not care how it came about (`conn.Conn` does).
@@ -89,48 +109,34 @@ class Messaging:
         self._mid = mid & 0xFFFF
         self._token = token & 0xFF
         self._queue = []
-        self._waiting = {}  # message ID -> ticks at which the wait for its ACK ends
-        self._unsent = []  # IDs of non-confirmable publishes still in the queue
+        # message ID -> ticks at which the wait for its ACK ends, None: it is over when it is sent
+        self._waiting = {}
         self.time_token = None
 
     def abandon(self):
         """Forget everything queued and waited for; ACKED tells about each event."""
-        for mid in list(self._waiting) + self._unsent:
+        for mid in self._waiting:
             self._emit("ACKED", mid, _ABORTED)
         self.reset(0, 0)
         self.ready = False
 
-    def event(self):
-        """Return the next event of DESIGN 5, or None."""
-        return self._events.pop(0) if self._events else None
-
-    def _emit(self, kind, a=None, b=None):
-        self._events.append((kind, a, b))
-
-    def take(self):
-        """Return the next message to be sent, or None."""
-        if not self._queue:
-            return None
+    def take(self, now):
+        """Return the next message, which is sent now; there is one."""
         message = self._queue.pop(0)
         mid = message[2] << 8 | message[3]
-        if mid in self._unsent:
-            self._unsent.remove(mid)
+        if self._waiting.get(mid, 0) is None:
+            del self._waiting[mid]
             self._emit("ACKED", mid, 0)
         return message
 
-    def first_wait(self):
-        """Return the earliest ticks at which a wait for an ACK ends, or None."""
-        first = None
-        for mid in self._waiting:
-            t = self._waiting[mid]
-            if first is None or diff(t, first) < 0:
-                first = t
-        return first
+    def waits(self):
+        """Return the ticks at which the waits for ACKs end, in a list; None means nothing."""
+        return list(self._waiting.values())
 
     def expire(self, now):
         """End the waits that are due."""
-        for mid in list(self._waiting):
-            if diff(now, self._waiting[mid]) >= 0:
+        for mid, due in list(self._waiting.items()):
+            if due is not None and diff(now, due) >= 0:
                 del self._waiting[mid]
                 self._emit("ACKED", mid, _TIMEOUT)
 
@@ -163,10 +169,7 @@ class Messaging:
             self._mid = (mid - 1) & 0xFFFF  # a gap would end the connection
             raise Error(_TOO_LARGE, "event of %d bytes" % len(data)) from None
         self.send(message)
-        if kind == _CON:
-            self._waiting[mid] = add(now, _ACK_MS)
-        else:
-            self._unsent.append(mid)
+        self._waiting[mid] = add(now, _ACK_MS) if kind == _CON else None
         return mid
 
     def room(self):
@@ -238,7 +241,7 @@ class Messaging:
 
     def dispatch(self, now, m):
         """Act on a received message: answer it, or turn it into an event."""
-        if m.token >= 0 and m.token == self.time_token:
+        if m.token == self.time_token:
             epoch = messages.time_answer(m)
             if epoch is not None:
                 self.time_token = None
@@ -246,7 +249,8 @@ class Messaging:
         if m.type >= _ACK:
             if self._blocks:
                 self._blocks.go_on(self, m)
-            if self._waiting.pop(m.mid, None) is not None:
+            if self._waiting.get(m.mid) is not None:
+                del self._waiting[m.mid]
                 error = 0
                 if m.type == _RST:
                     error = _COAP_RESET

@@ -5,7 +5,6 @@ What UDP needs beyond `conn.Conn`, which is written for a transport that loses n
 
 from micropython import const
 
-from ..wire.messages import hello
 from .conn import Conn
 from .dtls import Dtls
 from .messaging import add, diff
@@ -24,11 +23,9 @@ _ACK_TIMEOUT_MS = const(4000)
 _TRANSMISSIONS = const(4)
 _PATIENCE = const(8)  # transmissions while other messages are answered
 _SEEN = const(8)  # received CONs remembered, as long as the keys are the same
-_PONG_MS = const(30000)
 _OPEN = const(14)  # messages without an ACK when one more event is taken
 
 # states of conn.Conn
-_HELLO = const(6)
 _ON = const(7)
 
 
@@ -38,13 +35,13 @@ class Reliable(Conn):
     CHANNEL = Dtls
     _closed = False  # a session was resumed and nothing came yet
     DEFAULTS = 5684, 25, 1280
+    PONG_MS = 30000
 
     def __init__(self, keys, *more):
         super().__init__(keys, *more)
         self._type = _CON
-        self._device_id = keys.device_id
+        self._hello += (keys.device_id,)
         self._seen = []  # [ID, reply or None]
-        self._now = 0
         self._hello_id = None
         self._tries = _TRANSMISSIONS
         self.repeats = 0  # retransmissions
@@ -68,31 +65,20 @@ class Reliable(Conn):
         """Return how many events may still be sent; all without an ACK may have to go again."""
         return min(super().room(), _OPEN - len(self._open))
 
-    def transmit(self, now):
-        """Return how many bytes of `out` are one datagram, 0 = none; repeat until 0."""
-        self._now = now
-        return super().transmit(now)
-
-    def take(self):
-        """Return the next message to be sent, or None; a CON will be repeated until its ACK."""
-        message = super().take()
-        if message:
-            entry = self._open.get(message[2] << 8 | message[3])
-            if entry and entry[0] is message:
-                # 4-6, 8-12, 16-24, 32-48 s; 4-6 s while nobody knows whether the session lives
-                wait = _ACK_TIMEOUT_MS << (0 if self._closed else min(3, entry[2]))
-                entry[1] = add(self._now, wait + (wait * self._rng(1)[0] >> 9))
-                entry[2] += 1
+    def take(self, now):
+        """Return the next message, which is sent now; a CON will be repeated until its ACK."""
+        message = super().take(now)
+        entry = self._open.get(message[2] << 8 | message[3])
+        if entry and entry[0] is message:
+            # 4-6, 8-12, 16-24, 32-48 s; 4-6 s while nobody knows whether the session lives
+            wait = _ACK_TIMEOUT_MS << (0 if self._closed else min(3, entry[2]))
+            entry[1] = add(now, wait + (wait * self._rng(1)[0] >> 9))
+            entry[2] += 1
         return message
 
-    def first_wait(self):
-        """Return the earliest ticks at which a wait for an ACK ends, or None."""
-        first = super().first_wait()
-        for entry in self._open.values():
-            t = entry[1]
-            if t is not None and (first is None or diff(t, first) < 0):
-                first = t
-        return first
+    def waits(self):
+        """Return the ticks at which the waits for ACKs end, in a list; None means nothing."""
+        return super().waits() + [entry[1] for entry in self._open.values()]
 
     def expire(self, now):
         """Repeat what was not acknowledged; the fourth time ask whether anybody is there.
@@ -153,22 +139,13 @@ class Reliable(Conn):
         super().send(message)
 
     def _opened(self, now):
-        self.handshakes += 1
-        self._heard = self._sent = self._since = now
-        self.reset(0, 0)
+        super()._opened(now)
         self._seen = []
-        self._state = _HELLO
         self._due = None  # the Hello is repeated as every CON, and given up like one
-        self._hello_id = mid = self.next()
-        self.send(hello(self._w, _CON, mid, *self._hello, self._device_id))
+        self._hello_id = self._mid
 
     def _timer(self):
         # only what is received counts (3.7): a ping keeps the way through NAT open
         if self._state != _ON:
             return self._due
         return self._pong or add(self._heard, self.keep_alive * 1000)
-
-    def ping(self, now):
-        """Ask for a sign of life."""
-        super().ping(now)
-        self._pong = add(now, _PONG_MS)

@@ -10,7 +10,6 @@ from binascii import crc32
 
 from micropython import const
 
-from .dtls import Dtls
 from .messaging import add
 from .reliable import Reliable
 
@@ -21,13 +20,13 @@ from .reliable import Reliable
 # length of the address that follows
 _FORMAT = "<II40s8sIIIIHBBIIIB"
 _LENGTH = const(89)
+_UNSAVED = const(0x3FFFFFF)  # records a session that is not stored may send
 _STEP = const(256)  # numbers reserved with one write to flash
 _TRIES = const(2)  # resumes without an answer before a handshake
 _SHAKES = const(2)  # handshakes in one wire profile before the other is tried
 _TRANSMISSIONS = const(3)  # of a message on a session that was just resumed
 _PROBE_MS = const(200)  # after which a resumed session with nothing to say sends a ping
 _KIND = const(1)  # of the container
-_UNSAVED = const(0x3FFFFFF)
 
 # Error numbers of Device OS (errors.py)
 _ABORTED = const(-150)
@@ -43,46 +42,6 @@ _SHAKE = const(5)
 _ON = const(7)
 
 
-class Resumable(Dtls):
-    """The DTLS channel with what is needed to go on with a stored session."""
-
-    left = _UNSAVED  # records that may be sent before more numbers are reserved
-
-    def start(self, now):
-        """Begin a handshake."""
-        self.left = _UNSAVED
-        super().start(now)
-
-    def state(self, ahead):
-        """Return key block, connection ID, the number `ahead` of the next record, the top."""
-        r = self._records
-        lo = r.lo + ahead
-        return r.block, r.cid, r.hi + (lo >> 24), lo & 0xFFFFFF, r.top_hi, r.top_lo
-
-    def restore(self, now, block, cid, *numbers):
-        """Go on with a stored session; OPEN(True) follows at once."""
-        r = self.records()
-        r.keys(block, cid)
-        r.hi, r.lo, r.top_hi, r.top_lo = numbers
-        r.window[:] = bytes([255]) * 8
-        r.moved = True
-        self.resumed(now, r)
-
-    def heard(self):
-        """Take all numbers below the highest received for used, and the new address for known."""
-        self._records.moved = False
-        self._records.window[:] = bytes([255]) * 8
-
-    def fits(self, n):
-        """Return True when one more message of `n` bytes fits and has a number reserved."""
-        return self.left > 0 and super().fits(n)
-
-    def seal(self, n):
-        """Turn the CoAP message of `n` bytes at out[head:] into a record for `transmit`."""
-        self.left -= 1
-        super().seal(n)
-
-
 class Resuming(Reliable):
     """The whole connection over UDP with a session that is stored (see `Conn`).
 
@@ -90,7 +49,6 @@ class Resuming(Reliable):
     every SAVE with the method `saved(ok)`, ok true or false.
     """
 
-    CHANNEL = Resumable
     step = _STEP  # numbers reserved at once; 1 with memory that does not wear
     why = "none"  # no session to go on with: the reason of the next full handshake
     _shakes = 0  # full handshakes that failed in a row
@@ -102,7 +60,7 @@ class Resuming(Reliable):
     _reserved = 0  # message IDs left
     resumes = 0
     _keep = []  # events not acknowledged when the connection went; replaced, never changed
-    _session = None  # what `Resumable.restore` takes
+    _session = None  # what `Dtls.restore` takes
     _spare = None  # session and checksums that come back when the handshake gets no answer either
     _floor = -1  # last message ID of earlier boots until this boot's session is heard
 
