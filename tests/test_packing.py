@@ -21,7 +21,7 @@ def test_every_package_names_files_that_exist(tmp_path):
         assert package["urls"], path
         for target, url in package["urls"]:
             assert target.startswith("particle/")
-            assert target.endswith(".mpy")
+            assert target.endswith((".mpy", "portal.html.gz"))
             assert (path.parent / url).is_file()
 
 

@@ -41,6 +41,19 @@ def fails(port, known, *air, **options):
     return link.error
 
 
+def test_only_the_wanted_network_is_joined():
+    for port in PORTS:
+        known = Known(Entry(b"Home", b"wrong word"), Entry(b"Office", GOOD))
+        air = HOME, dict(HOME, ssid="Office", rssi=-40)
+        radio, link = world(port, known, *air)
+        link.only = b"Home"
+        run(radio, link, "FAILED", 40)
+        assert link.why == "password" and link.trying.ssid == b"Home"
+        link.only = None
+        run(radio, link, "READY", 40)
+        assert link.trying.ssid == b"Office"
+
+
 def test_one_network():
     for port in PORTS:
         known = Known(Entry(b"Home", GOOD))

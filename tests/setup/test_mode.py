@@ -156,12 +156,35 @@ def test_a_network_is_tried_while_the_doors_stay_open():
     w.mode.try_join(50)
     w.state = 4
     assert w.mode.step(60) and w.mode.join == "joined" and w.log[-1] == "up"
+    assert w.only is None
     assert "close" not in kind.seen
     w.mode.leave(70)
     w.mode.step(80)
     assert w.mode.join == "joined"  # it is read once more
     w.mode.enter(90)
     assert w.mode.join is None
+
+
+def test_one_network_is_tried():
+    w = World(door())
+    w.mode.enter(0)
+    w.mode.step(10)
+    w.mode.try_join(20, b"Home")
+    assert w.only == b"Home"
+    w.mode.leave(30)
+    w.mode.step(40)
+    assert w.only is None  # from now on any network may be joined
+
+
+def test_a_joined_network_is_stayed_with_though_nobody_says_so():
+    w = World(door())
+    w.mode.enter(0)
+    w.mode.step(10)
+    w.mode.try_join(20)
+    w.state = 4
+    assert w.mode.step(30) and w.mode.step(20020)
+    assert w.mode.step(20030) and not w.mode.step(20040)
+    assert w.log[-1] == ("ended", True)
 
 
 def test_abort_does_not_connect():

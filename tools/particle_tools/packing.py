@@ -67,7 +67,8 @@ COMPONENTS = {
     # Wi-Fi as a link, and the object that it is used with; with what is under "networks".
     "wifi": ["net/wifi", "wireless"],
     # Listening mode, in which a board is set up; each way to do so is a component of its own.
-    "setup": ["setup/mode"],
+    "setup": ["listening", "setup/mode"],
+    "console": ["setup/serial"],
     # Setup by phone over an access point of our own; with what is under "setup" and "wifi".
     "softap": [
         "setup/softap",
@@ -75,12 +76,21 @@ COMPONENTS = {
         "setup/softap_http",
         "setup/softap_server",
     ],
+    # The page of softAP for people without an app; with what is under "softap".
+    "portal": ["setup/portal"],
     # Keys that are made on the board; an RSA key needs core-tcp too.
     "keygen": ["crypto/rsagen", "store/keygen"],
     # Events that survive a reset; with what is under "repl".
     "queue": ["persisted", "session/kept", "store/queue"],
-    # Firmware images: read and checked as they arrive.
-    "images": ["wire/module"],
+    # Firmware images, and the signed bundles of applications in them; with what is in a core.
+    "images": [
+        "ota/bundle",
+        "ota/signed",
+        "ota/slots",
+        "ota/unpack",
+        "wire/manifest",
+        "wire/module",
+    ],
     # The connection without the application, when that was asked for; with what is under "repl".
     "safe": ["runtime/power"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
@@ -92,6 +102,7 @@ COMPONENTS = {
         "runtime/clock",
         "runtime/coroutine",
         "runtime/diagnose",
+        "runtime/events",
         "runtime/limiter",
         "runtime/names",
         "runtime/remedy",
@@ -99,10 +110,14 @@ COMPONENTS = {
         "runtime/stream",
         "runtime/system",
         "runtime/vitals",
+        "tasks",
         "verbs",
         "wire/goodbye",
     ],
 }
+
+#: Component name -> its files that are no modules, below `lib/particle`; nobody can freeze these.
+FILES = {"portal": ["setup/portal.html.gz"]}
 
 
 def source(module: str) -> Path:
@@ -152,31 +167,41 @@ def build_packages(dest: Path) -> dict[str, list[str]]:
     `dest/package.json`, which installs all complete components together.
     """
     dest.mkdir(parents=True, exist_ok=True)
-    packed = {name: COMPONENTS[name] for name in complete()}
+    packed = {}
     everything: dict[str, str] = {}
-    for name, modules in packed.items():
-        urls = []
-        for module in modules:
-            data = compile_module(source(module))
-            target = f"particle/{module}.mpy"
+    for name in complete():
+        packed[name] = contents(name)
+        for target, data in packed[name].items():
             _write(dest / name / target, data)
-            urls.append([target, target])
             everything.setdefault(target, f"{name}/{target}")
+        urls = [[target, target] for target in packed[name]]
         _write(dest / name / "package.json", _package_json(urls))
     _write(dest / "package.json", _package_json(sorted(map(list, everything.items()))))
-    return {name: [f"particle/{module}.mpy" for module in packed[name]] for name in packed}
+    return {name: list(files) for name, files in packed.items()}
+
+
+def contents(component: str) -> dict[str, bytes]:
+    """Return the files of a component as they lie on a board: path below `lib` -> bytes."""
+    modules = COMPONENTS[component]
+    found = {f"particle/{module}.mpy": compile_module(source(module)) for module in modules}
+    for file in FILES.get(component, ()):
+        found[f"particle/{file}"] = (LIB / "particle" / file).read_bytes()
+    return found
 
 
 def install(dest: Path, components: list[str]) -> None:
-    """Write the `.mpy` files of components below `dest`, as mip would put them on a board."""
-    for module in {module for name in components for module in COMPONENTS[name]}:
-        _write(dest / f"particle/{module}.mpy", compile_module(source(module)))
+    """Write the files of components below `dest`, as mip would put them on a board."""
+    for name in components:
+        for target, data in contents(name).items():
+            _write(dest / target, data)
 
 
 def sources_package() -> bytes:
     """Return the `package.json` that installs the `.py` files of the complete components."""
-    modules = sorted({module for name in complete() for module in COMPONENTS[name]})
-    return _package_json([[f"particle/{m}.py", f"lib/particle/{m}.py"] for m in modules])
+    modules = {module for name in complete() for module in COMPONENTS[name]}
+    names = {f"{module}.py" for module in modules}
+    names |= {file for name in complete() for file in FILES.get(name, ())}
+    return _package_json([[f"particle/{name}", f"lib/particle/{name}"] for name in sorted(names)])
 
 
 def digest(folder: Path) -> str:

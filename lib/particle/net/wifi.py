@@ -110,7 +110,7 @@ class WifiLink:
                 from _particle_eap import join as eap
             except ImportError:
                 pass
-        self._eap = eap
+        self.eap = eap
         self._state = _OFF
         self._todo = []  # networks to be tried
         self.trying = None  # the network that is joined, or being joined
@@ -121,6 +121,8 @@ class WifiLink:
         self._pause = _FIRST_MS
         self._why = {}  # kind of failure -> text, of this round
         self.error = None
+        self.why = None  # kind of failure that `error` tells of: a key of _TEXTS
+        self.only = None  # SSID of the one network that may be joined
 
     def up(self):
         """Begin to look for a network, unless that is going on."""
@@ -213,7 +215,7 @@ class WifiLink:
         hostname = self._networks.option("hostname")
         if hostname and hasattr(self._network, "hostname"):
             self._network.hostname(hostname.decode())
-        todo = list(self._networks)
+        todo = [n for n in self._networks if self.only in (None, n.ssid)]
         if len(todo) > 1:
             todo = self._sorted(todo)
         elif not todo:
@@ -236,7 +238,7 @@ class WifiLink:
         # the next one, or the end of the round
         while self._todo:
             n = self.trying = self._todo.pop(0)
-            if n.eap and not self._eap:
+            if n.eap and not self.eap:
                 self._refuse(n, "eap")
                 continue
             self._state = _JOINING
@@ -246,6 +248,7 @@ class WifiLink:
             return
         for why in _WORST_FIRST:
             if why in self._why:
+                self.why = why
                 self.error = Error(_CODES.get(why, _NETWORK), self._why[why], "link")
                 break
         self._rest(now)
@@ -272,7 +275,7 @@ class WifiLink:
         self._static = bool(static)
         password = self._networks.password(n.ssid)
         if n.eap:
-            self._eap(self.wlan, n, password)
+            self.eap(self.wlan, n, password)
             return
         self._last = self.wlan.status()
         options = {"bssid": n.bssid} if n.bssid else {}

@@ -27,6 +27,7 @@ from micropython import const
 
 _TICKS = const(0x3FFFFFFF)
 _UPDATE_MS = const(1000)  # between two events that tell how long it has been listening
+_JOINED_MS = const(20000)  # after which nobody is waited for who would say that it is over
 _READY = const(4)  # states of a Link
 _FAILED = const(5)
 
@@ -72,7 +73,7 @@ class Mode:
         self._state = _OFF
         self._doors = []
         self._connect = None  # None = go on; else leave at the next step
-        self._since = self._told = 0
+        self._since = self._told = self._found = 0
 
     def listening(self):
         """Tell whether it is entered and not left, also while the cloud is still told."""
@@ -116,6 +117,8 @@ class Mode:
             return True
         if self.join == "joining":
             self._look(now)
+        elif self.join == "joined" and passed(now, self._found) >= _JOINED_MS:
+            self.leave(now, True)  # the phone lost its way when the access point changed channels
         for door in list(self._doors):
             try:
                 said = door.step(now)
@@ -134,11 +137,16 @@ class Mode:
 
     # the network that was given is tried while the doors stay open
 
-    def try_join(self, now):
-        """Begin to join the known networks as a station; the result goes to `join`."""
+    def try_join(self, now, ssid=None):
+        """Begin to join that network, or any of the known ones; the result goes to `join`.
+
+        A network that was joined and that nobody says `leave` about is stayed with after 20 s.
+        """
         if self._state == _OPEN and self.join != "joining":
-            self._ports["wifi"].link.down()
-            self._ports["wifi"].link.up()
+            link = self._ports["wifi"].link
+            link.down()
+            link.only = ssid
+            link.up()
             self.join = "joining"
 
     def _look(self, now):
@@ -146,6 +154,7 @@ class Mode:
         state = link.step(now)
         if state == _READY:
             self.join = "joined"
+            self._found = now
         elif state == _FAILED:
             self.join = link.error
             link.down()
@@ -170,6 +179,8 @@ class Mode:
         self._state = _OFF
         while self._doors:
             self._doors.pop().close()
+        if self.join is not None:
+            self._ports["wifi"].link.only = None
         connect = bool(self._connect)
         self._ports["event"]("WIFI_LISTEN_END", passed(now, self._since))
         self._ports["client"].ended(now, connect)

@@ -6,6 +6,8 @@ ends with the connection or is chunked, so that pages can be sent while they are
 
 from micropython import const
 
+from .softap_json import whole
+
 _LINE = const(400)  # bytes of a line that are kept: a path with its query
 _HEAD = const(6000)  # bytes of all header lines
 _MOST = const(65536)  # bytes of a body that are listened to before it is refused
@@ -53,6 +55,7 @@ class HttpTalk:
 
     def __init__(self, site):
         self._site = site
+        self._commands = site.commands
         self._line = bytearray()
         self._path = None
         self._seen = 0  # bytes of the head
@@ -80,16 +83,10 @@ class HttpTalk:
                 self._line = bytearray()
         if self._body is not None and at < n:
             self._came += n - at
-            if not self._refused:
-                self._keep(data[at:n])
+            if not (self._refused or self._commands.keep(self._body, data, at, n)):
+                self._refused = 413
+                self.close()
         self._look()
-
-    def _keep(self, data):
-        if len(self._body) + len(data) > self._site.most:
-            self._body = b""
-            self._refused = 413
-        else:
-            self._body += data
 
     def _header(self, line):
         if self._path is None:
@@ -103,8 +100,6 @@ class HttpTalk:
                 self._refused = 400
         elif not line:
             self._body = bytearray()
-            if self._length > self._site.most:
-                self._refused = 413
         elif line[:15].lower() == b"content-length:":
             digits = line[15:].strip()
             if digits.isdigit() and len(digits) < 10:
@@ -121,7 +116,7 @@ class HttpTalk:
             self.patience = _PATIENCE_MS
         elif self._body is not None and self._came >= self._length:
             # clients count the length in UTF-16 units: the rest is waited for (2.2, rule 7)
-            self._whole = not self._length or self._site.complete(self._body)
+            self._whole = not self._length or whole(self._body)
             self.patience = _PATIENCE_MS
 
     def enough(self):
@@ -134,28 +129,26 @@ class HttpTalk:
             return None
         if self._refused:
             return short(self._refused)
-        body = self._body
+        return self._site.answer(self._path, self._body)
+
+    def close(self):
+        """Give the room of the body back."""
+        self._commands.give_back(self._body)
         self._body = b""
-        return self._site.answer(self._path, body)
 
 
 class Site:
     """What is behind the paths.
 
     commands: see softap_commands. page(path, query): None when there is no such page, else an
-    iterator of bytes whose first piece is its header lines (b"Content-Type: ...", each with CRLF)
-    and whose others are the content; b"" = not ready yet.
+    iterator of bytes whose first piece is its header lines (b"Content-Type: ...", each with CRLF;
+    b"Location: ..." in front: it is elsewhere) and whose others are the content; b"" = not ready
+    yet.
     """
 
-    most = 14000  # bytes of a body: an enterprise network with its certificates
-
     def __init__(self, commands, page=None):
-        self._commands = commands
+        self.commands = commands
         self._page = page
-
-    def complete(self, body):
-        """Tell whether `body` is a whole JSON object."""
-        return self._commands.complete(body)
 
     def answer(self, target, body):
         """Return the generator of the answer to a request for `target`, a path with its query."""
@@ -169,7 +162,7 @@ class Site:
             return short(301, b"Location: /index\r\n")
         if path == "/hello":
             return short(200, b"Content-Type: text/plain\r\n", b"Soft AP Setup\0")
-        reply = self._commands.http(path[1:], body)
+        reply = self.commands.http(path[1:], body)
         if reply is not None:
             return self._said(JSON, reply)
         pieces = self._page and self._page(path, query)
@@ -180,6 +173,6 @@ class Site:
         return short(404)
 
     def _said(self, lines, pieces):
-        yield head(200, lines)
+        yield head(302 if lines[:9] == b"Location:" else 200, lines)
         for piece in chunked(pieces):
             yield piece

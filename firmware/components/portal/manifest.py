@@ -1,0 +1,9 @@
+# Written by `make mip`.
+metadata(description="Particle device cloud: component portal", license="MIT")
+package(
+    "particle",
+    files=[
+        "setup/portal.py",
+    ],
+    base_path="../../../lib",
+)
