@@ -9,7 +9,7 @@ from pathlib import Path
 from support import OWN
 
 ROOT = Path(__file__).resolve().parents[1]
-GROUPS = ("wire", "crypto", "session", "net", "store", "client", "setup")
+GROUPS = ("wire", "crypto", "session", "net", "store", "ota", "client", "setup")
 
 FILES = sorted(
     str(path.relative_to(ROOT))

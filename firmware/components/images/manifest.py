@@ -3,6 +3,11 @@ metadata(description="Particle device cloud: component images", license="MIT")
 package(
     "particle",
     files=[
+        "ota/bundle.py",
+        "ota/signed.py",
+        "ota/slots.py",
+        "ota/unpack.py",
+        "wire/manifest.py",
         "wire/module.py",
     ],
     base_path="../../../lib",

@@ -1,0 +1,293 @@
+"""Unpacks a signed bundle into the folder of a slot while its bytes arrive (ota-and-boot 4.5).
+
+No file is written before the signature was found right, and nothing makes the slot bootable but
+its file `manifest`, which gets that name last: it is the bundle up to the contents of the files,
+byte for byte.
+"""
+
+import hashlib
+import os
+
+from micropython import const
+
+from ..errors import UpdateError
+from ..wire.manifest import HEADER_BYTES, LINE_BYTES, Header, Manifest
+from ..wire.module import Refused
+from .signed import find, verify
+from .slots import PIECE, SLICE, check_window, digest_of, guarded, inflated, make_folder
+
+# Error numbers of Device OS (ota-and-boot 1.9, errors.py)
+_INVALID_STATE = const(-210)
+_FAILED = const(-1320)
+_INTEGRITY = const(-1330)
+_DEPENDENCY = const(-1340)
+_SIZE = const(-1351)
+_BAD = const(-1370)
+
+_NO_SPACE = const(28)
+
+
+class Bundle:
+    """Unpack one bundle into the folder `path`, which is empty or not there.
+
+    about: "board", "platform", "product", "abi", "client" of this board. keys: public keys, DER.
+    floor: the oldest version taken. room: bytes there are for files. active: folder of the
+    application that runs. All methods raise `UpdateError`; `close` after that.
+    """
+
+    def __init__(self, path, about, keys, floor=0, room=None, active=None):
+        self.path = path
+        self.header = self.manifest = None
+        self._about = about, floor, room
+        self._keys = keys
+        self._active = active
+        self._file = self._lines = self._job = None
+        self._digest = hashlib.sha256()
+        self._buffer = bytearray()
+        self._rest = b""
+        self._left = HEADER_BYTES
+        self._next = self._read_header
+        guarded(self._create, "manifest.new")
+
+    # The bytes of the bundle.
+
+    def feed(self, data):
+        """Take the next bytes, in order; those that come while `busy` are kept in memory."""
+        guarded(self._feed, memoryview(data))
+
+    def busy(self):
+        """Tell whether `step` has something to do."""
+        return self._job is not None
+
+    def step(self):
+        """Do one slice of what takes long: the signature, or what `finish` has begun."""
+        guarded(self._step)
+
+    def finish(self):
+        """Begin to check and complete the slot, which it is when nothing is `busy` any more."""
+        if self._job:
+            raise UpdateError(_INVALID_STATE, "the bundle is still being checked", "update")
+        if self._next:
+            raise UpdateError(_SIZE, "the bundle is cut off", "update")
+        self._job = self._complete()
+
+    def close(self):
+        """Close the files, also after an error."""
+        for each in (self._job, self._lines, self._file):
+            if each:
+                each.close()
+        self._job = self._lines = self._file = None
+
+    def _feed(self, data):
+        if self._job:
+            self._rest += bytes(data)
+            return
+        at = 0
+        while at < len(data):
+            if not self._left:
+                raise Refused(_BAD, "bytes behind the end of the bundle")
+            n = min(len(data) - at, self._left)
+            self._take(data[at : at + n])
+            at += n
+            self._left -= n
+            self._go()
+            if self._job:
+                self._rest = bytes(data[at:])
+                return
+
+    def _take(self, data):
+        if self._file.write(data) != len(data):
+            raise OSError(_NO_SPACE)
+        if self._digest:
+            self._digest.update(data)
+        if self._buffer is not None:
+            self._buffer += data
+
+    def _go(self):
+        # the next thing to read; what it takes to get there may need more than one slice
+        while self._next and not self._left and not self._job:
+            self._job = self._next()
+            if self._job:
+                self._slice()
+
+    def _slice(self):
+        try:
+            next(self._job)
+        except StopIteration:
+            self._job = None
+
+    def _step(self):
+        if self._job:
+            self._slice()
+            self._go()
+        if self._rest and not self._job:
+            rest = self._rest
+            self._rest = b""
+            self._feed(memoryview(rest))
+
+    # What is read, one after the other.
+
+    def _create(self, name):
+        at = 0
+        while at >= 0:
+            make_folder(self.path + "/" + name[:at] if at else self.path)
+            at = name.find("/", at + 1)
+        self._file = open(self.path + "/" + name, "wb")  # noqa: SIM115 - closed when it is full
+
+    def _end_file(self):
+        self._file.close()
+        self._file = None
+
+    def _read_header(self):
+        h = self.header = Header(self._buffer)
+        if not h.kind:
+            raise Refused(_FAILED, "the bundle is not signed: particle-mp firmware sign")
+        self._key = find(self._keys, h.key_id)
+        check_window(h.window)
+        self._buffer = None
+        self._left = h.manifest
+        self._next = self._read_manifest
+
+    def _read_manifest(self):
+        self._signed = self._digest.digest()
+        self._digest = None
+        self._buffer = bytearray()
+        self._left = self.header.signature
+        self._next = self._read_signature
+
+    def _read_signature(self):
+        self._end_file()
+        signature = bytes(self._buffer)
+        self._buffer = None
+        self._next = self._read_content
+        return self._verify(signature)
+
+    def _verify(self, signature):
+        if not (yield from verify(self.header.kind, self._key, signature, self._signed)):
+            raise Refused(_FAILED, "the signature of the bundle is wrong")
+        m = Manifest()
+        self._lines = self._each(m)
+        for _ in self._lines:
+            if not m.files % SLICE:
+                yield
+        m.check(*self._about)
+        if not self.header.window and self.header.content != m.content:
+            raise Refused(_BAD, "the contents do not fit the manifest")
+        wanted = m.facts.get("delta_from")
+        if wanted and wanted != (yield from self._installed()):
+            raise Refused(_DEPENDENCY, "a delta to another version: send the whole bundle")
+        self.manifest = m
+
+    def _read_content(self):
+        if self.header.window:
+            self._create("content")
+            self._left = self.header.content
+            self._next = self._content_read
+        else:
+            self._lines = self._each(Manifest())
+            self._next = self._read_file
+
+    def _content_read(self):
+        self._end_file()
+        self._next = None
+
+    def _read_file(self):
+        if self._digest:
+            self._end_file()
+            if self._digest.digest() != self._wanted:
+                raise Refused(_INTEGRITY, "a file of the bundle is damaged")
+            self._digest = None
+        return self._to_next_file()
+
+    def _to_next_file(self):
+        for n, (kind, size, digest, name) in enumerate(self._lines):
+            if kind == b"file":
+                self._create(name)
+                self._left = size
+                self._wanted = digest
+                self._digest = hashlib.sha256()
+                return
+            if n % SLICE == SLICE - 1:
+                yield
+        self._next = None
+
+    # What `finish` does.
+
+    def _complete(self):
+        if self.header.window:
+            yield from self._inflate()
+        if self.manifest.kept:
+            yield from self._copy()
+        buffer = bytearray(PIECE)
+        self._lines = self._each(Manifest())
+        for _, size, digest, name in self._lines:
+            found = yield from digest_of(self.path + "/" + name, size, buffer)
+            if found != digest:
+                raise Refused(_INTEGRITY, "%s was not stored as it came" % name)
+        os.rename(self.path + "/manifest.new", self.path + "/manifest")
+
+    def _copy(self):
+        # what did not change comes from the application that is installed
+        buffer = bytearray(PIECE)
+        self._lines = self._each(Manifest())
+        for kind, size, digest, name in self._lines:
+            if kind == b"file":
+                continue
+            source = self._active + "/" + name
+            if (yield from digest_of(source, size, buffer)) != digest:
+                raise Refused(_DEPENDENCY, "%s is not as installed: send the whole bundle" % name)
+            self._create(name)
+            with open(source, "rb") as f:
+                yield from self._fill(f.readinto, size, buffer)
+
+    def _inflate(self):
+        buffer = bytearray(PIECE)
+        self._lines = self._each(Manifest())
+        path = self.path + "/content"
+        with open(path, "rb") as f:
+            read = inflated(f, self.header.window)
+            for kind, size, _, name in self._lines:
+                if kind == b"file":
+                    self._create(name)
+                    yield from self._fill(read, size, buffer)
+            if read(memoryview(buffer)[:1]):
+                raise Refused(_BAD, "the bundle inflates to more than its manifest says")
+        os.remove(path)
+
+    def _fill(self, read, size, buffer):
+        # size bytes into the file that was created
+        view = memoryview(buffer)
+        n = 0
+        while size:
+            got = read(view[: min(size, PIECE)])
+            if not got:
+                raise Refused(_BAD, "the contents of the bundle are damaged or cut off")
+            self._take(view[:got])
+            size -= got
+            n += 1
+            if not n % SLICE:
+                yield
+        self._end_file()
+        yield
+
+    def _each(self, listing):
+        # (kind, size, SHA-256, name) of every file
+        with open(self.path + "/manifest.new", "rb") as f:
+            f.seek(HEADER_BYTES)
+            left = self.header.manifest
+            while left:
+                line = f.readline(min(LINE_BYTES, left))
+                left -= len(line)
+                entry = listing.line(line)
+                if entry:
+                    yield entry
+
+    def _installed(self):
+        # -> SHA-256 of the manifest of the application that is installed, None without it
+        try:
+            with open(self._active + "/manifest", "rb") as f:
+                size = Header(f.read(HEADER_BYTES)).manifest
+        except (OSError, TypeError, ValueError):
+            return None
+        path = self._active + "/manifest"
+        return (yield from digest_of(path, size, bytearray(PIECE), HEADER_BYTES))

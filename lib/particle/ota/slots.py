@@ -1,0 +1,123 @@
+"""The folder of a slot, and what is done to its files (ota-and-boot 4.1, 4.3)."""
+
+import hashlib
+import os
+
+from micropython import const
+
+from ..errors import UpdateError
+from ..wire.module import Refused
+
+# Error numbers of Device OS (ota-and-boot 1.9, errors.py)
+_FLASH = const(-219)
+_NO_MEMORY = const(-260)
+_UNSUPPORTED = const(-1310)
+_SIZE = const(-1351)
+
+PIECE = const(512)  # bytes read at once
+SLICE = const(8)  # pieces or lines of a manifest between two yields
+
+_WINDOW = const(12)  # bits of deflate: 4 kB of memory
+_EXISTS = const(17)  # errno
+_NO_SPACE = const(28)
+
+
+def guarded(call, *args):
+    """Call something and give its result; whatever goes wrong is an `UpdateError`."""
+    try:
+        return call(*args)
+    except UpdateError:
+        raise
+    except Refused as e:
+        raise UpdateError(e.code, e.args[0], "update") from None
+    except OSError as e:
+        code = _SIZE if e.args[0] == _NO_SPACE else _FLASH
+        raise UpdateError(code, "cannot store the update: %s" % e, "update") from None
+    except MemoryError:
+        raise UpdateError(_NO_MEMORY, "no memory for the update", "update") from None
+
+
+def clear(path):
+    """Empty a slot, its manifest first; yields after each file. The folder stays."""
+    _remove(path + "/manifest")
+    try:
+        names = os.listdir(path)
+    except OSError:
+        names = ()  # there is no slot yet
+    for name in names:
+        name = path + "/" + name
+        if _remove(name):
+            yield
+        else:
+            yield from clear(name)
+            os.rmdir(name)
+
+
+def _remove(path):
+    try:
+        os.remove(path)
+    except OSError:
+        return False
+    return True
+
+
+def make_folder(path):
+    """Make a folder that may be there already."""
+    try:
+        os.mkdir(path)
+    except OSError as e:
+        if e.args[0] != _EXISTS:
+            raise
+
+
+def check_window(bits):
+    """Refuse what needs more memory to inflate than a board has; 0: nothing to inflate."""
+    if bits > _WINDOW:
+        raise Refused(_UNSUPPORTED, "a window of %d bits, at most %d" % (bits, _WINDOW))
+
+
+def inflated(file, bits):
+    """Give what reads raw deflate as `readinto` does: 0 at the end, and when it is damaged."""
+    try:
+        from deflate import RAW, DeflateIO
+    except ImportError:
+        raise Refused(_UNSUPPORTED, "this board cannot inflate") from None
+    stream = DeflateIO(file, RAW, bits)
+
+    def read(view):
+        try:
+            return stream.readinto(view)
+        except (OSError, EOFError):
+            return 0
+
+    return read
+
+
+def digest_of(path, size, buffer, at=0):
+    """Give the SHA-256 of `size` bytes of a file; a generator, yields once per slice.
+
+    buffer: of PIECE bytes. None when the file is missing or shorter and, from its beginning,
+    longer.
+    """
+    digest = hashlib.sha256()
+    view = memoryview(buffer)
+    try:
+        f = open(path, "rb")  # noqa: SIM115 - only this may fail
+    except OSError:
+        return None
+    with f:
+        f.seek(at)
+        n = 0
+        while size:
+            got = f.readinto(view[: min(size, PIECE)])
+            if not got:
+                return None
+            digest.update(view[:got])
+            size -= got
+            n += 1
+            if not n % SLICE:
+                yield
+        if not at and f.read(1):
+            return None
+    yield
+    return digest.digest()

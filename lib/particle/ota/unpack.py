@@ -1,0 +1,80 @@
+"""From a stored image to a slot: the module around a bundle, plain or compressed (ota-and-boot
+1.7, 4.7).
+"""
+
+from micropython import const
+
+from ..errors import UpdateError
+from ..wire.module import Image, Refused
+from .slots import PIECE, check_window, guarded, inflated
+
+# Error numbers of Device OS (ota-and-boot 1.9)
+_UNSUPPORTED = const(-1310)
+_INVALID_FORMAT = const(-1370)
+
+_USER = const(5)
+_LARGEST = const(0x01000000)  # bytes of a module that is inflated
+_DEFAULT_WINDOW = const(15)
+
+
+def unpack(path, size, bundle, platform_id, slots):
+    """Feed `bundle` from the image in a file of `size` bytes; a generator, yields once per slice.
+
+    The slot is complete when it gives the `Module`, which says what is installed. Raises
+    `UpdateError`; the bundle is closed in any case.
+    """
+    try:
+        image = _reader(size, platform_id, slots, bundle)
+        with guarded(open, path, "rb") as f:
+            yield from _through(f.readinto, image, bundle)
+            module = image.modules[0]
+            if module.packed:
+                _, _, bits, original = module.packed
+                if original > _LARGEST:
+                    raise UpdateError(_INVALID_FORMAT, "inflates to %d bytes" % original, "update")
+                guarded(check_window, bits or _DEFAULT_WINDOW)
+                f.seek(module.payload_at)
+                image = _reader(original, platform_id, slots, bundle)
+                read = guarded(inflated, f, bits)
+                yield from _through(read, image, bundle)
+                if image.modules[0].packed or read(bytearray(1)):
+                    raise UpdateError(_INVALID_FORMAT, "inflates to more than it says", "update")
+                module = image.modules[0]
+        bundle.finish()
+        while bundle.busy():
+            bundle.step()
+            yield
+    finally:
+        bundle.close()
+    return module
+
+
+def _reader(size, platform_id, slots, bundle):
+    # hands on the payload of one application, unless it has to be inflated first
+    def hand_on(view):
+        module = image.modules[0]
+        if module.function != _USER or len(image.modules) > 1:
+            raise Refused(_UNSUPPORTED, "no application, or more than one")
+        if not module.packed:
+            bundle.feed(view)
+
+    image = guarded(Image, size, platform_id, slots, {}, hand_on)
+    return image
+
+
+def _through(read, image, bundle):
+    buffer = bytearray(PIECE)
+    view = memoryview(buffer)
+    while image.at < image.size:
+        n = guarded(read, view[: min(PIECE, image.size - image.at)])
+        if not n:
+            raise UpdateError(_INVALID_FORMAT, "the image is cut off or damaged", "update")
+        guarded(image.feed, view[:n])
+        if image.error():
+            break
+        while bundle.busy():
+            yield
+            bundle.step()
+        yield
+    if image.error():
+        raise UpdateError(image.error(), image.text, "update")
