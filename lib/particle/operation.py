@@ -53,7 +53,7 @@ def int32(value):
 
 
 class Servicing:
-    """The three ways to serve a connection: `process`, `run`, `run_forever` (DESIGN 5)."""
+    """Two ways to serve a connection: `process`, `run`; `run_forever` is in tasks.py (DESIGN 5)."""
 
     def process(self):
         """Do what is due and return at once; return how many events of the connection there were.
@@ -138,31 +138,12 @@ class Servicing:
 
     def run(self):
         """Connect and serve the connection for ever."""
-        self.wait_until(lambda: True)  # not inside a task
+        self._wait(self.connected, now())  # not inside a task
         self._open()
         self._quiet()
         while True:
             self.process()
             self._idle(self._until())
-
-    async def run_forever(self):
-        """Connect and serve the connection for ever, inside the caller's task.
-
-        Only while it runs are handlers that are coroutines started, each as a task that ends
-        with it.
-        """
-        self._open()
-        self._quiet()
-        self._tasks = []
-        try:
-            while True:
-                self.process()
-                await self._pause()
-        finally:
-            tasks = self._tasks
-            self._tasks = None
-            for task in tasks:
-                task.cancel()
 
     def wait_until(self, condition, timeout=None):
         """Serve the connection until `condition()`; return False when `timeout` s are over."""
@@ -205,12 +186,6 @@ class Servicing:
         # again with other flags is as good as modify()
         self._poller.register(thing, select.POLLIN | (select.POLLOUT if out else 0))
         self._poller.poll(ms)
-
-    def _pause(self):
-        # the awaitable that lets other tasks run until the next step
-        import asyncio
-
-        return asyncio.sleep_ms(min(self._until(), 20))
 
 
 class Operation:
@@ -261,26 +236,15 @@ class Operation:
         last = client.error or Error(0, "no answer in time", client._conn.stage())
         self._end(Error(_TIMEOUT, last.text, last.stage))
 
-    async def _finish(self):
-        client = self._client
-        limit = self._limit
-        while not self.done():
-            client.process()
-            if limit is not None and diff(now(), limit) >= 0:
-                self._late()
-            else:
-                await client._pause()
-        return self.result()
-
     def __repr__(self):
         after = " %d ms" % self._ms if self.done() else ""
         return "<%s %s%s>" % (self._what, self.status.lower(), after)
 
     def __await__(self):
-        return self._finish().__await__()
+        return self._client._finish(self).__await__()
 
     def __iter__(self):  # what MicroPython calls for await
-        return self._finish()
+        return self._client._finish(self)
 
 
 class Variable:

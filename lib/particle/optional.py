@@ -9,6 +9,7 @@ from .errors import Error
 _NOT_SUPPORTED = const(-120)
 _CELLULAR_S = const(1380)  # between pings (cloud-protocol 3.7)
 _STEP = const(256)  # numbers reserved with one write to flash
+_INSIDE_TASKS = "run_forever", "_finish", "_pause"
 
 
 class More:
@@ -63,6 +64,10 @@ def find(client, name):
     if name == "_store":
         client._store = _store(client._board)
         return client._store
+    if name in _INSIDE_TASKS:
+        from .tasks import VERBS
+
+        return lambda *args: VERBS[name](client, *args)
     if name == "queue":
         return _queue(client)
     if name == "retained":

@@ -15,6 +15,7 @@ CEILINGS = {
     "optional": 1700,
     "persisted": 2500,
     "tasks": 500,
+    "tasks": 500,
     "verbs": 4850,
     "wireless": 4800,
     "wire/coap": 2200,

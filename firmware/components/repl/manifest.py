@@ -16,6 +16,7 @@ package(
         "runtime/stream.py",
         "runtime/system.py",
         "runtime/vitals.py",
+        "tasks.py",
         "verbs.py",
         "wire/goodbye.py",
     ],
