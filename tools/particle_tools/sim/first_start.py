@@ -66,6 +66,11 @@ def make(
     image.write(board.flash, files(device_id, transport, host, port, keys, server_keys))
 
 
+def make_blank(board: BoardDir) -> None:
+    """Make the flash of a board that is new and knows nothing, as a stock firmware does."""
+    image.write(board.flash, {"/boot.py": _BOOT_PY})
+
+
 class DeviceKeys:
     """New keys of a board, as both transports want them (cloud-protocol 1.1, 2.2).
 

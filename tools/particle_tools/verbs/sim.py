@@ -25,6 +25,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--server", metavar="HOST:PORT", help="address to dial (stored)")
     parser.add_argument("--device-id", metavar="HEX", help="24 digits; default: random")
     parser.add_argument(
+        "--blank",
+        action="store_true",
+        help="a new board is as from the shop: no keys, known to nobody (`particle-mp provision`)",
+    )
+    parser.add_argument(
         "--script",
         type=Path,
         metavar="FILE.py",
@@ -65,6 +70,8 @@ def run(args: argparse.Namespace) -> int:
     device_id = board.unique_id(args.device_id)
     if board.flash.exists():
         first_start.change(board, args.transport, args.server)
+    elif args.blank:
+        first_start.make_blank(board)
     else:
         if not args.cloud or not args.user:
             raise UserError(f"{args.data} holds no board yet: a new one needs --cloud and --user")

@@ -1,0 +1,182 @@
+"""One command makes a device of a board, again changes nothing, and can be cut anywhere."""
+
+import subprocess
+import sys
+
+import pexpect
+import pytest
+
+from particle_tools.local import wait_for
+from particle_tools.provisioning.registry import Registry
+from particle_tools.provisioning.steps import Order, Provisioner
+from particle_tools.sim import image
+
+CONNECT = "import particle; particle.connect(20); print(particle.publish('up', 'x', ack=True))"
+NVS_BOARD = """
+NAME = "UNIX_SIM"
+PLATFORM_ID = 3
+NET = "host"
+TRANSPORT = "udp"
+STORE = "nvs"
+DNS = None
+"""
+REAL_BOARD = NVS_BOARD.replace("UNIX_SIM", "PICO_W").replace('"host"', '"wifi"')
+
+
+def connected(board):
+    """Connect with unmodified mpremote, after a soft reset of the board."""
+    argv = [sys.executable, "-m", "mpremote", "connect", board.port, "exec", CONNECT]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    return "Publish up" in done.stdout and "sent" in done.stdout, done.stdout + done.stderr
+
+
+def test_a_new_board_becomes_a_device(blank, provision, api, cloud):
+    board = blank()
+    status, report, _ = provision("--port", board.port, "--name", "pump", "--product-version", 3)
+    assert status == 0 and report["ok"] and report["transport"] == "udp"
+    assert report["id_from"] == "machine.unique_id"
+    assert report["changed"] == ["device key", "registration", "name", "server key", "settings"]
+    device = api.device(report["device_id"])
+    assert (device["name"], device["online"]) == ("pump", False)
+    good, text = connected(board)
+    assert good, text
+    assert wait_for(lambda: api.device(report["device_id"])["online"], 30)
+
+    # the same again: nothing is written, neither here nor there
+    before = board.flash_counts()
+    status, again, _ = provision("--port", board.port, "--name", "pump", "--product-version", 3)
+    assert (status, again["changed"]) == (0, [])
+    assert again["public_key"] == report["public_key"]
+    assert board.flash_counts() == before
+    argv = [sys.executable, "-m", "particle_tools", "provision", "--port", board.port]
+    argv += ["--cloud", cloud.url, "--user", cloud.user]
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    assert "changed    nothing: the board was ready" in done.stdout and done.stderr == ""
+
+
+def test_killed_while_the_board_makes_its_key(blank, provision, cloud):
+    """An RSA key, for the other transport, takes a while; a terminal shows how far it is."""
+    board = blank()
+    argv = ["-m", "particle_tools", "provision", "--port", board.port, "--transport", "tcp"]
+    argv += ["--cloud", cloud.url, "--user", cloud.user]
+    child = pexpect.spawn(sys.executable, argv, timeout=60)
+    child.expect(r"device key: \d+ %")
+    child.kill(9)
+    child.wait()
+    child.close()
+    assert provision("--port", board.port, "--transport", "tcp")[0] == 0
+    good, text = connected(board)
+    assert good, text
+    assert provision("--port", board.port)[1]["changed"] == []
+
+
+class Killed(BaseException):
+    """As if the process were gone."""
+
+
+def test_cut_before_every_step(blank, cloud, api):
+    """What the first attempts did is kept, and the last one finds it."""
+    registry = Registry(cloud.url)
+    registry.use(api._token)
+    board = blank()
+    order = Order(networks=[{"ssid": b"home", "password": b"correct horse"}])
+    changed = []
+    for stage in ("looking", "device key", "registration", "wifi", "settings", None):
+
+        def show(_, text):
+            if stage and text.startswith(stage):  # noqa: B023
+                raise Killed
+
+        try:
+            report = Provisioner(registry, show).run(board.port, order)
+        except Killed:
+            continue
+        changed = report["changed"]
+    assert changed == ["server key", "settings"]
+    assert len(api.device(report["device_id"])["id"]) == 24
+
+
+def test_a_board_without_files(blank, provision):
+    """Its profile says NVS: keys and settings are there, and the client finds them by itself."""
+    board = blank({"/particle_board.py": NVS_BOARD})
+    status, report, err = provision("--port", board.port, "--wifi", "home:correct horse")
+    assert status == 0, err
+    good, text = connected(board)
+    assert good, text
+    board.sim.close()
+    assert b"device.ec.der" in (board.path / "nvs.json").read_bytes()
+    assert image.open_image(board.flash).listdir("/") == ["boot.py", "particle_board.py"]
+
+
+def test_a_real_board_cannot_dial_this_machine(blank, provision, cloud):
+    board = blank({"/particle_board.py": REAL_BOARD})
+    for server in ((), ("--server", "localhost:1"), ("--server", "127.9.9.9")):
+        status, report, err = provision("--port", board.port, *server)
+        assert status == 1 and report["stage"] == "server" and "--lan" in report["error"]
+        assert len(err.splitlines()) == 1
+    assert b"device" not in (board.path / "nvs.json").read_bytes()
+    status, report, _ = provision("--port", board.port, "--server", "192.0.2.7")
+    assert status == 0 and report["server"] == "192.0.2.7"
+    assert ["--lan" in n or "--wifi" in n for n in report["notes"]] == [True, True]
+
+
+FAT = """
+import vfs
+class Medium:
+    data = bytearray(64 * 512)
+    def readblocks(self, n, buf):
+        buf[:] = self.data[n * 512 : n * 512 + len(buf)]
+    def writeblocks(self, n, buf):
+        self.data[n * 512 : n * 512 + len(buf)] = buf
+    def ioctl(self, op, arg):
+        return 64 if op == 4 else 512 if op == 5 else 0
+medium = Medium()
+vfs.VfsFat.mkfs(medium)
+vfs.mount(vfs.VfsFat(medium), "/fat")
+"""
+
+
+def test_no_keys_on_fat(blank, provision, api):
+    known = len(api.get("/v1/devices"))
+    profile = NVS_BOARD.replace('STORE = "nvs"', 'STORE_ROOT = "/fat/pt"')
+    board = blank({"/boot.py": FAT, "/particle_board.py": profile})
+    status, report, _ = provision("--port", board.port)
+    assert status == 1 and report["stage"] == "store"
+    assert "FAT" in report["error"] and "littlefs" in report["error"]
+    assert len(api.get("/v1/devices")) == known
+
+
+def test_damaged_files_of_a_board(blank, provision):
+    board = blank({"/pt/config.json": "{", "/pt/device.ec.der": "no key", "/pt/wifi": "PT"})
+    status, report, _ = provision("--port", board.port)
+    assert status == 1 and report["stage"] == "device key" and "remove" in report["error"]
+    status, report, _ = provision("--port", board.port, "--new-key")
+    assert status == 0 and {"device key", "settings"} <= set(report["changed"])
+    assert any("wifi is damaged" in note for note in report["notes"])
+    status, report, _ = provision("--port", board.port, "--wifi", "home:correct horse")
+    assert status == 0 and report["changed"] == ["wifi home"]
+    assert provision("--port", board.port)[1]["notes"] == []
+
+
+@pytest.mark.parametrize("name", ["config.json", "wifi"])
+def test_files_of_a_newer_version_are_kept(blank, provision, name):
+    newer = {"config.json": '{"v": 2, "server": "x"}', "wifi": "PT\x02\x02\x01\0x0000"}[name]
+    board = blank({f"/pt/{name}": newer})
+    status, report, _ = provision("--port", board.port, "--wifi", "home:correct horse")
+    assert status == 1 and report["stage"] == "store" and "newer version" in report["error"]
+    board.sim.close()
+    assert image.read(board.flash, f"/pt/{name}").decode() == newer
+    assert image.read(board.flash, "/pt/device.ec.der") is None
+
+
+def test_products_and_strangers(blank, provision, api, other):
+    made = api.post("/local/v1/products", name="pumps", platform_id=3, id=20123)["product"]
+    board = blank()
+    status, report, _ = provision("--port", board.port, "--product", made["id"])
+    assert status == 0 and "product" in report["changed"]
+    assert provision("--port", board.port, "--product", made["id"])[1]["changed"] == []
+    status, report, err = provision("--port", board.port, "--product", 4711)
+    assert status == 1 and "4711" in report["error"] and len(err.splitlines()) == 1
+    status, report, _ = provision("--port", board.port, user=other)
+    assert (status, report["stage"]) == (1, "cloud")
+    assert "belongs to someone else" in report["error"]

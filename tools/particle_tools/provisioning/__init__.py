@@ -1,0 +1,1 @@
+"""A board with MicroPython becomes a device of the cloud: `particle-mp provision`."""
