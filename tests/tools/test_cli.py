@@ -20,11 +20,18 @@ def run(*arguments):
     )
 
 
+def refused(done, who, problem):
+    """Assert that a process ended with status 1 and one line on stderr."""
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr.startswith(who + ": ") and problem in done.stderr
+    assert len(done.stderr.splitlines()) == 1
+
+
 def test_every_verb_has_help_of_its_own():
     assert {"cloud", "demo", "sim"} <= set(cli.verb_names())
     overview = run("--help").stdout
     for name in cli.verb_names():
-        assert f"    {name} " in overview
+        assert f"\n    {name}" in overview
         assert run(name, "--help").returncode == 0
 
 
@@ -39,16 +46,13 @@ def test_user_error_is_one_line_and_status_1(tmp_path):
 @pytest.mark.parametrize("name", ["", " "])
 def test_a_folder_without_a_name_is_refused(verb, name):
     """It would be the current folder, with flash.img or a database in it."""
-    done = run(verb, "--data", name)
-    assert done.returncode == 2
-    assert "the name of a folder is missing" in done.stderr
+    refused(run(verb, "--data", name), f"particle-mp {verb}", "the name of a folder is missing")
 
 
 @pytest.mark.parametrize("user", ["me", "me:", ":secret", " : "])
 def test_a_user_without_name_or_password_is_refused(user):
     done = run("cloud", "--data", "x", "--user", user)
-    assert done.returncode == 2
-    assert "a user is NAME:PASSWORD" in done.stderr
+    refused(done, "particle-mp cloud", "a user is NAME:PASSWORD")
 
 
 def test_names_may_have_spaces():
@@ -57,9 +61,31 @@ def test_names_may_have_spaces():
 
 
 def test_unknown_verb_lists_the_known_ones():
-    done = run("fly")
-    assert done.returncode == 2
-    assert "cloud" in done.stderr
+    refused(run("fly"), "particle-mp", "cloud")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        ((), "VERB"),
+        (("sim",), "--data"),
+        (("sim", "--data"), "--data"),
+        (("sim", "--data", "x", "--transport", "ftp"), "ftp"),
+        (("cloud", "--http-port", "many"), "many"),
+        (("provision",), "--port"),
+        (("provision", "--port", "p", "--product", "many"), "many"),
+        (("keys",), "ACTION"),
+        (("keys", "import-dct"), "keys import-dct"),
+        (("firmware", "build", "--nothing"), "firmware build"),
+    ],
+)
+def test_wrong_arguments_are_one_line_and_status_1(arguments, problem, capsys):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(arguments)
+    assert ended.value.code == 1
+    out, err = capsys.readouterr()
+    assert out == "" and problem in err and len(err.splitlines()) == 1
+    assert err.startswith("particle-mp") and err.rstrip().endswith("--help")
 
 
 def test_interpreter_named_by_the_environment_must_be_micropython(monkeypatch):

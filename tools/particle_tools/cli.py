@@ -9,9 +9,18 @@ import importlib
 import pkgutil
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from particle_tools import __version__, verbs
 from particle_tools.errors import UserError
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors are one line and status 1 like those of the verbs (DESIGN 4)."""
+
+    def error(self, message: str) -> NoReturn:
+        """End the process."""
+        self.exit(1, f"{self.prog}: {' '.join(message.split())}: see {self.prog} --help\n")
 
 
 def verb_names() -> list[str]:
@@ -21,7 +30,7 @@ def verb_names() -> list[str]:
 
 def build_parser(names: Sequence[str]) -> argparse.ArgumentParser:
     """Make the parser for the verbs in `names`; each adds its own arguments."""
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="particle-mp",
         description="Local cloud, simulated board and tools for MicroPython devices.",
     )
