@@ -88,6 +88,7 @@ COMPONENTS = {
         "ota/signed",
         "ota/slots",
         "ota/unpack",
+        "wire/describe",
         "wire/manifest",
         "wire/module",
     ],

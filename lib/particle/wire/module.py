@@ -12,6 +12,7 @@ from micropython import const
 
 _PREFIX = "<IIBBHHBBBBHBBH"  # 1.2
 _PREFIX_BYTES = const(24)
+_RECORD_BYTES = const(56)  # and the SHA-256
 _VECTORS = const(512)  # a table of interrupt vectors in front of the prefix, 1.3
 _SUFFIX_BYTES = const(36)  # from `reserved` to the size, 1.4
 _CRC_BYTES = const(4)
@@ -116,6 +117,13 @@ class Module:
             if kind == _ASSET_DEPENDENCY and body[:2] == b"\x00\x20" and len(body) > 34
         ]
 
+    def record(self):
+        """Give what has to be kept of a module to describe it when it is installed."""
+        data = self.prefix + self.sha256
+        for digest, name in self.assets():
+            data += digest + bytes((len(name),)) + name
+        return data
+
     def asset(self):
         """Give (SHA-256 of the content, name) of the module of an asset, None without them."""
         found = dict(self.suffix_extensions)
@@ -123,6 +131,24 @@ class Module:
         if len(digest) != 34 or digest[:2] != b"\x00\x20" or not found.get(_NAME):
             return None
         return digest[2:], found[_NAME]
+
+
+def recorded(data):
+    """Give the `Module` that a record was made of, as far as it goes. Raises ValueError."""
+    at = _RECORD_BYTES
+    if len(data) < at:
+        raise ValueError("record")
+    m = Module(0, data[:_PREFIX_BYTES])
+    m.sha256 = data[_PREFIX_BYTES:at]
+    while len(data) - at > 33:
+        end = at + 33 + data[at + 32]
+        body = b"\x00\x20" + data[at : at + 32] + data[at + 33 : end]
+        m.suffix_extensions.append((_ASSET_DEPENDENCY, body))
+        at = end
+    if at != len(data):
+        raise ValueError("record")
+    m.checked = m.passed = _INTEGRITY | _DEPENDENCIES | _RANGE | _PLATFORM
+    return m
 
 
 class Image:
