@@ -7,6 +7,8 @@ from micropython import const
 from .errors import Error
 
 _NOT_SUPPORTED = const(-120)
+_NOT_IMPLEMENTED = const(0xA1)  # response code
+_OTA_3 = const(0x80)  # flag of the Hello: updates of version 3
 _CELLULAR_S = const(1380)  # between pings (cloud-protocol 3.7)
 _STEP = const(256)  # numbers reserved with one write to flash
 _INSIDE_TASKS = "run_forever", "_finish", "_pause"
@@ -20,6 +22,7 @@ class More:
         self.window = self.sent = 0  # system events in this window of 65.536 s
         self.asked = {}  # what the cloud was asked for -> the waiting operation
         self.options = False, 30, False  # of disconnect
+        self.watchers = []  # of system events
         self.vitals = None  # the job that sends them
         self.time_synced = 0, 0
         self.queue = None  # of persisted events, when there ever was one
@@ -28,6 +31,10 @@ class More:
         self.safe = False  # in safe mode
         self.updates_enabled = True
         self.updates_forced = self.updates_pending = self.signal = False
+        self.updating = None  # what receives updates, once there was one
+        self.reset_enabled = True  # when an update is complete
+        self.reset_pending = False
+        self.reason = None  # of the last reset, "" when it is that of the hardware
 
     def back_up(self, client):
         """Have the session kept in backup memory too, and Wi-Fi used, on a board that has it."""
@@ -46,6 +53,7 @@ class More:
         conn.step = getattr(client._store, "step", _STEP)
         if client._link.kind == "cellular" and values["transport"] == "udp":
             conn.keep_alive = values.get("keep_alive", _CELLULAR_S)
+        _hear_of_updates(client, conn)
         try:
             if self.queue is None:
                 os.stat(client._store.root + "/queue")
@@ -54,6 +62,28 @@ class More:
             print(e)
         except (AttributeError, OSError):
             pass  # there are none
+
+
+def _hear_of_updates(client, conn):
+    # the first message about an update loads what takes them all
+    def message(now, m):
+        more = client.more
+        if more.updating is None or more.updating.conn is not conn:
+            try:
+                from .updating import Updating
+            except ImportError:
+                conn._refuse(m, _NOT_IMPLEMENTED)
+                return
+            more.updating = Updating(client)
+        more.updating.message(now, m)
+
+    for code, chars in ((2, "SCFusc"), (3, "u")):
+        for char in chars:
+            conn.on(code, char, message)
+    device = conn._hello[0]
+    if client._values["transport"] == "udp":
+        device = device[:2] + (device[2] | _OTA_3, device[3])
+    conn._hello = (device,) + conn._hello[1:]
 
 
 def find(client, name):

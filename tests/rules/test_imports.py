@@ -13,7 +13,16 @@ _CORE_RINGS = {
 _ADAPTERS = ("net", "store", "setup", "ota", "runtime")
 # What an application sees; the first puts adapters and session together, and so do the
 # client's parts that are loaded on first use.
-_ASSEMBLERS = {"__init__", "client", "optional", "persisted", "verbs", "wireless"}
+_ASSEMBLERS = {
+    "__init__",
+    "client",
+    "listening",
+    "optional",
+    "persisted",
+    "updating",
+    "verbs",
+    "wireless",
+}
 _CLIENT_PARTS = {"operation": {"errors", "session", "wire"}}
 # Absent on ports or boards, or too large for them (micropython-platform 1.2).
 _NOT_ON_BOARDS = {

@@ -93,7 +93,16 @@ COMPONENTS = {
         "wire/module",
     ],
     # The connection without the application, when that was asked for; with what is under "repl".
-    "safe": ["runtime/power"],
+    "safe": ["runtime/control", "runtime/power"],
+    # Updates; with what is under "images", "safe" and "repl".
+    "ota": [
+        "ota/staging",
+        "session/chunked",
+        "session/transfer",
+        "session/update",
+        "updating",
+        "wire/ota",
+    ],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
     # a board without a profile, what to do about an error.
     "repl": [

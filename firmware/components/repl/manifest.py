@@ -9,6 +9,7 @@ package(
         "runtime/clock.py",
         "runtime/coroutine.py",
         "runtime/diagnose.py",
+        "runtime/events.py",
         "runtime/limiter.py",
         "runtime/names.py",
         "runtime/remedy.py",

@@ -3,6 +3,7 @@ metadata(description="Particle device cloud: component safe", license="MIT")
 package(
     "particle",
     files=[
+        "runtime/control.py",
         "runtime/power.py",
     ],
     base_path="../../../lib",

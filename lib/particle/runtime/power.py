@@ -8,6 +8,7 @@ import time
 from micropython import const
 
 from ..errors import Error
+from .control import Control
 from .system import reset_text, restart
 
 # Error numbers of Device OS (errors.py)
@@ -24,21 +25,20 @@ _NUMBERS = {
     "power_management": 30,
     "power_down": 40,
     "watchdog": 60,
+    "update": 70,
     "user": 140,
 }
 
 
-class System:
+class System(Control):
     """What `particle.system` is; default: function that returns the default client."""
-
-    default = None
 
     @property
     def reset_reason(self):
         """Return the number of the cause of the last reset (device-api 4.4)."""
         if self.default().more.safe:
             return _SAFE
-        return _NUMBERS.get(reset_text(), _UNKNOWN)
+        return _NUMBERS.get(reset_text(self.default()), _UNKNOWN)
 
     def enter_safe_mode(self):
         """Reset into safe mode; in a handler, when its answer has left. Raises `Error(FILE)`.

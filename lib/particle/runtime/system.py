@@ -66,6 +66,9 @@ def handle(client, kind, a, b, now):
         client.error = failure(a, b)
     elif kind == "SYSTEM":
         _event(client, a, b[0], now)
+    elif kind == "HANGUP":
+        if client.more.updating:
+            client.more.updating.gone()
     elif kind == "OPEN":
         why = getattr(client._conn, "why", None)  # over TCP there is nothing else
         if why and not a:
@@ -126,17 +129,25 @@ def _begin_anew(client, now):
     _reset(client, b"network", now)
 
 
-def _say(client, now, name, data=b""):
+def say(client, now, name, data=b""):
+    """Publish an event of the system; data: text, bytes, or a flag."""
+    if isinstance(data, bool):
+        data = "true" if data else "false"
     try:
         client._conn.publish(now, name, data, 0, None)
     except Error:
         pass  # the queue is full: the next connect says it again
 
 
-def reset_text():
+def reset_text(client):
     """Return the name of the cause of the last reset (device-api 4.4), None if not known."""
     import machine
 
+    more = client.more
+    if more.reason is None:
+        more.reason = _kept_reason(client._store)
+    if more.reason:
+        return more.reason
     try:
         cause = machine.reset_cause()
     except AttributeError:
@@ -147,6 +158,18 @@ def reset_text():
     return None
 
 
+def _kept_reason(store):
+    # what the library has reset the board for, told once
+    try:
+        reason = store.read("reason")
+        if reason:
+            store.remove("reason")
+            return reason.decode()
+    except (Error, ValueError) as e:
+        print(e)
+    return ""
+
+
 def _announce(client, now):
     global _told
     try:
@@ -155,17 +178,17 @@ def _announce(client, now):
         print(e)  # damaged, or of a newer version: the connection is none the worse
         code = None
     if code:
-        _say(client, now, "spark/device/claim/code", code)
+        say(client, now, "spark/device/claim/code", code)
     safe = client.more.safe
     if safe:  # with a session that goes on too, or the cloud would never bring what is missing
-        _say(client, now, "spark/device/safemode")
+        say(client, now, "spark/device/safemode")
     if not _told:
         _told = True
-        text = "safe_mode" if safe else reset_text()
+        text = "safe_mode" if safe else reset_text(client)
         # a board that only slept or was switched on goes on with its session: that costs one
         # message less; the cloud still learns of what should not have happened
         if text and (client._conn.handshakes or text == "watchdog"):
-            _say(client, now, "spark/device/last_reset", text)
+            say(client, now, "spark/device/last_reset", text)
         if not safe:
             _unheard(client._store)
     # the cloud takes for granted what is the default (DESIGN decision 2)
@@ -175,7 +198,7 @@ def _announce(client, now):
         ("forced", client.more.updates_forced, False),
     ):
         if every or value != default:
-            _say(client, now, "particle/device/updates/" + name, _text(value))
+            say(client, now, "particle/device/updates/" + name, value)
 
 
 def _unheard(store):
@@ -195,8 +218,11 @@ def _answered(client, key, value):
         op._end()
 
 
-def _text(value):
-    return "true" if value else "false"
+def _tell(client, name, value):
+    if client.more.watchers:
+        from .events import tell
+
+        tell(client, name, int(value))
 
 
 def _event(client, name, data, now):
@@ -209,9 +235,10 @@ def _event(client, name, data, now):
         what = name[24:]
         if what == "pending":
             client.more.updates_pending = value
+            _tell(client, "FIRMWARE_UPDATE_PENDING", value)
         elif what == "forced" and value != client.more.updates_forced:
             client.more.updates_forced = value
-            _say(client, now, name, _text(value))
+            say(client, now, name, value)
     elif data and name in client.more.asked:
         try:
             _answered(client, name, str(data, "utf-8"))

@@ -1,0 +1,14 @@
+# Written by `make mip`.
+metadata(description="Particle device cloud: component ota", license="MIT")
+package(
+    "particle",
+    files=[
+        "ota/staging.py",
+        "session/chunked.py",
+        "session/transfer.py",
+        "session/update.py",
+        "updating.py",
+        "wire/ota.py",
+    ],
+    base_path="../../../lib",
+)

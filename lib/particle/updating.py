@@ -1,0 +1,145 @@
+"""Updates of a client: what is received, where it goes, what the application is told and asked,
+and the reset at the end (device-api 4.2, ota-and-boot 4.7).
+
+Loaded with the first message about an update.
+"""
+
+from micropython import const
+
+from .operation import now
+from .ota.staging import Staging
+from .runtime.control import reset
+from .session.messaging import add
+from .session.transfer import BEGIN, COMPLETE, FAILED, PROGRESS
+
+# Error numbers of Device OS (errors.py)
+_NOT_SUPPORTED = const(-120)
+_DISABLED = const(-1380)
+
+_STEPS = const(20)  # in which progress is told
+_ACK_MS = const(100000)  # for a message that is repeated until its acknowledgement
+_RESET_MS = const(1000)  # for the last message to leave, and for those who want to know
+
+
+class _Told:
+    # what waits for the acknowledgement of a message, in the place of an operation
+    def __init__(self, then):
+        self._then = then
+
+    def _end(self, error=None):
+        self._then(now(), error is None)
+
+
+class Updating:
+    """The updates that come over one connection; `message` takes what the cloud says of them."""
+
+    def __init__(self, client):
+        self._client = client
+        self.conn = client._conn
+        root = getattr(client._store, "root", client._board.STORE_ROOT)
+        self.target = Staging(root, self._image)
+        self._transfers = {}  # version 3 or not -> Transfer
+        self._told = 0
+        self._job = lambda t: self._tick(t)
+        client._jobs[self._job] = now()
+
+    def message(self, t, m):
+        """Act on a message about an update; it is loaded what that needs."""
+        newer = m.path in b"SCF"
+        transfer = self._transfers.get(newer)
+        if transfer is None:
+            if newer:
+                from .session.update import Update as kind
+            else:
+                from .session.chunked import Chunked as kind
+            transfer = self._transfers[newer] = kind(self.conn, self.target, self)
+        other = self._transfers.get(not newer)
+        if other and other.active() and m.path in b"Sus" and m.code == 2:
+            other.stop()
+        transfer.message(t, m)
+        self._wake(t)
+
+    def gone(self):
+        """Take note that the connection has ended: a transfer goes on with the next one."""
+        for transfer in self._transfers.values():
+            transfer.stop()
+
+    def active(self):
+        """Return True while an update comes."""
+        return any(transfer.active() for transfer in self._transfers.values())
+
+    def _tick(self, t):
+        for transfer in self._transfers.values():
+            transfer.tick(t)
+        self._wake(t)
+
+    def _wake(self, t):
+        for transfer in self._transfers.values():
+            due = transfer.deadline(t)
+            if due is not None:
+                self._client._jobs[self._job] = due
+
+    # what the transfer asks and tells
+
+    def refusal(self, size):
+        """Return None, or error number and text when no update may begin."""
+        client = self._client
+        kind = getattr(client._board, "OTA", "none")
+        if kind != "app-ab":
+            return _NOT_SUPPORTED, "this board takes no updates (OTA = %s)" % kind
+        more = client.more
+        if not (more.updates_enabled or more.updates_forced):
+            return _DISABLED, "updates are disabled"
+        return None
+
+    def told(self, step):
+        """Tell the application how far it is."""
+        target = self.target
+        if step == PROGRESS:
+            part = target.stored * _STEPS // target.size
+            if part == self._told:
+                return
+            self._told = part
+        elif step == BEGIN:
+            self._told = 0
+        self._tell("FIRMWARE_UPDATE", step)
+
+    def _tell(self, name, value):
+        try:
+            from .runtime.events import tell
+        except ImportError:
+            return  # nobody can be listening
+        tell(self._client, name, value)
+
+    def answered(self, mid, then):
+        """Have `then(now, ok)` called when the message `mid` is acknowledged, or never will be."""
+        self.conn._waiting[mid] = add(now(), _ACK_MS)
+        self._client._operations[mid] = _Told(then)
+
+    def complete(self):
+        """Hand over what was received, and reset, as soon as the application allows it."""
+        try:
+            path = self.target.finish()
+        except OSError as e:
+            print("update:", e)
+            self.told(FAILED)
+            return
+        print("update: complete, in " + path)
+        self.told(COMPLETE)
+        more = self._client.more
+        more.reset_pending = True
+        self._tell("RESET_PENDING", 0)
+        if more.reset_enabled:
+            self._client._jobs[self._reset] = add(now(), _RESET_MS)
+
+    def _reset(self, t):
+        # the application may have changed its mind
+        if self._client.more.reset_enabled:
+            reset(self._client, "update")
+
+    def _image(self, size, function):
+        # every function of it is checked with the first bytes
+        from .wire.module import Image, user_slots
+
+        platform = self._client._values["platform_id"]
+        return Image(size, platform, user_slots(platform))
