@@ -35,15 +35,23 @@ def other():
 
 @pytest.fixture
 def blank(tmp_path):
-    """Give `blank(files)`: a new board with these files, at its prompt, with its serial `port`."""
+    """Give `blank(files)`: a new board with these files, at its prompt, with its serial `port`.
+
+    `restart()` switches a board on again whose `sim` was closed.
+    """
     bench = Bench(tmp_path)
     made = []
 
     def start(files=None):
         board = bench.board(files, name=f"board{len(made)}")
         made.append(board)
-        board.sim = bench.start(board, None, "--pty")
-        board.port = board.sim.wait_for("serial ").split()[1]
+
+        def restart():
+            board.sim = bench.start(board, None, "--pty")
+            board.port = board.sim.wait_for("serial ").split()[1]
+
+        board.restart = restart
+        restart()
         return board
 
     yield start

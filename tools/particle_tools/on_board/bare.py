@@ -1,17 +1,20 @@
 """What a board is that may have no library yet."""
 
 
-def run():
-    """Return the kind of network that it has, the transport it is made for, its platform."""
+def run(transport, modules):
+    """Return its network and transport, its library's version and what that lacks.
+
+    transport: None for the one that it is made for. modules: by transport, what it needs.
+    """
     import sys
 
-    found = {"net": "host", "transport": "udp", "platform": sys.platform, "name": None}
+    found = {"net": "host", "transport": "udp", "platform": sys.platform}
+    found["library"] = None
     try:
         import particle_board as board
 
         found["net"] = board.NET
         found["transport"] = board.TRANSPORT
-        found["name"] = getattr(board, "NAME", None)
     except ImportError:
         try:
             import network
@@ -20,4 +23,31 @@ def run():
                 found["net"] = "wifi"
         except ImportError:
             pass
+    if transport:
+        found["transport"] = transport
+    try:
+        import particle
+
+        found["library"] = getattr(particle, "version", "of no version")
+        found["missing"] = _missing(particle.__file__, modules[found["transport"]])
+    except ImportError as e:
+        found["missing"] = [str(e)]
     return found
+
+
+def _missing(init, modules):
+    import os
+
+    folder = init.rpartition("/")[0]
+
+    def there(module):
+        for suffix in (".mpy", ".py"):
+            try:
+                os.stat(folder + "/" + module + suffix)
+                return True
+            except OSError:
+                pass
+        return False
+
+    # what is frozen is no file, and complete
+    return [m for m in modules if not there(m)] if there("__init__") else []

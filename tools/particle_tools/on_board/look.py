@@ -3,10 +3,10 @@
 from particle_tools.on_board._common import json, open_place, profile
 
 
-def run(modules=()):
+def run():
     """Return facts; what cannot be read is told in `problems`, as [stage, text].
 
-    usable: the store can be opened. missing: which of the modules are no files of the library.
+    usable: the store can be opened.
     """
     import os
     import sys
@@ -25,7 +25,6 @@ def run(modules=()):
         "store": getattr(board, "STORE", "littlefs"),
         "problems": [],
         "usable": False,
-        "missing": _missing(particle.__file__, modules),
         "config": {},
         "networks": [],
         "claim_code": False,
@@ -62,25 +61,6 @@ def run(modules=()):
         except OSError as e:
             tell(e, "id")
     out["device_id"] = given
-    return out
-
-
-def _missing(init, modules):
-    import os
-
-    folder = init.rpartition("/")[0]
-    if folder[:1] != "/":
-        return []  # frozen: files do not tell
-    out = []
-    for module in modules:
-        for suffix in (".mpy", ".py"):
-            try:
-                os.stat(folder + "/" + module + suffix)
-                break
-            except OSError:
-                pass
-        else:
-            out.append(module)
     return out
 
 

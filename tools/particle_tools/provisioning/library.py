@@ -16,15 +16,21 @@ def components(transport: str, net: str) -> list[str]:
     return [f"core-{transport}", "repl", "networks", "keygen", "wifi" if net == "wifi" else "host"]
 
 
-def needed(transport: str) -> list[str]:
-    """Return the modules that a board must have to be provisioned and to connect."""
-    names = [f"core-{transport}", "networks", "keygen"]
-    return sorted({"runtime/board"}.union(*(packing.COMPONENTS[name] for name in names)))
+def needed() -> dict[str, list[str]]:
+    """Return by transport the modules that a board must have to get ready and to connect."""
+    found = {}
+    for transport in ("udp", "tcp"):
+        names = (f"core-{transport}", "networks", "keygen")
+        modules = {module for name in names for module in packing.COMPONENTS[name]}
+        found[transport] = sorted(modules | {"runtime/board"})
+    return found
 
 
-def check(look: dict[str, Any]) -> None:
-    """Raise LibraryMissing if the board's library is too old or lacks a part."""
-    version = str(look["library"])
+def check(bare: dict[str, Any]) -> None:
+    """Raise LibraryMissing if a board has no library, one that is too old or lacks a part."""
+    version = str(bare["library"])
+    if bare["library"] is None:
+        raise LibraryMissing("", "the library is not on the board")
     try:
         old = tuple(map(int, version.split("."))) < _OLDEST
     except ValueError:
@@ -32,8 +38,8 @@ def check(look: dict[str, Any]) -> None:
     if old:
         newest = ".".join(map(str, _OLDEST))
         raise LibraryMissing("", f"the library on the board is {version}, {newest} is needed")
-    if look["missing"]:
-        module = look["missing"][0]
+    if bare["missing"]:
+        module = bare["missing"][0]
         raise LibraryMissing(module, f"particle/{module} is not on the board")
 
 

@@ -81,11 +81,11 @@ class Provisioner:
         return lambda text: self._show(port, text)
 
     def _look(self, board: Board, order: Order) -> dict[str, Any]:
-        bare = board.run("bare")
-        transport = order.transport or bare["transport"]
+        bare = board.run("bare", transport=order.transport, modules=library.needed())
+        transport = bare["transport"]
         try:
-            look = board.run("look", modules=library.needed(transport))
-            library.check(look)
+            library.check(bare)
+            look = board.run("look")
         except LibraryMissing as missing:
             text = library.explain(missing, transport, bare["net"])
             raise _Absent(text, library.components(transport, bare["net"])) from None
