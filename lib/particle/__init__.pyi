@@ -16,6 +16,7 @@ max_variable_value_size: int
 max_function_argument_size: int
 cloud: Cloud
 retained: Any
+setup: _Setup
 system: _System
 time: Any
 vitals: Any
@@ -28,6 +29,27 @@ TEXT: int
 JPEG: int
 PNG: int
 BINARY: int
+WIFI_LISTEN_BEGIN: int
+WIFI_LISTEN_UPDATE: int
+WIFI_LISTEN_END: int
+NETWORK_CREDENTIALS: int
+NETWORK_STATUS: int
+CLOUD_STATUS: int
+BUTTON_STATUS: int
+FIRMWARE_UPDATE: int
+FIRMWARE_UPDATE_PENDING: int
+RESET_PENDING: int
+RESET: int
+BUTTON_CLICK: int
+BUTTON_FINAL_CLICK: int
+TIME_CHANGED: int
+LOW_BATTERY: int
+BATTERY_STATE: int
+POWER_SOURCE: int
+OUT_OF_MEMORY: int
+BLE_PROV_MODE: int
+FIRMWARE_UPDATE_STATUS: int
+AUX_POWER_STATE: int
 
 class Error(OSError):
     stage: str | None
@@ -53,7 +75,19 @@ class Event:
     data: str | bytes | None
     content_type: int
 
+class _Setup:
+    stream: Any
+    def active(self) -> bool: ...
+    def start(self, *, wait: bool = True) -> None: ...
+    def stop(self) -> None: ...
+
+class _Subscription:
+    events: int
+    handler: Callable[[int, int], Any]
+    def off(self) -> None: ...
+
 class _System:
+    def on(self, events: int, handler: Callable[[int, int], Any]) -> _Subscription: ...
     @property
     def reset_reason(self) -> int: ...
     def enter_safe_mode(self) -> None: ...

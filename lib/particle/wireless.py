@@ -17,6 +17,7 @@ from .store.place import refuse_fat
 _NOT_SUPPORTED = const(-120)
 _TIMEOUT = const(-160)
 _NOT_FOUND = const(-170)
+_INVALID_STATE = const(-210)
 _NETWORK = const(-230)
 
 _READY = const(4)  # states of a Link
@@ -25,6 +26,7 @@ _OFF = const(0)
 _VALIDATE_S = const(60)
 _WEAKEST = const(-90)  # dBm that count as nothing
 _BLINK_MS = const(20)
+_NO_NETWORK = "no network is known: particle.wifi.set_credentials(ssid, password), or listen()"
 
 AccessPoint = namedtuple(
     "AccessPoint", ("ssid", "bssid", "security", "cipher", "channel", "max_data_rate", "rssi")
@@ -45,6 +47,8 @@ class _Memory:
 
 class Wifi:
     """The Wi-Fi of a client's board. Using it raises `Error(NOT_SUPPORTED)` when it has none."""
+
+    setup = None  # what listens, once it was used
 
     def __init__(self, client):
         self._client = client
@@ -79,6 +83,11 @@ class Wifi:
         return "<Wifi %r %s %s dBm>" % (self.ssid, self.local_ip, self.rssi())
 
     # state
+
+    @property
+    def enterprise(self):
+        """Tell whether this firmware can join enterprise networks."""
+        return self.link.eap is not None
 
     @property
     def error(self):
@@ -123,33 +132,112 @@ class Wifi:
         """Disconnect from the cloud and the network and switch the radio off."""
         self.disconnect()
 
-    def connect(self, timeout=None):
+    def connect(self, timeout=None, listen=True):
         """Join one of the known networks, the strongest first, and stay with them.
 
         Outside a task wait (at most `timeout` s) for an address; inside one await the result.
-        Raises `ConfigError` when no network is known, `Error` of stage "link" that says why none
-        could be joined after all were tried, `Error(TIMEOUT)`.
+        listen: enter listening mode when no network is known, or the one that it was given does
+        not let the board in. Raises `ConfigError` when no network is known, `Error` of stage
+        "link" that says why none could be joined after all were tried, `Error(TIMEOUT)`,
+        `Error(INVALID_STATE)` while listening.
         """
-        link = self.link
-        if not len(self._networks):
-            text = "no network is known: particle.wifi.set_credentials(ssid, password)"
-            raise ConfigError(_NOT_FOUND, text, "link")
+        if self.listening():
+            raise Error(_INVALID_STATE, "listening: particle.wifi.listen(False) ends it", "link")
+        client = self._client
         limit = end(now(), timeout)
+        self.link.step(now())  # raises when there is no radio
+        if len(self._networks):
+            self._begin()
+            steps = self._steps(limit)
+        else:
+            if not listen or not self._installed():
+                raise ConfigError(_NOT_FOUND, _NO_NETWORK, "link")
+            client.setup.start(wait=False)
+            if not in_task():
+                client._quiet()  # the prompt is not free: the serial console may have it
+            steps = self._set_up(limit)
+        if in_task():
+            return self._joined(steps)
+        try:
+            for _ in steps:
+                client.process()
+                time.sleep_ms(_BLINK_MS)
+        finally:
+            steps.close()  # Ctrl-C: nothing goes on listening
+        return True
+
+    async def _joined(self, steps):
+        asyncio = sys.modules["asyncio"]
+        try:
+            for _ in steps:
+                self._client.process()
+                await asyncio.sleep(_BLINK_MS / 1000)
+        finally:
+            steps.close()
+        return True
+
+    def _begin(self):
+        link = self.link
         self._client._link = link
         if link.step(now()) == _FAILED:
             link.down()  # try at once, not after the pause
         link.up()
-        if in_task():
-            return self._joined(limit)
-        while not _settled(link, limit):
-            time.sleep_ms(_BLINK_MS)
-        return True
 
-    async def _joined(self, limit):
-        asyncio = sys.modules["asyncio"]
+    def _steps(self, limit):
+        # one yield per look, until there is a network
         while not _settled(self.link, limit):
-            await asyncio.sleep(_BLINK_MS / 1000)
-        return True
+            yield
+
+    def _set_up(self, limit):
+        # the same, from listening mode on, which begins anew when a network refuses the board
+        setup = self._client.setup
+        try:
+            while True:
+                while setup.active():
+                    if limit is not None and diff(now(), limit) >= 0:
+                        raise Error(_TIMEOUT, "no network yet: nobody set the board up", "link")
+                    yield
+                if not len(self._networks):
+                    raise ConfigError(_NOT_FOUND, _NO_NETWORK, "link")
+                self._begin()
+                while not setup.active():
+                    if self.link.step(now()) != _FAILED and _settled(self.link, limit):
+                        return
+                    if not setup.watching():
+                        _settled(self.link, limit)  # raises what is wrong
+                    yield
+        finally:
+            setup.stop()
+
+    def _installed(self):
+        try:
+            return self._client.setup
+        except ImportError:
+            return None
+
+    def listen(self, on=True):
+        """Enter listening mode, in which the board is set up; with False leave it.
+
+        Outside a task it lasts until that is done, `listen_timeout` is over or Ctrl-C was typed.
+        """
+        if on:
+            self._client.setup.start()
+        elif self.listening():
+            self._client.setup.stop()
+
+    def listening(self):
+        """Tell whether the board is in listening mode."""
+        return self.setup is not None and self.setup.active()
+
+    @property
+    def listen_timeout(self):
+        """Return the seconds after which listening mode ends by itself, 0 = never."""
+        return self._client.setup.mode.timeout
+
+    @listen_timeout.setter
+    def listen_timeout(self, seconds):
+        end(0, seconds)
+        self._client.setup.mode.timeout = seconds or 0
 
     def disconnect(self):
         """Disconnect from the cloud and leave the network."""

@@ -3,6 +3,7 @@ metadata(description="Particle device cloud: component setup", license="MIT")
 package(
     "particle",
     files=[
+        "listening.py",
         "setup/mode.py",
     ],
     base_path="../../../lib",

@@ -12,7 +12,7 @@ _FLAGS = {
 }
 # of the default client, not of the module
 _VALUES = (
-    "device_id interface retained wifi"
+    "device_id interface retained setup wifi"
     " max_event_data_size max_variable_value_size max_function_argument_size"
 ).split()
 
@@ -39,6 +39,11 @@ def find(name, cloud):
             raise ImportError("system: install the component safe") from None
         system.default = cloud
         return system
+    if name.isupper():
+        from .events import EVENTS
+
+        if name in EVENTS:
+            return 1 << EVENTS.index(name)
     if name == "Event":
         from .stream import Event
 
