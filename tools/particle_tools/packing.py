@@ -69,12 +69,18 @@ COMPONENTS = {
     # Listening mode, in which a board is set up; each way to do so is a component of its own.
     "setup": ["listening", "setup/mode"],
     "console": ["setup/serial"],
-    # Setup by phone over an access point of our own; with what is under "setup" and "wifi".
+    # Setup by phone over an access point of our own; with what is under "setup", "wifi",
+    # "networks", "keygen" and "core-tcp".
     "softap": [
         "setup/softap",
         "setup/softap_commands",
+        "setup/softap_configure",
+        "setup/softap_dns",
         "setup/softap_http",
+        "setup/softap_json",
+        "setup/softap_key",
         "setup/softap_server",
+        "setup/softap_tcp",
     ],
     # The page of softAP for people without an app; with what is under "softap".
     "portal": ["setup/portal"],

@@ -5,8 +5,13 @@ package(
     files=[
         "setup/softap.py",
         "setup/softap_commands.py",
+        "setup/softap_configure.py",
+        "setup/softap_dns.py",
         "setup/softap_http.py",
+        "setup/softap_json.py",
+        "setup/softap_key.py",
         "setup/softap_server.py",
+        "setup/softap_tcp.py",
     ],
     base_path="../../../lib",
 )

@@ -2,15 +2,47 @@
 listens on its address, and only there, while listening mode lasts.
 """
 
+import os
+
 from micropython import const
 
-from .softap_commands import Commands
+from .softap_commands import Commands, passed
+from .softap_dns import Names
 from .softap_http import HttpTalk, Site
+from .softap_key import SetupKey
 from .softap_server import Server
+from .softap_tcp import TcpTalk
 
 _CHANNEL = const(11)
+_TCP = const(5609)
 _HTTP = const(80)
+_DNS = const(53)
+_CYW43_GOT_IP = const(3)
+_BUFFER = const(512)
+_FLUSH_MS = const(400)  # for an answer to leave before the access point goes
+_LONGEST_MS = const(1500)  # for it to be taken
+
 _ADDRESS = ("192.168.0.1", "255.255.255.0", "192.168.0.1", "192.168.0.1")
+_SYMBOLS = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
+_FILE = "apcode"
+_PREFIX = const(25)  # bytes
+
+
+def device_code(number):
+    """Return the 6 characters that stand for a random u32 (2.1)."""
+    return bytes([_SYMBOLS[number >> 5 * i & 31] for i in range(6)])
+
+
+def ssid(store, prefix, rng=os.urandom):
+    """Return the name of the access point: PREFIX-CODE. The code is made and stored once.
+
+    Raises `Error(FILE)`.
+    """
+    code = store.read(_FILE)
+    if code is None or len(code) not in (4, 6) or not all(c in _SYMBOLS for c in code):
+        code = device_code(int.from_bytes(rng(4), "little"))
+        store.write(_FILE, code)
+    return (prefix.encode()[:_PREFIX] + b"-" + code).decode()
 
 
 class AccessPoint:
@@ -19,62 +51,81 @@ class AccessPoint:
     def __init__(self, network=None):
         if network is None:
             import network
-        self._network = network
         self._wlan = network.WLAN(network.AP_IF)
+        self._cyw43 = network.STAT_GOT_IP == _CYW43_GOT_IP
 
-    def start(self, ssid):
+    def start(self, name):
         """Switch it on; return its address. Raises OSError."""
         wlan = self._wlan
-        cyw43 = self._network.STAT_GOT_IP == 3
-        options = {"ssid": ssid, "channel": _CHANNEL, "security": 0}
-        if cyw43:
-            wlan.config(**options)  # is used when it is switched on; esp32 must be on before
-        wlan.active(True)
-        if not cyw43:
+        options = {"ssid": name, "channel": _CHANNEL, "security": 0}
+        if self._cyw43:
+            # is used when it is switched on; its DHCP server would not follow another address
+            wlan.active(False)
             wlan.config(**options)
-            # CYW43's DHCP server would go on to give out the address that it was built with
+            wlan.active(True)
+        else:
+            wlan.active(True)
+            wlan.config(**options)
             wlan.ifconfig(_ADDRESS)
         return wlan.ifconfig()[0]
 
     def stop(self):
         """Switch it off."""
-        self._wlan.active(False)
-
-
-def portal(ports, commands):
-    """Return the function page(path, query) of the installed portal, None without one."""
-    try:
-        from .portal import page
-    except ImportError as e:
-        if "portal" not in str(e):
-            raise
-        return None
-    return page(ports, commands)
+        try:
+            self._wlan.active(False)
+        except OSError as e:
+            print("setup: access point:", e)
 
 
 class Door:
-    """Setup by phone, for the time of one listening mode (mode.py)."""
+    """Setup by phone, for the time of one listening mode (mode.py).
+
+    ports: also "rsa", "keygen" (softap_key.py) and "prefix", text. network: for tests.
+    """
 
     def __init__(self, ports, network=None):
         self._ports = ports
         self._network = network
         self._access_point = None
         self._servers = []
+        self._asked = None  # ticks of when connect-ap was noticed
 
     def open(self, now):
         """Begin; raise OSError when the radio or its network refuses."""
-        self._buf = bytearray(512)
-        self._commands = commands = Commands(self._ports)
-        self._access_point = ap = AccessPoint(self._network)
-        address = ap.start("Photon-TEST")
-        site = Site(commands, portal(self._ports, commands))
-        self._servers.append(Server(address, _HTTP, lambda: HttpTalk(site)))
+        ports = self._ports
+        self._buf = bytearray(_BUFFER)
+        self._key = SetupKey(ports)
+        self._commands = commands = Commands(ports, self._key)
+        name = ssid(ports["store"], ports.get("prefix", "Photon"))
+        self._access_point = AccessPoint(self._network)
+        address = self._access_point.start(name)
+        site = Site(commands, _portal(ports, commands, address, name))
+        servers = self._servers
+        servers.append(Server(address, _TCP, lambda: TcpTalk(commands)))
+        servers.append(Server(address, _HTTP, lambda: HttpTalk(site)))
+        servers.append(Names(address, _DNS, address))
+        print("setup: join the network %s with a phone: http://%s/" % (name, address))
 
     def step(self, now):
-        """Serve every visitor a little."""
+        """Serve every visitor a little; return what the listening mode is to do (mode.py)."""
         self._commands.now = now
+        self._key.step()
         for server in self._servers:
             server.step(now, self._buf)
+        if self._key.exhausted():
+            print("setup: ended, too many passwords that cannot be decrypted")
+            return "leave"
+        if self._commands.connecting:
+            return self._last(now)
+        return None
+
+    def _last(self, now):
+        # the answer to connect-ap is on its way
+        if self._asked is None:
+            self._asked = now
+        waited = passed(now, self._asked)
+        busy = self._servers[0].visits() or self._servers[1].visits()
+        return "connect" if waited >= (_LONGEST_MS if busy else _FLUSH_MS) else None
 
     def close(self):
         """End it all; may be called twice, and after an `open` that failed."""
@@ -83,3 +134,14 @@ class Door:
         if self._access_point is not None:
             self._access_point.stop()
             self._access_point = None
+
+
+def _portal(ports, commands, address, name):
+    # -> page(path, query) of the page for people, None if that is not installed
+    try:
+        from .portal import page
+    except ImportError as e:
+        if "portal" not in str(e):
+            raise
+        return None
+    return page(ports, commands, address, name)

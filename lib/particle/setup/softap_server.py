@@ -20,6 +20,7 @@ _ANSWER_MS = const(20000)
 _PROTECTED_MS = const(1000)  # even when others wait for a place
 _GREEDY_MS = const(300)  # the same for whoever has several
 _PIECES = const(8)  # of an answer, in one step
+_UNREAD = const(32)  # buffers of what was sent in vain
 _TICKS = const(0x3FFFFFFF)
 
 
@@ -53,7 +54,8 @@ class Server:
 
     A talk has `feed(data, n)`, which takes the first n bytes that came; `answer()`, which gives
     None or, once the request is whole, a generator of the pieces of the answer (b"" for a slice
-    of calculation); and `patience`: ms of silence after which `enough()` is called, or None.
+    of calculation); `patience`: ms of silence after which `enough()` is called, or None; and
+    `close()`.
     Raises OSError.
     """
 
@@ -83,7 +85,7 @@ class Server:
                 continue  # one slice of calculation in a step
             try:
                 gone = self._serve(visit, now, buf)
-            except OSError:
+            except (MemoryError, OSError):
                 gone = True
             worked = worked or visit.works
             if gone:
@@ -100,7 +102,7 @@ class Server:
     def close(self):
         """Send everybody away and listen no more; may be called twice."""
         for visit in self._visits:
-            visit.sock.close()
+            self._free(visit)
         self._visits = []
         if self._s is not None:
             self._s.close()
@@ -128,7 +130,7 @@ class Server:
         if worst is None:
             return False
         self._visits.remove(worst[2])
-        worst[2].sock.close()
+        self._free(worst[2])
         return True
 
     def _serve(self, visit, now, buf):
@@ -190,11 +192,15 @@ class Server:
         # what was sent and not read would turn the end of the answer into a reset
         self._visits.remove(visit)
         try:
-            for _ in range(_PIECES):
+            for _ in range(_UNREAD):
                 if not visit.read(buf):
                     break
         except OSError:
             pass
+        self._free(visit)
+
+    def _free(self, visit):
         if visit.answer is not None:
             visit.answer.close()
+        visit.talk.close()
         visit.sock.close()

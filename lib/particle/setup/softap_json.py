@@ -1,0 +1,147 @@
+"""The JSON of softAP (setup-protocols 2.4): one object whose values are numbers or strings."""
+
+_SPACE = b" \t\r\n"
+_WORDS = (b"true", b"false", b"null")
+_ESCAPES = {34: 34, 92: 92, 47: 47, 98: 8, 116: 9, 110: 10, 102: 12, 114: 13}
+
+
+def quoted(octets):
+    """Return bytes as a JSON string with its quotes; what is no UTF-8 stays as it is."""
+    out = bytearray(b'"')
+    for octet in octets:
+        if octet < 32:
+            out += b"\\u%04x" % octet
+        elif octet in b'"\\':
+            out += bytes((92, octet))
+        else:
+            out.append(octet)
+    return bytes(out + b'"')
+
+
+def members(body, kinds):
+    """Return {name: value} of the object `body`; kinds: name -> True for a string, False for a
+    number.
+
+    Strings are bytes with their escapes (see `unescaped`). Numbers are read as C's atoi does; the
+    words true, false and null count as 0. Raises ValueError when it is no such object, not whole,
+    or has an unknown name or a value of another kind.
+    """
+    found = {}
+    at = _skip(body, 0)
+    if body[at : at + 1] != b"{":
+        raise ValueError("{")
+    at = _skip(body, at + 1)
+    while body[at : at + 1] != b"}":
+        if found:
+            if body[at : at + 1] != b",":
+                raise ValueError(",")
+            at = _skip(body, at + 1)
+        end = _string(body, at)
+        name = str(bytes(body[at + 1 : end - 1]), "utf-8")
+        at = _skip(body, end)
+        if body[at : at + 1] != b":" or name not in kinds:
+            raise ValueError(name)
+        at = _skip(body, at + 1)
+        if body[at : at + 1] == b'"':
+            end = _string(body, at)
+            value = bytes(body[at + 1 : end - 1])
+        else:
+            end = at
+            while end < len(body) and body[end] not in b",} \t\r\n":
+                end += 1
+            value = _number(bytes(body[at:end]))
+        if kinds[name] != isinstance(value, bytes):
+            raise ValueError(name)
+        found[name] = value
+        at = _skip(body, end)
+    if _skip(body, at + 1) != len(body):
+        raise ValueError("}")
+    return found
+
+
+def whole(body):
+    """Tell whether nothing is missing at the end of an object: what is in it may be wrong."""
+    depth = at = 0
+    try:
+        while at < len(body):
+            octet = body[at]
+            if octet == 34:
+                at = _string(body, at)
+                continue
+            depth += (octet in b"{[") - (octet in b"}]")
+            at += 1
+    except ValueError:
+        return False
+    return depth <= 0
+
+
+def unescaped(text):
+    """Return bytes without the escapes of JSON; one that is none stays as it is."""
+    if b"\\" not in text:
+        return text
+    out = bytearray()
+    at = high = 0
+    while at < len(text):
+        octet = text[at]
+        at += 1
+        if octet != 92 or at == len(text):
+            out.append(octet)
+            continue
+        mark = text[at]
+        at += 1
+        if mark == 117:
+            try:
+                code = int(str(text[at : at + 4], "ascii"), 16)
+            except ValueError:
+                out += b"\\u"
+                continue
+            at += 4
+            if 0xD800 <= code < 0xDC00:
+                high = code
+                continue
+            if high and 0xDC00 <= code < 0xE000:
+                code = 0x10000 + (high - 0xD800 << 10) + code - 0xDC00
+            high = 0
+            if not 0xD800 <= code < 0xE000:
+                out += chr(code).encode()
+        elif mark in _ESCAPES:
+            out.append(_ESCAPES[mark])
+        else:
+            out += bytes((92, mark))
+    return bytes(out)
+
+
+def _skip(body, at):
+    while at < len(body) and body[at] in _SPACE:
+        at += 1
+    return at
+
+
+def _string(body, at):
+    # -> where the string that begins at `at` ends, behind its quote
+    if body[at : at + 1] != b'"':
+        raise ValueError('"')
+    end = at
+    while True:
+        end = body.find(b'"', end + 1)
+        if end < 0:
+            raise ValueError('"')
+        before = end
+        while body[before - 1] == 92:
+            before -= 1
+        if (end - before) & 1 == 0:
+            return end + 1
+
+
+def _number(text):
+    if text in _WORDS:
+        return 0
+    sign = -1 if text[:1] == b"-" else 1
+    digits = 0
+    if sign < 0:
+        text = text[1:]
+    while digits < len(text) and text[digits : digits + 1].isdigit():
+        digits += 1
+    if not 0 < digits <= 10:
+        raise ValueError("number")
+    return sign * int(text[:digits])
