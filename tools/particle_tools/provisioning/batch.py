@@ -41,10 +41,12 @@ def read(path: Path, order: Order) -> list[Row]:
         raise UserError(f"--batch {path}: it is no UTF-8") from None
     if len(data) > _MOST_BYTES:
         raise UserError(f"--batch {path}: it is larger than {_MOST_BYTES} bytes")
+    if "\0" in text:
+        raise UserError(f"--batch {path}: there is a NUL in it")
     try:
         table = csv.DictReader(io.StringIO(text, newline=""), strict=True)
         names = [name.strip().lower() for name in table.fieldnames or ()]
-        lines = list(table)
+        lines = [(table.line_num, line) for line in table]
     except csv.Error as error:
         raise UserError(f"--batch {path}: {error}") from None
     unknown = [name for name in names if name not in _COLUMNS]
@@ -52,7 +54,7 @@ def read(path: Path, order: Order) -> list[Row]:
         wrong = f"unknown column {unknown[0]!r}" if unknown else "no column `port`, or one twice"
         raise UserError(f"--batch {path}: {wrong}: columns are {', '.join(_COLUMNS)}")
     rows: list[Row] = []
-    for number, line in enumerate(lines, 2):
+    for number, line in lines:
         values = dict(zip(names, line.values(), strict=False))
         if None in line or any(value is None for value in values.values()):
             raise UserError(f"--batch {path}: line {number} has not {len(names)} columns")
