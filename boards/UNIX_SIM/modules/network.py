@@ -8,9 +8,9 @@ What is in the air is in DIR/radio.json, re-read on change:
                    "channel": 6, "rssi": -55, "bssid": "02aabbccddee", "hidden": false,
                    "dhcp": true, "ip": [address, mask, gateway, DNS], "ip6": ["2001:db8::5"]}]}
 
-security: open, wep, wpa, wpa2, wpa/wpa2, wpa2-enterprise, wpa3, wpa2/wpa3. port: whose numbers and
-errors are used, from the next start on. Not imitated: traffic, which goes through the host's own
-network, and the radio's sharing between both interfaces.
+and "ap" (socket.py). security: open, wep, wpa, wpa2, wpa/wpa2, wpa2-enterprise, wpa3, wpa2/wpa3.
+port: whose numbers and errors are used, from the next start on. Not imitated: traffic, which goes
+through the host's own network, and the radio's sharing between both interfaces.
 """
 
 import json
