@@ -77,7 +77,7 @@ def user_slots(platform_id):
     """
     if 12 <= platform_id <= 26:
         return {(_USER, 2, 0): (0xB4000, 0xF4000), (_USER, 1, 0): (0xD4000, 0xF4000)}
-    if platform_id in (32, 35):
+    if platform_id in (28, 32, 35, 38):
         return {(_USER, 1, 0): (0x08480000, 0x08600000)}
     if platform_id in (6, 8, 10):
         return {(_USER, 1, 0): (0x080A0000, 0x080C0000)}

@@ -1,0 +1,1 @@
+"""What is sent to devices: firmware modules, assets, signed bundles of applications."""
