@@ -86,13 +86,6 @@ def _decorator(verb, name, thing, fits, **options):
 Publish = Operation
 
 
-def _told(e):
-    # also what would end a task that is not the handler's
-    if isinstance(e, (KeyboardInterrupt, SystemExit)):
-        raise e
-    sys.print_exception(e)
-
-
 class Cloud(Servicing):
     """One device and its connection.
 
@@ -300,7 +293,9 @@ class Cloud(Servicing):
             self._jobs.setdefault(self._describe, add(now(), _DEBOUNCE_MS))
 
     def _describe(self, t):
-        variables = [(name, self._variables[name].kind) for name in sorted(self._variables)]
+        variables = []
+        for name in sorted(self._variables):
+            variables.append((name, self._variables[name].kind))
         self._conn.describe(t, 2, describe_app(sorted(self._functions), variables))
 
     def _events(self, t):
@@ -383,8 +378,10 @@ class Cloud(Servicing):
                     if hasattr(value, "send") and self._system(t, "COROUTINE", value, token):
                         return
                     data = encode(_INT, int32(value or 0))
-            except BaseException as e:
-                _told(e)
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as e:  # also what would end a task that is not the handler's
+                sys.print_exception(e)
         self._conn.respond(t, token, code, data)
 
     def _deliver(self, t, name, data, ctype):
@@ -396,8 +393,10 @@ class Cloud(Servicing):
                     value = handler(name, (data.decode() if text else data) or None)
                     if hasattr(value, "send"):
                         self._system(t, "COROUTINE", value)
+                except (KeyboardInterrupt, SystemExit):
+                    raise
                 except BaseException as e:
-                    _told(e)
+                    sys.print_exception(e)
 
     def _quiet(self):
         if self._timer:

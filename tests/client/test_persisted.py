@@ -19,7 +19,7 @@ from kept_events import (
 from particle import Error, QueueFull
 from particle.operation import now
 from stored_session import Board, Flash, joined
-from support import raises
+from support import FullFlash, raises
 
 
 def test_goes_once_and_leaves_the_flash():
@@ -229,23 +229,16 @@ def test_full_queue_and_full_flash():
     raises(QueueFull, c.publish, b"33")
     clean()
     c = Client()
-
-    def full(path, data):
-        raise OSError(28)
-
-    fill = c.sender._queue._store._fill
-    c.sender._queue._store._fill = full
-    e = raises(Error, c.publish, b"1")
+    with FullFlash():
+        e = raises(Error, c.publish, b"1")
     assert e.errno == -225 and e.stage == "store"
     assert c.sender.waiting() == 0
-    c.sender._queue._store._fill = fill
     c.publish(b"2")
-    # no room to renew an ID: the event goes all the same, and keeps its number
-    c.sender._queue._store._fill = full
     b, flash, numbers = joined()
     c.board = b
     cloud = Cloud()
-    c.step()
+    with FullFlash():  # no room to renew an ID: the event goes all the same, and keeps its number
+        c.step()
     cloud.take(c)
     assert cloud.events == [b"2"]
 

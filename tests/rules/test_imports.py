@@ -23,7 +23,10 @@ _ASSEMBLERS = {
     "verbs",
     "wireless",
 }
-_CLIENT_PARTS = {"operation": {"errors", "session", "wire"}}
+_CLIENT_PARTS = {
+    "operation": {"errors", "session", "wire"},
+    "tasks": {"operation", "session"},
+}
 # Absent on ports or boards, or too large for them (micropython-platform 1.2).
 _NOT_ON_BOARDS = {
     "hmac",

@@ -5,7 +5,7 @@ import types
 
 import pytest
 
-from particle import verbs
+from particle import tasks, verbs
 from rules.public_names import ALL, EVENTS, KINDS, SIGNATURES
 from rules.source_tree import LIB
 
@@ -69,7 +69,7 @@ def test_verb_is_a_real_function_with_the_documented_signature(name):
     """A name served by __getattr__ is not offered by tab completion (seen on the unix port)."""
     function = vars(particle)[name]
     # what is seldom needed is a function of the client in a file of its own
-    home = particle.Cloud if hasattr(particle.Cloud, name) else verbs
+    home = next(home for home in (particle.Cloud, verbs, tasks) if hasattr(home, name))
     method = getattr(home, name).__get__(object())
     assert isinstance(function, types.FunctionType)
     signatures = [inspect.signature(method)]

@@ -5,7 +5,7 @@ import os
 from particle.errors import Error, QueueFull
 from particle.store.container import pack
 from particle.store.queue import Queue
-from support import folder, raises, rng
+from support import FullFlash, folder, raises, rng
 
 
 def message(text=b"x", mid=0):
@@ -74,16 +74,10 @@ def test_full_flash_loses_nothing():
     root = folder("queue-e")
     q = Queue(root, rng(1))
     kept = q.add(message())
-    write = q._store._fill
-
-    def full(path, data):
-        raise OSError(28)
-
-    q._store._fill = full
-    e = raises(Error, q.add, message())
-    assert e.errno == -225 and e.stage == "store" and "28" in str(e)
-    assert numbers(q) == [kept] == numbers(Queue(root, rng(1)))
-    q._store._fill = write
+    with FullFlash():
+        e = raises(Error, q.add, message())
+        assert e.errno == -225 and e.stage == "store" and "28" in str(e)
+        assert numbers(q) == [kept] == numbers(Queue(root, rng(1)))
     assert q.add(message()) == kept + 1
 
 

@@ -22,9 +22,9 @@ def hmac(hash_class, key, data):
     """Give the HMAC of data for a hash with 64-byte blocks, such as hashlib.sha1 (RFC 2104)."""
     if len(key) > 64:
         key = hash_class(key).digest()
-    key += bytes(64 - len(key))
-    inner = hash_class(bytes([x ^ 0x36 for x in key]))
-    inner.update(data)
-    outer = hash_class(bytes([x ^ 0x5C for x in key]))
-    outer.update(inner.digest())
-    return outer.digest()
+    key = int.from_bytes(key + bytes(64 - len(key)), "big")
+    for octet in (b"\x36", b"\x5c"):
+        h = hash_class((key ^ int.from_bytes(octet * 64, "big")).to_bytes(64, "big"))
+        h.update(data)
+        data = h.digest()
+    return data

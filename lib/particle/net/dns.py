@@ -35,13 +35,6 @@ def question(host):
     return out + b"\x00\x00\x01\x00\x01"
 
 
-def _skip(buf, at):
-    # -> offset behind a name, which ends with 0 or with a pointer of two bytes
-    while 0 < buf[at] < 64:
-        at += 1 + buf[at]
-    return at + 1 if buf[at] == 0 else at + 2
-
-
 def answer(buf, n, query):
     """Return what the `n` bytes in `buf` say to `query`: None = not its answer, [] = no address.
 
@@ -61,7 +54,10 @@ def answer(buf, n, query):
     try:
         at = end
         for _ in range(buf[6] << 8 | buf[7]):
-            at = _skip(buf, at)
+            # a name ends with 0 or with a pointer of two bytes
+            while 0 < buf[at] < 64:
+                at += 1 + buf[at]
+            at += 2 if buf[at] else 1
             size = buf[at + 8] << 8 | buf[at + 9]
             # type A, class IN
             if size == 4 and bytes(buf[at : at + 4]) == b"\x00\x01\x00\x01":

@@ -171,8 +171,15 @@ class Conn(Messaging):
             self._messages(now)  # the end of the handshake may have come with messages behind it
             self.expire(now)
         t = self._timer()
-        if t is not None and diff(now, t) >= 0:
-            self._timeout(now)
+        if t is None or diff(now, t) < 0:
+            return
+        state = self._state
+        if state == _PAUSE:
+            self._begin(now)
+        elif state == _ON and self._pong is None:
+            self.ping(now)
+        else:
+            self._fail(now, self.stage(), _TIMEOUT)
 
     # verbs
 
@@ -253,15 +260,6 @@ class Conn(Messaging):
             return self._pong
         older = self._sent if diff(self._sent, self._heard) < 0 else self._heard
         return add(older, self.keep_alive * 1000)
-
-    def _timeout(self, now):
-        state = self._state
-        if state == _PAUSE:
-            self._begin(now)
-        elif state == _ON and self._pong is None:
-            self.ping(now)
-        else:
-            self._fail(now, self.stage(), _TIMEOUT)
 
     def _drain(self, now):
         # the channel's events: some are ours, the others go on to the client

@@ -227,7 +227,10 @@ class Dtls(Events):
                 return
             try:
                 if self._state == _FINISH:
-                    self._check(m)
+                    if m[0] == _FINISHED and m[12:] == self._expected:
+                        self._opened()
+                    else:
+                        self._down("transport", _PROTOCOL, _DECRYPT)
                     return
                 cookie = shake.cookie(m)
                 if cookie:
@@ -239,12 +242,6 @@ class Dtls(Events):
                     self._work = self._answer()
             except (ValueError, IndexError):
                 self._down("transport", _PROTOCOL, _ILLEGAL)
-
-    def _check(self, m):
-        if m[0] != _FINISHED or m[12:] != self._expected:
-            self._down("transport", _PROTOCOL, _DECRYPT)
-        else:
-            self._opened()
 
     def _opened(self):
         if self._state == _FINISH:

@@ -211,7 +211,7 @@ class Messaging(Events):
     def time(self, now):
         """Ask for the time; TIME comes with the answer."""
         self._token = self.time_token = (self._token + 1) & 0xFF
-        self.send(messages.time_request(self._w, self.next(), self._token))
+        self.send(messages.request(self._w, _CON, _GET, self.next(), self._token, b"t"))
 
     def next(self):
         """Take the next message ID: every CON and NON has one of its own, an ACK never."""

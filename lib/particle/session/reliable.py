@@ -78,7 +78,10 @@ class Reliable(Conn):
 
     def waits(self):
         """Return the ticks at which the waits for ACKs end, in a list; None means nothing."""
-        return super().waits() + [entry[1] for entry in self._open.values()]
+        times = super().waits()
+        for entry in self._open.values():
+            times.append(entry[1])
+        return times
 
     def expire(self, now):
         """Repeat what was not acknowledged; the fourth time ask whether anybody is there.

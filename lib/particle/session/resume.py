@@ -157,8 +157,9 @@ class Resuming(Reliable):
 
     def _sums(self):
         bodies = self._bodies
-        one, two = [crc32(bodies.get(k, (b"",))[0]) for k in (1, 2)]
-        return one, two, crc32(repr(self._filters).encode())
+        system, _ = bodies.get(1, (b"", 0))
+        application, _ = bodies.get(2, (b"", 0))
+        return crc32(system), crc32(application), crc32(repr(self._filters).encode())
 
     def _announce(self):
         # what the cloud does not know yet; it keeps the rest with the session
@@ -247,10 +248,13 @@ class Resuming(Reliable):
     def abandon(self):
         """Forget what waits, except events that were not acknowledged."""
         start = self._mid + 1
-        ids = sorted(self._open, key=lambda mid: (mid - start) & 0xFFFF)
-        events = [mid for mid in ids if self._open[mid][0][4:6] == b"\xb1E"]
-        self._keep = self._keep + [self._open[mid][0] for mid in events]
-        waiting = {mid: self._waiting.pop(mid) for mid in events if mid in self._waiting}
+        waiting = {}
+        for mid in sorted(self._open, key=lambda mid: (mid - start) & 0xFFFF):
+            message = self._open[mid][0]
+            if message[4:6] == b"\xb1E":
+                self._keep = self._keep + [message]
+                if mid in self._waiting:
+                    waiting[mid] = self._waiting.pop(mid)
         super().abandon()
         self._waiting = waiting
         if self._session and self._state >= _ON:

@@ -65,12 +65,12 @@ class Store:
         self._writes += 1
         try:
             try:
-                self._fill(path + ".new", data)
-            except OSError as e:
-                if e.args[0] != 2:
-                    raise
+                os.stat(self.root)
+            except OSError:
                 os.mkdir(self.root)
-                self._fill(path + ".new", data)
+            with open(path + ".new", "wb") as f:
+                if f.write(data) != len(data):  # a full POSIX file system may take a part only
+                    raise OSError(28)
             os.rename(path + ".new", path)
         except OSError as e:
             self._failed("write", name, e, ())
@@ -79,11 +79,6 @@ class Store:
         # ENOENT, ENOTDIR: nothing was ever stored
         if e.args[0] not in absent:
             raise Error(_FILE, "cannot %s %s: %s" % (verb, name, e), "store")
-
-    def _fill(self, path, data):
-        with open(path, "wb") as f:
-            if f.write(data) != len(data):  # a full POSIX file system may take a part only
-                raise OSError(28)
 
     def remove(self, name):
         """Delete file `name`; nothing happens when there is none."""

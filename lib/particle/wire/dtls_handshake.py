@@ -82,7 +82,7 @@ class Handshake:
 
     def hello(self, cookie=b""):
         """Return a ClientHello; everything received and hashed before it is forgotten."""
-        self._hashes = [sha256() for _ in range(3)]
+        self._hashes = [sha256(), sha256(), sha256()]
         self._next = self.sent
         self._parts = {}
         body = b"\xfe\xfd" + self.random + bytes((0, len(cookie))) + cookie

@@ -11,7 +11,6 @@ from micropython import const
 from .coap import octets
 
 # Numbers of coap.py; private copies are smaller than imported names
-_CON = const(0)
 _GET = const(0x01)
 _POST = const(0x02)
 _CONTENT = const(0x45)
@@ -36,12 +35,12 @@ def hello(w, type, mid, device, sizes, device_id=b""):
     """
     data = struct.pack(">HHHHH", *device, len(device_id)) + device_id
     data += struct.pack(">HHIH", *sizes)
-    return _request(w, type, _POST, mid, -1, b"h", None, None, None, data)
+    return request(w, type, _POST, mid, -1, b"h", None, None, None, data)
 
 
 def describe(w, type, mid, token, flags, body, ctype=None):
     """Build POST /d?flags (4.2)."""
-    return _request(w, type, _POST, mid, token, b"d", None, ctype, bytes((flags,)), body)
+    return request(w, type, _POST, mid, token, b"d", None, ctype, bytes((flags,)), body)
 
 
 def describe_answer(w, type, mid, token, body, ctype=None):
@@ -54,25 +53,23 @@ def describe_answer(w, type, mid, token, body, ctype=None):
 
 def describe_app(functions, variables):
     """Give the application Describe as JSON; variables are pairs (name, kind) (4.2)."""
-    f = ",".join(['"%s"' % name for name in functions])
-    v = ",".join(['"%s":%d' % (name, kind) for name, kind in variables])
-    return ('{"f":[%s],"v":{%s}}' % (f, v)).encode()
+    f = v = ""
+    for name in functions:
+        f += ',"%s"' % name
+    for pair in variables:
+        v += ',"%s":%d' % pair
+    return ('{"f":[%s],"v":{%s}}' % (f[1:], v[1:])).encode()
 
 
 def event(w, type, mid, name, data, ctype=0, ttl=_TTL):
     """Build POST /E/name; ctype is a Content-Format, ttl seconds (4.3)."""
     age = None if ttl == _TTL else ttl
-    return _request(w, type, _POST, mid, -1, b"E", name, ctype or None, None, data, age)
+    return request(w, type, _POST, mid, -1, b"E", name, ctype or None, None, data, age)
 
 
 def subscribe(w, type, mid, prefix, query=None):
     """Build GET /e/prefix; query "c" asks for CBOR data, "b" accepts binary data (4.4)."""
-    return _request(w, type, _GET, mid, -1, b"e", prefix, None, query)
-
-
-def time_request(w, mid, token):
-    """Build GET /t (4.8)."""
-    return _request(w, _CON, _GET, mid, token, b"t")
+    return request(w, type, _GET, mid, -1, b"e", prefix, None, query)
 
 
 def encode(kind, value):
@@ -106,9 +103,10 @@ def time_answer(m):
     return struct.unpack_from(">I", m.buf, m.payload_at)[0]
 
 
-def _request(
+def request(
     w, type, code, mid, token, path, name=None, ctype=None, query=None, body=None, age=None
 ):
+    """Build a request; of the path a second segment, and whatever else is not None."""
     w.begin(type, code, mid, token)
     w.option(_URI_PATH, path)
     w.option(_URI_PATH, name)

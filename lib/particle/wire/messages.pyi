@@ -36,7 +36,6 @@ def event(
 def subscribe(
     w: Writer, type: int, mid: int, prefix: str, query: str | bytes | None = None
 ) -> bytes: ...
-def time_request(w: Writer, mid: int, token: int) -> bytes: ...
 def encode(kind: int, value: bool | int | float | str | bytes) -> bytes: ...
 def answer(
     w: Writer,
@@ -45,5 +44,18 @@ def answer(
     mid: int,
     token: int = -1,
     payload: bytes | None = None,
+) -> bytes: ...
+def request(
+    w: Writer,
+    type: int,
+    code: int,
+    mid: int,
+    token: int | bytes,
+    path: bytes,
+    name: str | bytes | None = None,
+    ctype: int | None = None,
+    query: str | bytes | None = None,
+    body: str | bytes | None = None,
+    age: int | None = None,
 ) -> bytes: ...
 def time_answer(m: Message) -> int | None: ...
