@@ -26,6 +26,7 @@ _RULES = {
     "limits": ("622", "864", "1024"),
     "wire_profile": ("compact", "device-os"),
     "connect_events": (False, True),
+    "setup_prefix": None,  # the name of the access point in setup begins with it
 }
 
 
