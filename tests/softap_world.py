@@ -45,6 +45,7 @@ class World:
     """The ports of a listening mode; it is its own `client` and `wifi`."""
 
     device_id = "3200200018473335313231ef"
+    setup_prefix = None
 
     def __init__(self, *heard, private=PRIVATE):
         self.heard = list(heard)

@@ -77,7 +77,8 @@ def test_where_it_listens():
         b.close()
         assert [n.open for n in b.nets] == [0, 0, 0] and not wlan.active()
         # the same name the next time
-        again = Bench(port, store=b.world.files, prefix="Acme")
+        again = Bench(port, store=b.world.files)
+        again.world.setup_prefix = "Acme"
         again.door.open(0)
         assert wlan is not again.radio and again.radio.WLAN(1).config("ssid") == "Acme" + name[6:]
         again.close()
@@ -85,13 +86,19 @@ def test_where_it_listens():
 
 def test_what_does_not_open_is_closed():
     for port in PORTS:
-        for refuse in range(3):
+        for refuse in range(2):
             b = Bench(port)
             b.refuse = refuse
             raises(OSError, b.door.open, 0)
             b.close()
             assert not any(n.open for n in b.nets)
             assert not b.radio.WLAN(b.radio.AP_IF).active()
+        # without its own names a phone is still set up by an app
+        b = Bench(port)
+        b.refuse = 2
+        b.door.open(0)
+        assert [n.open for n in b.nets] == [1, 1, 0]
+        b.close()
 
 
 def visit(bench, data, number=0):

@@ -127,6 +127,7 @@ def test_names_of_access_points():
     for damaged in (b"", b"SMPA5", b"SMPA5!", b"smpa5b", b"SMPA5BB"):
         assert ssid(Files(apcode=damaged), "Photon", rng) == "Photon-SMPA5B"
     assert len(ssid(store, "x" * 40, rng)) == 32
+    assert len(ssid(store, "é" * 25, rng).encode()) == 31
 
 
 def test_rsa():

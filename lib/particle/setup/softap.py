@@ -42,7 +42,9 @@ def ssid(store, prefix, rng=os.urandom):
     if code is None or len(code) not in (4, 6) or not all(c in _SYMBOLS for c in code):
         code = device_code(int.from_bytes(rng(4), "little"))
         store.write(_FILE, code)
-    return (prefix.encode()[:_PREFIX] + b"-" + code).decode()
+    while len(prefix.encode()) > _PREFIX:
+        prefix = prefix[:-1]
+    return prefix + "-" + code.decode()
 
 
 class AccessPoint:
@@ -80,7 +82,7 @@ class AccessPoint:
 class Door:
     """Setup by phone, for the time of one listening mode (mode.py).
 
-    ports: also "rsa", "keygen" (softap_key.py) and "prefix", text. network: for tests.
+    ports: also "rsa" and "keygen" (softap_key.py). network: for tests.
     """
 
     def __init__(self, ports, network=None):
@@ -96,14 +98,17 @@ class Door:
         self._buf = bytearray(_BUFFER)
         self._key = SetupKey(ports)
         self._commands = commands = Commands(ports, self._key)
-        name = ssid(ports["store"], ports.get("prefix", "Photon"))
+        name = ssid(ports["store"], ports["client"].setup_prefix or "Photon")
         self._access_point = AccessPoint(self._network)
         address = self._access_point.start(name)
         site = Site(commands, _portal(ports, commands, address, name))
         servers = self._servers
         servers.append(Server(address, _TCP, lambda: TcpTalk(commands)))
         servers.append(Server(address, _HTTP, lambda: HttpTalk(site)))
-        servers.append(Names(address, _DNS, address))
+        try:
+            servers.append(Names(address, _DNS, address))
+        except OSError as e:
+            print("setup: no names, the page is found by its address only:", e)
         print("setup: join the network %s with a phone: http://%s/" % (name, address))
 
     def step(self, now):

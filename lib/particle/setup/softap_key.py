@@ -34,7 +34,10 @@ class SetupKey:
         if self._rsa is None:
             self._load()
             if self.public is None and "keygen" in ports:
-                self._making = ports["keygen"]()
+                try:
+                    self._making = ports["keygen"]()
+                except ImportError:
+                    print("setup: no key, and none can be made: install the component keygen")
 
     def _load(self):
         try:
