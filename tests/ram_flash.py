@@ -15,10 +15,11 @@ class RamFlash:
 
     data: block number -> content of the blocks that are not erased; it is changed.
     tear: how much of that operation happened: 0 nothing, 1 half, 2 all but one byte (when erasing:
-    some bits of each byte), 3 all.
+    some bits of each byte), 3 all. blocks: how many there are.
     """
 
-    def __init__(self, data=None, cut=0, tear=0):
+    def __init__(self, data=None, cut=0, tear=0, blocks=_BLOCKS):
+        self._blocks = blocks
         self.data = {} if data is None else data
         self.operations = 0
         self._cut = cut
@@ -62,7 +63,7 @@ class RamFlash:
     def ioctl(self, op, arg):
         """Answer 4 block count, 5 block size; 6 erases block `arg`."""
         if op == 4:
-            return _BLOCKS
+            return self._blocks
         if op == 5:
             return BLOCK
         if op == 6:

@@ -1,9 +1,9 @@
 """Where an image waits until it is handed over: a file on littlefs, written while it arrives
 (ota-and-boot 4.7, 4.8).
 
-A record beside it tells whose bytes they are, so that the transfer goes on after a reset. It is
-written when a block of the flash is full, at first after every block and then more and more
-seldom: an interruption costs half of what came, at most 64 KiB, and the records next to nothing.
+A record beside it tells whose bytes they are, so that the transfer goes on after a reset. The file
+is flushed when a block of the flash is full, at first every block and then more and more seldom:
+an interruption costs half of what came, at most 64 KiB, and flash is hardly written for it.
 """
 
 import binascii
@@ -27,6 +27,7 @@ _ENTRY = "<II"  # bytes that are stored, CRC-32 of them
 _ENTRY_BYTES = const(8)
 _MAGIC = b"PTS1"
 _BLOCKS = const(16)  # between two entries, at most; and left free for others
+_SHORT = const(2)  # blocks
 _PIECE = const(512)  # read at once
 _SLICE = const(8)  # pieces
 
@@ -78,7 +79,7 @@ class Staging:
         self._sha = sha
         self.size = size
         self._function = function
-        found = os.statvfs(self._part.rpartition("/")[0])
+        found = self._space()
         block = found[0]
         if size - self.stored + _BLOCKS * block > found[4] * found[1]:
             self.discard()
@@ -95,6 +96,14 @@ class Staging:
         while edge(self._next, block) <= self.stored:
             self._next += 1
         return self.stored
+
+    def _space(self):
+        folder = self._part.rpartition("/")[0]
+        try:
+            os.stat(folder)
+        except OSError:
+            os.mkdir(folder)
+        return os.statvfs(folder)
 
     def _resume(self, size, sha):
         # what an earlier transfer of the same file has left
@@ -113,9 +122,7 @@ class Staging:
             if sure < n <= there:
                 sure = n
                 crc = sum_
-        if not sure:
-            return
-        self._good = False
+        self._good = not there
         yield from self._read(sure, crc, there)
         if self._good:
             self.stored = there
@@ -156,9 +163,11 @@ class Staging:
             data = data[n:]
 
     def _keep(self):
-        # first the entry: what it speaks of is not in the file before it is flushed
-        with open(self._record, "ab") as f:
-            f.write(struct.pack(_ENTRY, self.stored, self._crc))
+        # first the entry: what it speaks of is not in the file before it is flushed; a short
+        # part has none, what is wrong with it is found at the end
+        if self._step > _SHORT:
+            with open(self._record, "ab") as f:
+                f.write(struct.pack(_ENTRY, self.stored, self._crc))
         self._file.flush()
 
     def pause(self):
@@ -169,8 +178,6 @@ class Staging:
     def verify(self):
         """Read the whole file and check it; a generator. Raises `UpdateError`, OSError."""
         if self._file:
-            if self._sha:
-                self._keep()
             self._close()
         image = self._image and self._image(self.size, self._function)
         sha = hashlib.sha256()
