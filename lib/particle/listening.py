@@ -5,6 +5,7 @@ While it lasts something that does nothing stands in for the client's connection
 application asks of them is done when listening has ended.
 """
 
+import os
 import sys
 
 from micropython import const
@@ -86,8 +87,8 @@ class _Board:
             from . import version
 
             return version
-        if name == "platform_id":
-            return self._client._values["platform_id"]
+        if name in ("platform_id", "setup_prefix"):
+            return self._client._values.get(name)
         if name != "device_id":
             raise AttributeError(name)
         return self._client.device_id
@@ -145,6 +146,7 @@ class Setup:
         ports = {"wifi": client.wifi, "store": client._store, "client": board, "power": board}
         ports["event"] = self._tell
         ports["console"] = self._console
+        ports["keygen"] = self._keygen
         self.mode = Mode(ports)
         self._none = _Quiet(self)
         self._wanted = self._joined = False
@@ -203,6 +205,11 @@ class Setup:
             client.process()
 
     # what its ports do
+
+    def _keygen(self):
+        from .store.keygen import make
+
+        return make(self._client._store, "tcp", os.urandom)
 
     def _tell(self, name, value):
         try:
