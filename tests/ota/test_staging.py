@@ -194,7 +194,8 @@ class Image:
 
 def test_image_is_checked():
     for early, late in ((-1300, 0), (0, -1360)):
-        target = Staging(folder("staging"), lambda size, function: Image(early, late))
+        image = Image(early, late)
+        target = Staging(folder("staging"), lambda size, function, image=image: image)
         begin(target)
         fill(target)
         error = raises(UpdateError, end, target.verify())

@@ -8,6 +8,7 @@ from particle.session.chunked import Chunked
 from update_world import World
 
 IMAGE = bytes([i * 11 & 255 for i in range(1200)])
+SIZE = len(IMAGE)
 NON = 1
 
 
@@ -20,7 +21,7 @@ class Sending(World):
             self.conn._type = NON
         self.chunk = chunk
 
-    def begin(self, fast=False, size=len(IMAGE), store=0, path=b"u", token=b"\x40"):
+    def begin(self, fast=False, size=SIZE, store=0, path=b"u", token=b"\x40"):
         data = struct.pack(">BHIBI", fast, self.chunk, size, store, 0)
         self.say(0, 2, b"\xb1" + path + b"\xff" + data, token)
         got = self.take()
