@@ -1,4 +1,6 @@
-"""`particle-mp firmware`: MicroPython with the library frozen in, built for a board."""
+"""`particle-mp firmware`: what runs on boards: MicroPython with the library frozen in, and
+applications as signed updates.
+"""
 
 import argparse
 import json
@@ -7,7 +9,9 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
-HELP = "build MicroPython with the library frozen in"
+from particle_tools.images import actions as applications
+
+HELP = "build MicroPython with the library frozen in; pack and sign applications"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -30,12 +34,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--micropython", type=Path, metavar="DIR", help="source tree; default: Debian's package"
     )
     native.add_argument("--json", action="store_true", help="print one JSON object")
+    applications.add_arguments(actions)
 
 
 def run(args: argparse.Namespace) -> int:
-    """Build, and say where the image is and what it takes."""
+    """Do it, and say where the result is and what it takes."""
     if args.action == "native":
         return _native(args)
+    if args.action != "build":
+        return applications.run(args)
     from particle_tools.firmware import build
 
     begin = time.monotonic()
