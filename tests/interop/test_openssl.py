@@ -5,7 +5,8 @@ import subprocess
 
 import pytest
 
-from particle.crypto import aes, der, rsa
+from particle.crypto import der, rsa
+from particle.session.aes_tcp import Tcp
 from support import drive, rng
 
 _DIGEST = bytes(range(20))
@@ -72,10 +73,10 @@ def test_the_device_checks_a_signature_without_digest_info(openssl, keys):
 
 def test_aes_cbc(openssl):
     key, iv, text = bytes(range(16)), bytes(range(16, 32)), b"0123456789abcdef" * 3
-    arguments = ("enc", "-aes-128-cbc", "-nopad", "-K", key.hex(), "-iv", iv.hex())
+    arguments = ("enc", "-aes-128-cbc", "-K", key.hex(), "-iv", iv.hex())
     cipher = openssl(*arguments, data=text)
-    buffer = bytearray(b"--" + text)
-    aes.cbc_encrypt(key, iv, buffer, 2, len(text))
-    assert bytes(buffer[2:]) == cipher
-    aes.cbc_decrypt(key, iv, buffer, 2, len(text))
-    assert bytes(buffer) == b"--" + text
+    channel = Tcp(None, None, None)
+    channel._key, channel._iv_out = key, iv
+    channel.out[2 : 2 + len(text)] = text
+    channel.seal(len(text))
+    assert bytes(channel.out[: channel.transmit(0)]) == bytes((0, len(cipher))) + cipher

@@ -31,7 +31,6 @@ CEILINGS = {
     "ota/unpack": 1150,
     "wire/dtls_record": 2000,
     "wire/dtls_handshake": 2700,
-    "crypto/aes": 500,
     "crypto/der": 1200,
     "crypto/rsa": 1100,
     "crypto/rsagen": 1100,

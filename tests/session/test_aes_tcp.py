@@ -2,7 +2,7 @@
 
 from binascii import unhexlify
 
-from particle.session.aes_tcp import Tcp
+from particle.session.aes_tcp import Tcp, hmac
 from tcp_peer import TcpPeer, V, VectorKeys, field, vector_rng
 
 
@@ -51,6 +51,21 @@ def opened(step=1000, tail=b""):
     assert c.event() is None
     assert c.seed == V["initial_counter"]
     return c
+
+
+def test_hmac():
+    # RFC 2202, section 3; and a key as long as a block
+    for key, data, digest in (
+        (b"\x0b" * 20, b"Hi There", "b617318655057264e28bc0b6fb378c8ef146be00"),
+        (
+            b"Jefe",
+            b"what do ya want for nothing?",
+            "effcdf6ae5eb2fa2d27416d5f184df9c259a7c79",
+        ),
+        (b"\xaa" * 20, b"\xdd" * 50, "125d7342b9ac11cd91a39af48aa17b4f63f175d3"),
+    ):
+        assert hmac(key, data).hex() == digest
+    assert hmac(bytes(64), b"") == hmac(b"", b"")
 
 
 def test_handshake_whole_and_in_pieces():

@@ -37,7 +37,7 @@ _UDP = (
     "wire/dtls_record wire/dtls_handshake crypto/ccm crypto/p256 crypto/prf"
     " session/dtls session/resume session/reliable store/keys_ec"
 )
-_TCP = "crypto/aes crypto/der crypto/rsa session/aes_tcp store/keys"
+_TCP = "crypto/der crypto/rsa session/aes_tcp store/keys"
 
 #: Component name -> modules below `lib/particle`, without suffix.
 COMPONENTS = {

@@ -5,7 +5,6 @@ require("core", library="particle")
 package(
     "particle",
     files=[
-        "crypto/aes.py",
         "crypto/der.py",
         "crypto/rsa.py",
         "session/aes_tcp.py",

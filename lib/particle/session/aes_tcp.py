@@ -5,11 +5,12 @@ keys in the handshake, but a frame has no MAC: an attacker on the path can damag
 messages unseen. UDP has no such weakness.
 """
 
-import hashlib
+from hashlib import sha1
 
+from cryptolib import aes
 from micropython import const
 
-from ..crypto import aes, der, rsa
+from ..crypto import der, rsa
 from .conn import Conn
 from .messaging import Events, add, diff
 
@@ -23,6 +24,7 @@ _NONCE = const(40)
 _REPLY = const(384)  # 128 credentials encrypted for the device + 256 signature
 _IO_MS = const(20000)  # Device OS limit for each read of the handshake
 _HEADER = const(2)
+_CBC = const(2)  # mode number of cryptolib, which exports no names
 
 # states
 _IDLE = const(0)
@@ -31,6 +33,16 @@ _SEAL_KEY = const(2)
 _WAIT_REPLY = const(3)
 _OPEN_KEY = const(4)
 _OPEN = const(5)
+
+
+def hmac(key, data):
+    """Give the HMAC-SHA-1 of data (RFC 2104); key is at most 64 bytes."""
+    key = int.from_bytes(key + bytes(64 - len(key)), "big")
+    for octet in (b"\x36", b"\x5c"):
+        h = sha1((key ^ int.from_bytes(octet * 64, "big")).to_bytes(64, "big"))
+        h.update(data)
+        data = h.digest()
+    return data
 
 
 class Tcp(Events):
@@ -123,7 +135,7 @@ class Tcp(Events):
         # bad padding and a bad signature must take the same time, or whoever can change our
         # traffic learns bit by bit what is inside
         readable = len(secret) == 40
-        proof = aes.hmac(hashlib.sha1, secret if readable else bytes(40), sealed)
+        proof = hmac(secret if readable else bytes(40), sealed)
         n, e = der.rsa_public(self._keys.server)
         good = yield from rsa.verify(n, e, bytes(self.buf[128:_REPLY]), proof)
         if not (good and readable):
@@ -163,8 +175,9 @@ class Tcp(Events):
                 self._have = have + take
                 continue
             self._have = 0
-            iv = bytes(memoryview(buf)[_HEADER : _HEADER + 16])
-            aes.cbc_decrypt(self._key, self._iv_in, buf, _HEADER, n)
+            frame = memoryview(buf)[_HEADER : _HEADER + n]
+            iv = bytes(frame[:16])
+            aes(self._key, _CBC, self._iv_in).decrypt(frame, frame)
             self._iv_in = iv
             pad = buf[n + 1]
             if not 0 < pad <= 16:
@@ -184,8 +197,9 @@ class Tcp(Events):
         total = (n & ~15) + 16
         for i in range(at + n, at + total):
             out[i] = total - n
-        aes.cbc_encrypt(self._key, self._iv_out, out, at, total)
-        self._iv_out = bytes(memoryview(out)[at : at + 16])
+        frame = memoryview(out)[at : at + total]
+        aes(self._key, _CBC, self._iv_out).encrypt(frame, frame)
+        self._iv_out = bytes(frame[:16])
         out[at - 2] = total >> 8
         out[at - 1] = total & 255
         self._pending = at + total
