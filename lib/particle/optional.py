@@ -58,6 +58,7 @@ class More:
         if client._link.kind == "cellular" and values["transport"] == "udp":
             conn.keep_alive = values.get("keep_alive", _CELLULAR_S)
         _hear_of_updates(client, conn)
+        _tell_modules(client, conn)
         try:
             if self.queue is None:
                 os.stat(client._store.root + "/queue")
@@ -88,6 +89,20 @@ def _hear_of_updates(client, conn):
     if client._values["transport"] == "udp":
         device = device[:2] + (device[2] | _OTA_3, device[3])
     conn._hello = (device,) + conn._hello[1:]
+
+
+def _tell_modules(client, conn):
+    # the application that an update brought is a part of the system's description
+    try:
+        record = client._store.read("module")
+        if record:
+            from .wire.describe import installed
+
+            sizes = conn._hello[1]
+            text = client._values["transport"] == "tcp"
+            conn.describe(0, 1, *installed(record, sizes[0], sizes[2], text))
+    except (ImportError, ValueError, Error) as e:
+        print("no description of the application:", e)
 
 
 def find(client, name):
