@@ -2,6 +2,7 @@
 
 import json
 import socket
+import struct
 
 import pytest
 from cryptography.hazmat.primitives.serialization import load_der_private_key
@@ -10,6 +11,7 @@ from cloud.device import random_id
 from cloud.running import OTHER, USER, new_ec_key, provision, provision_ec
 from particle_tools.cli import main
 from particle_tools.cloud.refusals import TRANSPORT, Refused
+from particle_tools.dct import record
 from particle_tools.sim import first_start, image
 from particle_tools.sim.board_dir import BoardDir
 
@@ -76,7 +78,8 @@ def test_a_board_that_only_has_to_be_started(cloud, board, doctor):
     status, checks = doctor("--data", str(board))
     assert status == 0
     assert [stage for stage, check in checks.items() if check["ok"]] == [
-        *("board", "cloud", "clock", "port", "server key", "token", "id", "device key"),
+        *("store", "networks", "board", "cloud", "clock", "port", "server key", "token", "id"),
+        "device key",
     ]
     assert checks["session"]["text"].startswith("offline; ")
     with cloud.udp_device(key_of(board), config(board)["device_id"]).connect():
@@ -92,7 +95,7 @@ def test_no_cloud(board, doctor):
     assert status == 1
     found = failed(checks, "cloud")
     assert "not reachable" in found["text"] and "particle-mp cloud" in found["remedy"]
-    assert set(checks) == {"board", "cloud"}
+    assert set(checks) == {"store", "networks", "board", "cloud"}
 
 
 def test_another_port(cloud, board, doctor):
@@ -243,6 +246,26 @@ def test_words_for_people(cloud, board, capsys):
     out = capsys.readouterr().out
     assert "ok   cloud: " in out and "FAIL port: the board dials UDP port 1, " in out
     assert "     Start the board with --server " in out and "-    token: not checked" in out
+
+
+def test_files_of_the_store(board, doctor):
+    """What is damaged is named, and so is what a newer version wrote; wear is counted."""
+    flash = board / "flash.img"
+    image.write(flash, {"/pt/wifi": record(2, b"\x01\x01a\x01\x01b"), "/pt/new": b""})
+    assert doctor("--data", str(board))[1]["networks"]["text"].startswith("2 of 10")
+    for name, content, problem in (
+        ("wifi", record(2, b"x")[:-1], "damaged"),
+        ("claim", b"", "damaged"),
+        ("session", b"PT\x01\x02", "newer version"),
+        ("cell", record(4, b"x"), "damaged"),
+    ):
+        image.write(flash, {f"/pt/{name}": content})
+        status, checks = doctor("--data", str(board))
+        assert status == 1 and checks["store"]["remedy"]
+        assert f"pt/{name} is" in checks["store"]["text"] and problem in checks["store"]["text"]
+    (board / "ram").mkdir(exist_ok=True)
+    (board / "ram" / "flash").write_bytes(struct.pack("<QQQ", 9, 7, 2))
+    assert "7 programs and 2 erases" in doctor("--data", str(board))[1]["wear"]["text"]
 
 
 def test_questions_that_cannot_be_answered(tmp_path, capsys):

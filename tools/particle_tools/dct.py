@@ -62,7 +62,7 @@ def read(image: bytes, generation: str = "gen3") -> Imported:
     files["config.json"] = json.dumps(config).encode()
     claim = image[_CLAIM[0] : sum(_CLAIM)]
     if claim[0] not in (0, 0xFF):
-        files["claim"] = _record(_CLAIM_CODE, claim)
+        files["claim"] = record(_CLAIM_CODE, claim)
     options = b""
     antenna = _ANTENNA_IDS[generation].get(image[_ANTENNAS[generation]])
     if antenna:
@@ -71,7 +71,7 @@ def read(image: bytes, generation: str = "gen3") -> Imported:
     if mode == 1:
         options += bytes([_TAG_STATIC, 16]) + b"".join(parts)
     if options:
-        files["wifi"] = _record(_WIFI, options)
+        files["wifi"] = record(_WIFI, options)
     if image[_EAP] in (13, 25):
         left_out.append("enterprise credentials: the image does not say of which network")
     return Imported(files, left_out)
@@ -167,15 +167,15 @@ def _der(field: bytes, name: str) -> bytes | None:
     return field[: at + n]
 
 
-def _record(kind: int, payload: bytes) -> bytes:
-    # DESIGN 5, store
+def record(kind: int, payload: bytes) -> bytes:
+    """Return `payload` in the container of a store's binary files (DESIGN 5, store)."""
     body = struct.pack("<2sBBH", b"PT", kind, 1, len(payload)) + payload
     return body + struct.pack("<I", zlib.crc32(body))
 
 
 def _payload(name: str, kind: int, data: bytes, size: int | None = None) -> bytes:
     payload = data[6:-4]
-    if data != _record(kind, payload) or size not in (None, len(payload)):
+    if data != record(kind, payload) or size not in (None, len(payload)):
         raise UserError(f"{name}: damaged, encrypted, or of a newer version")
     return payload
 

@@ -6,7 +6,6 @@ Nothing is changed; the cloud counts the probe of its TCP port as a refusal of t
 from __future__ import annotations
 
 import hashlib
-import json
 import os
 import socket
 import time
@@ -15,6 +14,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from particle_tools import board_report
+from particle_tools.board_report import ALGORITHMS, Board, Check
 from particle_tools.errors import UserError
 from particle_tools.local import Api
 
@@ -22,30 +23,6 @@ _PROBE_S = 3.0
 _CLOCK_S = 60.0  # of difference that is not worth a word
 _REFUSALS = 3
 _STRANGER_S = 600.0  # what an unknown device met earlier was hardly this one's
-_ALGORITHM = {"udp": "ec", "tcp": "rsa"}
-_PORT = {"udp": 5684, "tcp": 5683}  # where a board dials if it was told no port
-
-
-@dataclass(frozen=True)
-class Check:
-    """One line of the report. ok None: could not be checked, or only worth knowing."""
-
-    stage: str
-    ok: bool | None
-    text: str
-    remedy: str = ""
-
-
-@dataclass
-class Board:
-    """What a board's flash says. The file names are those of DESIGN 5."""
-
-    device_id: str
-    transport: str
-    server: str
-    port: int
-    server_key: bytes | None
-    public_key: bytes | None  # SubjectPublicKeyInfo DER
 
 
 @dataclass
@@ -57,13 +34,17 @@ class Doctor:
     token: str | None = None
     folder: Path | None = None
     device: str | None = None
+    port: str | None = None
+    write: bool = False
     checks: list[Check] = field(default_factory=list)
 
     def run(self) -> list[Check]:
         """Return one Check after the other. Raises UserError if the question is wrong."""
         self._api = Api(self.url)
         self._now = time.time()  # of the cloud, if it tells
-        board = self._board() if self.folder is not None else None
+        board = self._board()
+        if self.port is not None and board is None:
+            return self.checks  # a board that cannot dial anybody
         info = self._cloud()
         if info is not None:
             self._clock(info)
@@ -137,7 +118,7 @@ class Doctor:
             self._add("port", False, f"{where}: {problem}", remedy)
 
     def _server_key(self, board: Board) -> None:
-        algorithm = _ALGORITHM[board.transport]
+        algorithm = ALGORITHMS[board.transport]
         theirs = self._api.server_key(algorithm)
         name = f"server.{algorithm}.der"
         fetch = f"GET {self.url}/local/v1/server-key?alg={algorithm}&format=der"
@@ -198,7 +179,7 @@ class Doctor:
         self._session(found, board)
 
     def _device_key(self, board: Board, registered: dict[str, str | None]) -> None:
-        algorithm = _ALGORITHM[board.transport]
+        algorithm = ALGORITHMS[board.transport]
         known = registered[algorithm]
         if board.public_key is None:
             text = f"the board has no readable device.{algorithm}.der"
@@ -253,12 +234,19 @@ class Doctor:
             self._add(r["stage"], False if certain else None, text, r["remedy"])
 
     def _board(self) -> Board | None:
-        board = read_board(self.folder or Path())
-        self._add(
-            "board",
-            True,
-            f"{board.device_id} dials {board.server} over {board.transport.upper()}",
-        )
+        if self.port is not None:
+            checks, board = board_report.of_port(self.port, self.write)
+        elif self.folder is not None:
+            checks, board = board_report.of_folder(self.folder)
+        else:
+            return None
+        self.checks += checks
+        if board is not None:
+            self._add(
+                "board",
+                True,
+                f"{board.device_id} dials {board.server} over {board.transport.upper()}",
+            )
         return board
 
 
@@ -269,39 +257,6 @@ def _unix(moment: str) -> float:
 _SEND_KEY = (
     "Register the device's public key: POST /v1/provisioning/ID, or `particle keys send ID FILE`"
 )
-
-
-def read_board(folder: Path) -> Board:
-    """Read a simulated board's configuration and keys from its flash. Raises UserError."""
-    from particle_tools.sim import image
-
-    path = folder / "flash.img"
-    if not path.is_file():
-        raise UserError(
-            f"{folder} holds no board: it is made by `particle-mp sim --data {folder}`"
-        )
-    try:
-        config = json.loads(image.read(path, "/pt/config.json") or b"")
-        transport = str(config.get("transport", "udp"))
-        algorithm = _ALGORITHM[transport]
-        server, device_id = str(config["server"]), str(config["device_id"])
-        port = int(config.get("port") or _PORT[transport])
-    except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"pt/config.json on the flash of {folder} is missing or damaged") from None
-    private = image.read(path, f"/pt/device.{algorithm}.der")
-    server_key = image.read(path, f"/pt/server.{algorithm}.der")
-    return Board(device_id, transport, server, port, server_key, _public(private, algorithm))
-
-
-def _public(private: bytes | None, algorithm: str) -> bytes | None:
-    from Crypto.PublicKey import ECC, RSA
-
-    try:
-        if algorithm == "rsa":
-            return RSA.import_key(private or b"").public_key().export_key("DER")
-        return ECC.import_key(private or b"").public_key().export_key(format="DER")
-    except (ValueError, IndexError, TypeError):
-        return None
 
 
 def probe_tcp(address: str, port: int) -> str | None:
