@@ -25,6 +25,7 @@ _READY = const(4)
 _FAILED = const(5)
 _CLAIM = const(4)  # kind of container
 _CODE = const(63)  # bytes of a claim code
+_LEVEL = const(6200)  # of Device OS that is spoken
 _FLAG = "listen"  # the file that asks the next boot for listening mode
 
 # importing from the folder `setup` has made it an attribute of the package, which hides the object
@@ -108,7 +109,13 @@ class _Board:
 
     def modules(self):
         # the list `m` of the description of the system, as JSON
-        return b"[]"
+        record = self._client._store.read("module")
+        if not record:
+            return b"[]"
+        from .wire.describe import installed
+
+        text = installed(record, _LEVEL, 0, True)[0]
+        return text[text.index(b"[") : -1]
 
     def vitals(self):
         from .runtime.vitals import snapshot

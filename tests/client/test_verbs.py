@@ -213,7 +213,7 @@ def test_system_events():
     m = [m for m in link.heard if m.name == "spark/device/claim/code"][0]
     assert m.payload == b"CLAIM" and m.type == 1
     link.say(b"\x50\x02\xb1E\x05spark\x06device\x05claim\x01x")
-    settle(c, link, lambda: c._store.get(4) is None)
+    settle(c, link, lambda: c._store.get(4) == b"1")
     # a value that changed is echoed, an empty one is nothing
     link.heard = []
     forced = b"\x50\x02\xb1E\x08particle\x06device\x07updates\x06forced"

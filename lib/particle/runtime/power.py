@@ -47,6 +47,15 @@ class System(Control):
         """
         enter(self.default())
 
+    def on(self, events, handler):
+        """Have `handler(event, parameter)` called for system events, until `off()` of the result.
+
+        events: bits such as particle.WIFI_LISTEN_BEGIN. Raises ValueError.
+        """
+        from .events import on
+
+        return on(self.default(), events, handler)
+
     def safe_mode(self):
         """Serve the connection until a reset, instead of the application, if that was asked for.
 

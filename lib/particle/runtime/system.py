@@ -11,7 +11,8 @@ _PUT = const(3)
 _CON = const(0)
 _SOON_MS = const(500)  # for an acknowledgement to leave
 _PERIOD = const(0x3FFFFFFF)  # of ticks
-_CLAIM = const(4)  # kind of container
+_CLAIM = const(4)  # kind of container: the code to be shown, then that it was taken
+_CLAIMED = b"1"
 _RESETS = {
     "PWRON_RESET": "power_down",
     "HARD_RESET": "pin_reset",
@@ -177,7 +178,7 @@ def _announce(client, now):
     except Error as e:
         print(e)  # damaged, or of a newer version: the connection is none the worse
         code = None
-    if code:
+    if code and code != _CLAIMED:
         say(client, now, "spark/device/claim/code", code)
     safe = client.more.safe
     if safe:  # with a session that goes on too, or the cloud would never bring what is missing
@@ -227,7 +228,8 @@ def _tell(client, name, value):
 
 def _event(client, name, data, now):
     if name.startswith("spark/device/claim/"):
-        client._store.erase(_CLAIM)
+        if client._store.get(_CLAIM) != _CLAIMED:
+            client._store.put(_CLAIM, _CLAIMED)
     elif name == "spark/device/reset":
         _reset(client, data, now)
     elif name.startswith("particle/device/updates/") and data:

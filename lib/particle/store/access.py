@@ -1,6 +1,6 @@
 """What a board needs to get in besides Wi-Fi: the SIM's access point (kind 3 of the store: three
 texts, each with its length u8 in front) and the claim code (kind 4: nothing else), which
-runtime/system shows to the cloud and removes (setup-protocols 1 and 7.2).
+runtime/system shows to the cloud until "1" says that it was taken (setup-protocols 1 and 7.2).
 """
 
 from micropython import const
@@ -56,7 +56,7 @@ def set_access_point(store, apn, user="", password=""):
 def claim_code(store):
     """Return the 63 characters to be shown to the cloud, None when there are none (any more)."""
     code = store.get(_CLAIM)
-    return code and code.decode()
+    return code.decode() if code and len(code) == _CODE else None
 
 
 def set_claim_code(store, code):
