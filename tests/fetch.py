@@ -6,12 +6,13 @@ Exit status 1 if one could not be had; each failure is one line.
 import sys
 import time
 
-from interop import api_js, dtls_programs, particle_cli, spark_server
+from interop import api_js, dtls_programs, module_reader, particle_cli, spark_server
 from particle_tools.firmware import sources
 from silicon import debian32
 
 FETCHERS = {
     "32-bit MicroPython (Debian i386)": debian32.fetch,
+    module_reader.NAME: module_reader.PACKAGES.fetch,
     "MicroPython and mbedTLS sources (Debian)": sources.fetch,
     "mbedTLS client (Debian source)": dtls_programs.MBEDTLS_CLIENT.fetch,
     "mbedTLS server (Debian source)": dtls_programs.MBEDTLS_SERVER.fetch,
