@@ -1,0 +1,92 @@
+"""Updates over a bad network on a fake clock: the real sender of the cloud, the real client."""
+
+import pytest
+
+from fake_board import PowerCut
+from fake_updates import Receiver, Sender, image
+from fake_world import World
+from particle.ota.staging import Staging
+from relay import Weather
+
+FAIR = Weather(delay=0.05)
+
+
+@pytest.fixture
+def world(tmp_path):
+    """Give a world in fair weather."""
+    with World(tmp_path, seed=4, weather=FAIR) as found:
+        yield found
+
+
+def sending(world, size=60000):
+    """Return a connected board and what sends it an image."""
+    board = world.board(Receiver())
+    assert world.run(60, lambda: board.client is not None and board.client.connected())
+    return board, Sender(world, board, image(size))
+
+
+def arrived(board, sender):
+    return (board.root / "update.img").read_bytes() == sender.data
+
+
+def test_an_update(world):
+    board, sender = sending(world)
+    assert world.run(600, lambda: sender.done), sender.failures
+    assert world.run(60, lambda: board.program.resets == 1)
+    assert arrived(board, sender)
+    assert board.program.steps[0] == 0 and board.program.steps[-1] == 1
+
+
+@pytest.mark.parametrize("loss", [0.05, 0.2])
+def test_loss(world, loss):
+    board, sender = sending(world)
+    world.storm.weather = Weather(loss=loss, double=0.1, corrupt=0.02, delay=0.2)
+    assert world.run(3600, lambda: sender.done), sender.failures
+    world.storm.weather = FAIR
+    assert world.run(600, lambda: board.program.resets == 1)
+    assert arrived(board, sender)
+
+
+def test_blackouts(world):
+    board, sender = sending(world, 120000)
+    for _ in range(4):
+        world.run(1)
+        world.storm.until = world.time + 120
+        world.run(130)
+    assert world.run(3600, lambda: sender.done), sender.failures
+    assert world.run(600, lambda: board.program.resets == 1)
+    assert arrived(board, sender)
+    assert len(sender.offsets) > 1 and sender.offsets == sorted(sender.offsets)
+
+
+def test_reset_at_every_tenth_chunk(world):
+    """Not one of them loses everything: it comes to its end, and never goes back to zero."""
+    board, sender = sending(world)
+    writes = 0
+    write = Staging.write
+
+    def counted(target, data):
+        nonlocal writes
+        writes += 1
+        if not writes % 10:
+            raise PowerCut
+        write(target, data)
+
+    Staging.write = counted
+    try:
+        assert world.run(7200, lambda: sender.done), (sender.offsets, sender.failures)
+    finally:
+        Staging.write = write
+    assert world.run(600, lambda: board.program.resets == 1)
+    assert arrived(board, sender)
+    assert board.boots > 10
+
+
+def test_cloud_restarts(world):
+    board, sender = sending(world, 120000)
+    for _ in range(3):
+        world.run(1)
+        world.kill_cloud()
+    assert world.run(3600, lambda: sender.done), sender.failures
+    assert world.run(600, lambda: board.program.resets == 1)
+    assert arrived(board, sender)

@@ -1,0 +1,90 @@
+"""Updates in a fake world: the real sender of the cloud and the real client of a board, whose
+flash is a folder; what a boot stage does is left out. CPython only.
+"""
+
+import asyncio
+
+import machine
+
+from fake_board import PowerCut
+from particle_tools.cloud.exchanges import DeviceError
+from particle_tools.cloud.ota.transfer import Image
+from particle_tools.cloud.ota.v3 import V3
+from particle_tools.cloud.ota.wire import UpdateError
+from particle_tools.images import modules
+
+PLATFORM = 6
+
+
+def image(size, seed=1):
+    """Return a whole firmware module of about `size` bytes for the boards of a fake world."""
+    payload = bytes([(i * seed * 197 >> 3) & 255 for i in range(size)])
+    return modules.application(payload, PLATFORM, PLATFORM, 2)
+
+
+class Receiver:
+    """The program of a board that takes updates; `steps` are those it was told of.
+
+    resets: how often an update reset it. cuts: the power fails after so many chunks of a boot.
+    """
+
+    def __init__(self):
+        self.steps = []
+        self.resets = 0
+
+    def __call__(self, board, begin=False):
+        if begin:
+            board.due = None
+            client = board.client
+            client._board.OTA = "app-ab"
+            from particle.runtime.events import on
+
+            on(client, 1 << 8, lambda event, step: self.steps.append(step))
+            machine.reset = lambda: self._reset()
+
+    def _reset(self):
+        self.resets += 1
+        raise PowerCut
+
+
+class Sender:
+    """Sends an image to a board, in every session anew until it is there."""
+
+    def __init__(self, world, board, data):
+        self.world = world
+        self.board = board
+        self.data = data
+        self.done = False
+        self.failures = []
+        self.offsets = []  # at which a transfer began
+        self.seconds = 0.0  # from the first chunk to the last answer
+        self.task = world.inside(lambda: world.loop.create_task(self._run()))
+        world._mine.add(self.task)
+
+    async def _stored(self, size):
+        # the first news of a transfer is what was there before
+        if self._new:
+            self.offsets.append(size)
+            self._new = False
+
+    async def _run(self):
+        begin = self.world.time
+        while not self.done:
+            session = self.world.services.sessions.get(self.board.id)
+            if session is None or session.closed:
+                await asyncio.sleep(0.1)
+                continue
+            transfer = V3(session, Image("app.bin", 5, self.data), self._stored)
+            session.transfer = transfer
+            self._new = True
+            run = session.spawn(transfer.run())
+            await asyncio.wait([run])
+            session.transfer = None
+            if not run.cancelled():
+                try:
+                    run.result()
+                    self.done = True
+                    self.seconds = self.world.time - begin
+                except (UpdateError, DeviceError) as error:
+                    self.failures.append(str(error))
+            await asyncio.sleep(0.5)
