@@ -26,9 +26,13 @@ def start(
     argv: the interpreter. words: the program and its arguments. first: a folder where MicroPython
     looks for modules first. Output and errors are one: ports differ in where tracebacks go.
     """
-    environment = os.environ | {"MICROPYPATH": (first and first + ":") + "lib:tests:.frozen"}
+    environment = os.environ | {
+        "MICROPYPATH": (first and first + ":") + "lib:tests:firmware/boot:.frozen"
+    }
     if argv[0] == sys.executable:  # the wheel's `micropython` is a program for CPython, too
-        environment["PYTHONPATH"] = os.pathsep.join(("tests/shims/cpython", "lib", "tests"))
+        environment["PYTHONPATH"] = os.pathsep.join(
+            ("tests/shims/cpython", "lib", "tests", "firmware/boot")
+        )
     with tempfile.TemporaryDirectory(prefix="particle-tests-") as own:
         return subprocess.run(
             [*argv, *words],

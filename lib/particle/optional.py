@@ -1,6 +1,7 @@
 """What a client has besides its core: the verbs that are seldom needed, and their state."""
 
 import os
+import sys
 
 from micropython import const
 
@@ -11,6 +12,7 @@ _NOT_IMPLEMENTED = const(0xA1)  # response code
 _OTA_3 = const(0x80)  # flag of the Hello: updates of version 3
 _CELLULAR_S = const(1380)  # between pings (cloud-protocol 3.7)
 _STEP = const(256)  # numbers reserved with one write to flash
+_UNKNOWN = const(0xFFFF)  # id of a product
 _INSIDE_TASKS = "run_forever", "_finish", "_pause"
 
 
@@ -32,6 +34,7 @@ class More:
         self.updates_enabled = True
         self.updates_forced = self.updates_pending = self.signal = False
         self.updating = None  # what receives updates, once there was one
+        self.trial = None  # of the application that the boot stage has started
         self.reset_enabled = True  # when an update is complete
         self.reset_pending = False
         self.reason = None  # of the last reset, "" when it is that of the hardware
@@ -44,6 +47,15 @@ class More:
             from .listening import asked
 
             asked(client)
+        boot = booted()
+        if boot and self.trial is None:
+            from .ota.trial import Trial
+            from .runtime.system import restart, say
+
+            def publish(now, name, data):
+                say(client, now, name, data)
+
+            self.trial = Trial(client, boot, lambda now: restart(client, now), publish)
         if not hasattr(client._store, "step"):
             try:
                 from .store.backup import backup
@@ -69,6 +81,12 @@ class More:
             pass  # there are none
 
 
+def booted():
+    """Return the boot stage that has chosen the application, None without one."""
+    boot = sys.modules.get("particle_boot")
+    return boot if boot and boot.record else None
+
+
 def _hear_of_updates(client, conn):
     # the first message about an update loads what takes them all
     def message(now, m):
@@ -88,13 +106,17 @@ def _hear_of_updates(client, conn):
     device = conn._hello[0]
     if client._values["transport"] == "udp":
         device = device[:2] + (device[2] | _OTA_3, device[3])
+    boot = booted()
+    if boot and device[0] != _UNKNOWN and boot.version():
+        device = (device[0], boot.version()) + device[2:]
     conn._hello = (device,) + conn._hello[1:]
 
 
 def _tell_modules(client, conn):
     # the application that an update brought is a part of the system's description
+    boot = booted()
     try:
-        record = client._store.read("module")
+        record = client._store.read("module" + (boot.slot() if boot else ""))
         if record:
             from .wire.describe import installed
 

@@ -4,9 +4,12 @@ and the reset at the end (device-api 4.2, ota-and-boot 4.7).
 Loaded with the first message about an update.
 """
 
+import sys
+
 from micropython import const
 
 from .operation import now
+from .optional import booted
 from .ota.staging import Staging
 from .runtime.control import reset
 from .session.messaging import add
@@ -16,6 +19,7 @@ from .session.transfer import BEGIN, COMPLETE, FAILED, PROGRESS
 _NOT_SUPPORTED = const(-120)
 _DISABLED = const(-1380)
 
+_UNKNOWN = const(0xFFFF)  # id of a product
 _STEPS = const(20)  # in which progress is told
 _ACK_MS = const(100000)  # for a message that is repeated until its acknowledgement
 _RESET_MS = const(1000)  # for the last message to leave, and for those who want to know
@@ -37,7 +41,7 @@ class Updating:
         self._client = client
         self.conn = client._conn
         root = getattr(client._store, "root", client._board.STORE_ROOT)
-        self.target = Staging(root, self._image)
+        self.target = self._slots(root) if booted() else Staging(root, self._image)
         self._transfers = {}  # version 3 or not -> Transfer
         self._told = 0
         self._job = lambda t: self._tick(t)
@@ -136,6 +140,26 @@ class Updating:
         # the application may have changed its mind
         if self._client.more.reset_enabled:
             reset(self._client, "update")
+
+    def _slots(self, root):
+        # the boot stage runs what is there
+        from . import version_number
+        from .ota.app_slots import AppSlots
+        from .ota.signed import keys
+        from .wire.module import user_slots
+
+        client = self._client
+        platform = client._values["platform_id"]
+        product = client._values["product_id"]
+        about = {
+            "board": client._board.NAME,
+            "platform": platform,
+            "product": platform if product == _UNKNOWN else product,
+            "abi": getattr(sys.implementation, "_mpy", 0),
+            "client": version_number,
+        }
+        signers = keys(client._board, client._store)
+        return AppSlots(root, self._image, about, signers, platform, user_slots(platform))
 
     def _image(self, size, function):
         # every function of it is checked with the first bytes

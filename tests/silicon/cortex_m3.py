@@ -15,6 +15,7 @@ NAME = "MicroPython for QEMU's Cortex-M3"
 COMMAND = f"apt-get install {' '.join(toolchain.PACKAGES)} && make fetch"
 
 TESTS = device_suite.ROOT / "tests"
+BOOT = device_suite.ROOT / "firmware" / "boot"
 _MAIN = b"""
 import machine, os, sys, vfs
 import uctypes
@@ -85,13 +86,14 @@ def rom(file: str) -> dict[str, bytes]:
 
 
 def helpers(path: Path) -> dict[str, bytes]:
-    """Return the modules directly below tests/ that a file imports, and what these import."""
+    """Return the modules of tests/ and the boot stage that a file imports, and what these do."""
     files = {}
     todo = {path}
     while todo:
         for module in imports(todo.pop()):
-            helper = TESTS / (module + ".py")
-            if helper.exists() and module + ".mpy" not in files:
+            for helper in (TESTS / (module + ".py"), BOOT / (module + ".py")):
+                if not helper.exists() or module + ".mpy" in files:
+                    continue
                 files[module + ".mpy"] = compiled(helper)
                 todo.add(helper)
     return files

@@ -15,7 +15,8 @@ import vfs
 
 import __main__
 
-_DEFAULT = "_default_app.py"
+# where modules are that no update of the board changes
+_FROZEN = ("/sim", ".frozen", "/rom", "/boot")
 _FRAMES = ('  File "/sim/', '  File "' + os.getenv("SIM_MODULES"))
 
 
@@ -76,8 +77,11 @@ def _main(mode):
     source = _sim.read("ram/main.py")  # the supervisor's --script
     if source is None:
         source = _read("main.py")
-    if source is None and mode == "run":
-        source = _read("/sim/" + _DEFAULT)
+    if source is None and (mode == "run" or "boot.rec" in os.listdir("pt")):
+        # as a firmware whose frozen main.py is the boot stage
+        vfs.mount(vfs.VfsPosix(os.getenv("SIM_BOOT")), "/boot", readonly=True)
+        sys.path.append("/boot")
+        source = "import particle_boot; particle_boot.start(%r)" % (_FROZEN,)
     failed = 0 if source is None else _run("main.py", source)
     if mode == "run":
         _sim.die(failed)

@@ -17,6 +17,7 @@ BUTTON = (0, 0)  # pin, level while pressed
 UART = None
 MODEM = None
 OTA = "app-ab"
+FACTORY = "_default_app"
 WDT_MS = 8000
 TIER = "A"
 

@@ -14,6 +14,7 @@ from particle_tools import ROOT, interpreter
 
 MODULES = ROOT / "boards" / "UNIX_SIM" / "modules"
 LIB = ROOT / "lib"
+BOOT = ROOT / "firmware" / "boot"
 _PR_SET_PDEATHSIG = 1
 
 
@@ -51,6 +52,7 @@ class Interpreter:
             "SIM_DIR": str(directory),
             "SIM_MODULES": str(MODULES),
             "SIM_LIB": str(LIB),
+            "SIM_BOOT": str(BOOT),
             "SIM_CONTROL": str(theirs),
             "SIM_CAUSE": str(boot.cause),
             "SIM_WAKE": str(boot.wake),

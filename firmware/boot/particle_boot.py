@@ -1,0 +1,203 @@
+"""The boot stage: choose an application, check it, run it (ota-and-boot 4.1, 4.3).
+
+Frozen; `main.py`, frozen too, only calls `start`. An application is the folder of a slot, its
+module `app` is run. A new one has three boots to reach the cloud and to say that it is well, and
+is watched until then. In the end the board runs the new application or the old one; without any
+it is in safe mode: it serves the cloud and takes an update.
+"""
+
+import hashlib
+import os
+import struct
+import sys
+
+import machine
+from micropython import const
+
+from particle.ota.bootrecord import DAMAGED, TRIAL, TRIES, BootRecord
+
+_SLOTS = ("/a", "/b")
+_HEADER = "<16xI"  # length of the manifest (wire/manifest.py)
+_HEADER_BYTES = const(24)
+_PIECE = const(512)
+_LINE = const(256)
+_CRASHES = const(8)  # of an application that was confirmed, before safe mode
+_WDT_MS = const(8000)
+
+record = None  # of this boot, when an application was chosen
+trial = False  # whether it is being tried
+floor = 0  # oldest version that it wants to be taken
+watchdog = None  # to be fed while it is tried
+root = path = None  # of the files of the library, of the application
+
+
+def version():
+    """Return the version of the application that runs, 0 of one that is frozen."""
+    return record.trial_version if trial else record.version
+
+
+def slot():
+    """Return the end of the names of what belongs to its slot: ".a" or ".b"."""
+    return "." + path[-1] if path else ""
+
+
+def _same(path, size, digest, contents):
+    # whether a file is as the manifest says
+    if os.stat(path)[6] != size:
+        return False
+    if not contents:
+        return True
+    h = hashlib.sha256()
+    buffer = memoryview(bytearray(_PIECE))
+    with open(path, "rb") as f:
+        while size > 0:
+            n = f.readinto(buffer)
+            h.update(buffer[:n])
+            size -= n or 1
+    return h.digest() == bytes.fromhex(digest)
+
+
+def check(path, digest, contents):
+    """Return (version, floor) of the application in `path`, None when it must not run.
+
+    digest: SHA-256 that its manifest must have, or None. contents: read its files, do not only
+    look at their sizes. A manifest has its name when its signature was right (ota/bundle.py).
+    """
+    facts = {}
+    try:
+        with open(path + "/manifest", "rb") as f:
+            line = f.read(_HEADER_BYTES)
+            h = hashlib.sha256(line)
+            left = struct.unpack_from(_HEADER, line + bytes(_HEADER_BYTES))[0]
+            while left > 0:
+                line = f.readline(min(left, _LINE))
+                h.update(line)
+                left -= len(line) or left
+                words = line[:-1].decode().split(" ", 3)
+                if len(words) < 4:
+                    facts[words[0]] = words[-1]
+                elif not _same(path + "/" + words[3], int(words[1]), words[2], contents):
+                    return None
+            h.update(f.read())
+        if digest and h.digest() != digest:
+            return None
+        return int(facts["version"]), int(facts["floor"])
+    except (OSError, ValueError, KeyError, IndexError):
+        return None
+
+
+def choose(record):
+    """Decide what runs, and write it down; return (slot, whether it is tried, its floor) or None.
+
+    Each step is one write of `record`, and can be repeated after a power cut at any place.
+    """
+    if record.state == TRIAL:
+        reason = TRIES
+        if record.tries:
+            record.spend()  # before it begins: it may never come to an end
+            found = check(_slot(record.trial), record.digest, True)
+            if found:
+                return record.trial, True, found[1]
+            reason = DAMAGED
+        try:
+            os.remove(_slot(record.trial) + "/manifest")  # it shall never be the other one
+        except OSError:
+            pass
+        record.roll_back(reason)
+    active = record.active
+    found = record.found and check(_slot(active), record.digest, not record.digest)
+    if found:
+        return active, False, found[1]
+    # the other one must be complete; without a good record nothing says which one is newer
+    good = []
+    for slot in range(2):
+        found = check(_slot(slot), None, True)
+        if found and found[0] >= record.floor:
+            good.append((found[0], slot, found[1]))
+    if not good:
+        return None
+    version, slot, least = max(good)
+    record.use(slot, version, least)
+    return slot, False, least
+
+
+def _slot(number):
+    return root + _SLOTS[number]
+
+
+def _crashes(more):
+    # how often the application that was confirmed has failed since it last ran well
+    name = root + "/crashes"
+    count = 0
+    try:
+        with open(name, "rb") as f:
+            count = f.read(1)[0]
+    except (OSError, IndexError):
+        pass
+    if more:
+        # not above the limit: a reset in safe mode gives it another chance, one
+        count = min(count + more, _CRASHES)
+        with open(name, "wb") as f:
+            f.write(bytes((count,)))
+    return count
+
+
+def _bitten():
+    # whether the watchdog ended the last boot; on some chips any reset looks so, hence the file
+    try:
+        if machine.reset_cause() != machine.WDT_RESET:
+            return False
+        os.stat(root + "/reason")
+        return False
+    except OSError:
+        return True
+    except AttributeError:
+        return False
+
+
+def start(frozen=(".frozen",)):
+    """Run the application of this board. Returns when it ends, for the prompt.
+
+    frozen: where modules are found that no update changes. What lies about on the file system
+    hides none of them.
+    """
+    global record, trial, floor, watchdog, root, path
+    sys.path[:] = frozen
+    try:
+        import particle_board as board
+    except ImportError:
+        from particle.runtime import board
+    root = board.STORE_ROOT
+    record = BootRecord(root)
+    chosen = choose(record)
+    bitten = _bitten()
+    name = "app"
+    if chosen:
+        slot, trial, floor = chosen
+        path = _slot(slot)
+        sys.path += [path, path + "/lib"]
+    else:
+        name = getattr(board, "FACTORY", None)  # a frozen application, until there is another
+        if record.version or not name:
+            _safe("there is no application that can run")
+    if trial:
+        timeout = getattr(board, "WDT_MS", _WDT_MS)
+        if timeout:
+            watchdog = machine.WDT(timeout=timeout)
+    elif _crashes(bitten) >= _CRASHES:
+        _crashes(-1)
+        _safe("the application has failed %d times" % _CRASHES)
+    try:
+        __import__(name)
+    except Exception as e:
+        sys.print_exception(e)
+        if not trial:
+            _crashes(1)
+        machine.reset()
+
+
+def _safe(why):
+    print("boot:", why)
+    from particle.runtime.power import system
+
+    system.safe_mode(True)

@@ -1,0 +1,11 @@
+# Written by `make mip`.
+metadata(description="Particle device cloud: component slots", license="MIT")
+package(
+    "particle",
+    files=[
+        "ota/app_slots.py",
+        "ota/bootrecord.py",
+        "ota/trial.py",
+    ],
+    base_path="../../../lib",
+)

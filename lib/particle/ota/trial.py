@@ -1,0 +1,105 @@
+"""The trial of a new application: it is kept when the cloud can be reached with it and it is well
+(ota-and-boot 4.3, 4.6). And what the cloud is told of one that was given up.
+
+Its job runs in `process()` and nowhere else: an application that hangs feeds no watchdog.
+"""
+
+import os
+import sys
+import time
+
+from micropython import const
+
+from .bootrecord import ROLLED_BACK
+
+_EVERY_MS = const(500)
+_LIMIT_S = const(600)  # for a trial; and of running well, until earlier failures are forgotten
+_PERIOD = const(0x3FFFFFFF)  # of ticks
+_REASONS = (
+    "unknown",
+    "three boots did not reach the cloud",
+    "it was damaged",
+    "exception",
+    "deadline",
+    "asked for",
+)
+
+
+class Trial:
+    """What becomes of the application that the boot stage `boot` has started, for its `client`.
+
+    restart: function(now) that resets the board. say: function(now, name, data) that publishes.
+    """
+
+    def __init__(self, client, boot, restart, say):
+        self._client = client
+        self._boot = boot
+        self._restart = restart
+        self._say = say
+        self._told = False
+        self._left = _LIMIT_S * 1000
+        self._last = time.ticks_ms() & _PERIOD
+        client._jobs[self.step] = self._last
+
+    def step(self, now):
+        """Look how it is, and once more in half a second until nothing is left to be decided."""
+        boot = self._boot
+        self._left -= (now - self._last) & _PERIOD
+        self._last = now
+        if boot.watchdog:
+            boot.watchdog.feed()  # there is no way to stop it
+        elif not boot.trial and self._left < 0:
+            _forget_crashes(boot.root)
+            return
+        conn = self._client._conn
+        # connected, and everything that was said is acknowledged, the description too
+        reached = conn is not None and conn.ready and not any(conn.waits())
+        try:
+            if boot.trial:
+                self._try(now, reached)
+            elif reached and boot.record.flags & ROLLED_BACK:
+                self._tell(now)
+        except OSError as e:
+            print("update:", e)  # the file system: another attempt, until the time is over
+        self._client._jobs[self.step] = (now + _EVERY_MS) & _PERIOD
+
+    def _try(self, now, reached):
+        boot = self._boot
+        if reached and _well():
+            boot.record.confirm(boot.floor)
+            boot.trial = False
+            _forget_crashes(boot.root)
+            print("update: version %d is kept" % boot.record.version)
+        elif self._left < 0:
+            print("update: not well after %d s: reset" % _LIMIT_S)
+            self._restart(now)
+
+    def _tell(self, now):
+        record = self._boot.record
+        if not self._told:
+            self._told = True
+            why = _REASONS[record.reason if record.reason < len(_REASONS) else 0]
+            text = "update_rollback, version %d: %s" % (record.trial_version, why)
+            self._say(now, "spark/device/last_reset", text)
+        else:
+            record.flags &= ~ROLLED_BACK
+            record.save()
+
+
+def _well():
+    # an application may have a function health() that tells
+    health = getattr(sys.modules.get("app"), "health", None)
+    if health is None:
+        return True
+    try:
+        return health()
+    except Exception as e:
+        sys.print_exception(e)
+        return False
+
+
+def _forget_crashes(root):
+    try:
+        os.remove(root + "/crashes")
+    except OSError:
+        pass

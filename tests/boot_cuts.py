@@ -1,0 +1,187 @@
+"""The power fails in every operation on the flash of an update, from the first byte that arrives
+to the confirmation or the rollback, and again in every operation of what follows: the board always
+runs the old application or the new one, whole, and ends with the one it should.
+
+`micropython boot_cuts.py` in the project's root does it all. Signatures are not verified here:
+that touches no flash.
+"""
+
+import gc
+import hashlib
+import sys
+
+try:
+    import vfs
+except ImportError:
+    vfs = None
+
+import particle_boot
+from bundles import bundle, public, wrapped
+from particle.errors import UpdateError
+from particle.ota import bundle as unpacking
+from particle.ota.app_slots import AppSlots
+from particle.ota.bootrecord import ROLLED_BACK, BootRecord
+from particle.wire.module import user_slots
+from ram_flash import Cut, RamFlash, mount, umount
+from slot_files import install
+
+BLOCKS = 64
+TEARS = 4
+_ROOT = "/cut/pt"
+_CHUNK = 512
+_LIVES = 16
+_ABOUT = {"board": "TEST", "platform": 12, "product": 12, "abi": 2822, "client": 65536}
+_FILES = {"app.py": b"print(2)\n" * 9, "lib/valve.py": bytes(range(250)) * 8}
+
+
+def _right(kind, key, signature, digest):
+    yield
+    return True
+
+
+unpacking.verify = _right
+particle_boot.root = _ROOT
+KEYS = [public()]
+IMAGE = wrapped(bundle(files=_FILES, version=2, floor=0))
+
+
+class Story:
+    """What happens to a board; good: whether the new application is well."""
+
+    def __init__(self, good):
+        self.good = good
+        self.ran = []
+
+    def life(self):
+        """Live from one boot to the next one; return whether there is a next one."""
+        record = BootRecord(_ROOT)
+        found = particle_boot.choose(record)
+        if found is None:
+            self.ran.append(None)
+            return False
+        slot, trial, floor = found
+        # what the files say, not the record: that is what would run
+        version = particle_boot.check(_ROOT + ("/a", "/b")[slot], None, True)[0]
+        self.ran.append(version)
+        if trial:
+            if self.good:
+                record.confirm(floor)
+            return not self.good
+        if version != 1 or record.flags & ROLLED_BACK:
+            return False
+        self._update()
+        return True
+
+    def _update(self):
+        # the cloud sends what is missing, as often as it takes
+        target = AppSlots(_ROOT, None, _ABOUT, KEYS, 12, user_slots(12))
+        sha = hashlib.sha256(IMAGE).digest()
+        stored = _drive(target.begin(len(IMAGE), sha, 5))
+        for at in range(stored, len(IMAGE), _CHUNK):
+            target.write(IMAGE[at : at + _CHUNK])
+        _drive(target.verify())
+        target.finish()
+
+
+def _drive(steps):
+    while True:
+        try:
+            next(steps)
+        except StopIteration as e:
+            return e.value
+
+
+def run(story, data, cut=0, tear=0):
+    """Live until the power fails in operation `cut` of the flash; return how many there were.
+
+    That is fewer than `cut` when the story was over before.
+    """
+    operations = 0
+    more = True
+    for _ in range(_LIVES):
+        flash = RamFlash(data, blocks=BLOCKS)
+        try:
+            mount(flash)
+            flash.operations = operations
+            flash._cut = cut
+            flash._tear = tear
+            more = story.life()
+        except Cut:
+            return cut
+        except (OSError, UpdateError):
+            if not flash._dead:
+                raise
+            return cut  # from what closes a file behind the failure
+        finally:
+            umount()
+        operations = flash.operations
+        if not more:
+            return operations
+    raise AssertionError("it never ends: %s" % story.ran)
+
+
+def fresh():
+    """Return the flash of a board with version 1, and an older one in its other slot."""
+    flash = RamFlash({}, blocks=BLOCKS)
+    mount(flash)
+    digest = install(_ROOT + "/a", 1)
+    install(_ROOT + "/b", 0)
+    record = BootRecord(_ROOT)
+    record.version = 1
+    record.digest = digest
+    record.save()
+    umount()
+    return flash.data
+
+
+def _settled(story, data, where):
+    # without a further cut
+    run(story, data)
+    wanted = 2 if story.good else 1
+    assert set(story.ran) <= {1, 2} and story.ran[-1] == wanted, (where, story.ran)
+
+
+def every(good, step=1, first=0):
+    """Cut at every `step`-th place, beginning with `first`; return how often the power failed."""
+    base = fresh()
+    total = run(Story(good), _copy(base))
+    cuts = 0
+    at = first
+    for tear in range(TEARS):
+        for cut in range(1, total + 1):
+            at += 1
+            story = Story(good)
+            data = _copy(base)
+            if at % step == 0:
+                assert run(story, data, cut, tear) == cut
+                cuts += 1
+                _settled(story, _copy(data), (cut, tear))
+            # and again, in what follows
+            for again in range(1, total + 1):
+                at += 1
+                if at % step:
+                    continue
+                once = _copy(base)
+                story = Story(good)
+                run(story, once, cut, tear)
+                if run(story, once, again, (tear + 1) % TEARS) < again:
+                    break  # it was over before
+                cuts += 2
+                _settled(story, once, (cut, tear, again))
+            gc.collect()
+    return cuts
+
+
+def _copy(data):
+    return {block: bytearray(data[block]) for block in data}
+
+
+def main():
+    """Do it all, or what the arguments name."""
+    for kind in sys.argv[1:] or ("good", "bad"):
+        cuts = every(kind == "good")
+        print("%s: %d cuts, always the old or the new one" % (kind, cuts))
+
+
+if __name__ == "__main__":
+    main()
