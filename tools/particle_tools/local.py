@@ -46,6 +46,10 @@ class Api(Rest):
         """Return the JSON answer of a PUT of `values`. Raises UserError unless it is 2xx."""
         return self._json("PUT", path, values)
 
+    def delete(self, path: str) -> Any:
+        """Return the JSON answer of a DELETE. Raises UserError unless it is 2xx."""
+        return self._json("DELETE", path)
+
     def device(self, device_id: str) -> dict[str, Any]:
         """Return the device object."""
         return self.get(f"/v1/devices/{device_id}")

@@ -8,6 +8,7 @@ var TEXTS = {{texts}};
 var WEP = 1;
 var ENTERPRISE = 0x2000000;
 var PATIENCE = 90000; // ms without any answer
+var KEY = 300000; // ms in which a device makes its key; it begins when it opens its network
 var POLL = 500; // ms
 
 var language = /^de/i.test(navigator.language || navigator.userLanguage || '') ? 'de' : 'en';
@@ -210,7 +211,7 @@ function row(network) {
   button.type = 'button';
   child(button, 'span', 'ssid', network.ssid);
   child(button, 'span', kind ? 'kind' : 'far', kind || text('secured'));
-  child(button, 'span', 'far', ', ' + text('signal', strength));
+  child(button, 'span', 'far', text('signal', strength));
   var drawn = child(button, 'span', 'bars');
   drawn.setAttribute('aria-hidden', 'true');
   for (var i = 1; i <= 4; i++) {
@@ -437,9 +438,20 @@ function submit() {
   wanted.ssid = out.ssid;
   work();
   step('saving');
+  keyed(out, new Date().getTime());
+}
+
+function keyed(out, began) {
   insist('/public-key', null, function (key) {
     if (!key) {
       return failed('lost');
+    }
+    if (!key.b && new Date().getTime() - began < KEY) {
+      step('preparing');
+      setTimeout(function () {
+        keyed(out, began);
+      }, 1000);
+      return;
     }
     // the view is painted before the calculation, which takes a second on an old phone
     setTimeout(function () {
@@ -472,7 +484,7 @@ function configure(out) {
       return failed('lost');
     }
     if (answer.r !== 0) {
-      return failed('rejected', answer.r);
+      return failed(answer.r === -2 ? 'absent' : 'rejected', '' + answer.r);
     }
     step('joining', out.ssid);
     insist('/portal/join?ssid=' + encodeURIComponent(out.ssid), null, follow);
