@@ -23,7 +23,7 @@ def app(tmp_path, monkeypatch):
     """Make a folder of an application and two keys; be where they are."""
     monkeypatch.chdir(tmp_path)
     (tmp_path / "app/lib").mkdir(parents=True)
-    (tmp_path / "app/main.py").write_text("import valve\nprint(valve.x)\n")
+    (tmp_path / "app/app.py").write_text("import valve\nprint(valve.x)\n")
     (tmp_path / "app/lib/valve.py").write_text("x = 1\n")
     (tmp_path / "app/data.json").write_text("{}" * 2000)
     (tmp_path / "app/.hidden").write_text("no")
@@ -71,11 +71,11 @@ def install(folder, data, slot="a", active=None, key="k.der", about=ABOUT):
 def test_a_board_takes_what_was_packed(app):
     pack()
     found, module = install(app, (app / "a.bin").read_bytes())
-    assert set(found) == {"main.mpy", "lib/valve.mpy", "data.json", "manifest"}
+    assert set(found) == {"app.mpy", "lib/valve.mpy", "data.json", "manifest"}
     assert found["data.json"] == b"{}" * 2000
     assert (module.product_id, module.product_version) == (3, 3)
     done = subprocess.run(
-        [*interpreter.find(), "-c", "import main"],
+        [*interpreter.find(), "-c", "import app"],
         cwd=app / "a",
         env={"MICROPYPATH": f"{app / 'a'}:{app / 'a/lib'}"},
         capture_output=True,
@@ -191,11 +191,11 @@ def test_bad_words(app, capsys):
     assert "asset" in refusal(capsys, *base, "--asset", "none")
     assert "no firmware module" in refusal(capsys, *base, "--delta", "k.der")
     assert "never replaced" in refusal(capsys, "keys", "k.pem", "--new", "p256")
-    assert "no firmware module" in refusal(capsys, "inspect", "app/main.py")
-    (app / "app/main.py").write_text("def :\n")
+    assert "no firmware module" in refusal(capsys, "inspect", "app/app.py")
+    (app / "app/app.py").write_text("def :\n")
     assert "SyntaxError" in refusal(capsys, *base)
-    (app / "app/main.py").unlink()
-    assert "main.py" in refusal(capsys, *base)
+    (app / "app/app.py").unlink()
+    assert "no app.py" in refusal(capsys, *base)
 
 
 def test_files_that_no_board_takes(app, capsys):
@@ -210,7 +210,7 @@ def test_files_that_no_board_takes(app, capsys):
     (app / "app/valve.mpy").write_bytes(b"old")
     assert "no .mpy" in refusal(capsys, *base)
     (app / "app/valve.mpy").unlink()
-    (app / "app/main.mpy").write_bytes(b"x")
+    (app / "app/app.mpy").write_bytes(b"x")
     assert "twice" in refusal(capsys, *base)
     with pytest.raises(UserError, match="256"):
         facts = bundles.Facts("B", 3, 3, 1, 0, 6, 0)

@@ -18,7 +18,7 @@ _DEFLATE_BITS = 10
 def add_arguments(actions: Any) -> None:
     """Add the actions to the verb."""
     pack = actions.add_parser("pack", help="compile a folder into an update")
-    pack.add_argument("folder", type=Path, metavar="DIR", help="main.py and what it needs")
+    pack.add_argument("folder", type=Path, metavar="DIR", help="app.py and what it needs")
     pack.add_argument("--board", required=True, metavar="NAME", help="NAME of its profile")
     pack.add_argument("--platform", type=int, metavar="ID", help="default: of boards/NAME")
     pack.add_argument("--product", type=int, metavar="ID", help="default: it is no product")
@@ -87,8 +87,8 @@ def _pack(args: argparse.Namespace) -> int:
         raise UserError(f"--deflate {args.deflate}: 9 to 12 bits")
     key = signing.private(args.key) if args.key else None
     content = applications.files(args.folder, args.arch)
-    if "main.mpy" not in content:
-        raise UserError(f"{args.folder} has no main.py")
+    if "app.mpy" not in content:
+        raise UserError(f"{args.folder} has no app.py, the module that boards run (no main.py)")
     facts = bundles.Facts(
         args.board,
         platform,

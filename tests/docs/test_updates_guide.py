@@ -1,0 +1,67 @@
+"""The guide to updates: its commands run as they stand, and print what it shows."""
+
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from particle_tools import ROOT
+from particle_tools.cli import build_parser
+from particle_tools.images import actions
+
+GUIDE = (ROOT / "docs/updates.md").read_text()
+
+
+def blocks(language):
+    """Return the blocks of the guide in a language."""
+    return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
+
+
+def shape(text):
+    """Return lines without what is different each time: keys, sizes and digests."""
+    return re.sub(r"\b[0-9a-f]{16,64}\b|\d+ bytes|(?<= )\d+(?= \w+/?\w*\.)", "N", text).split()
+
+
+@pytest.fixture(scope="module")
+def printed(tmp_path_factory):
+    """Run all commands in one folder; give what each block printed."""
+    folder = tmp_path_factory.mktemp("guide")
+    tools = Path(sys.executable).parent
+    path = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    found = []
+    for block in blocks("sh"):
+        done = subprocess.run(
+            ["sh", "-ec", block],
+            cwd=folder,
+            env=os.environ | path,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        found.append(done.stdout)
+    return found
+
+
+def test_commands_print_what_the_guide_shows(printed):
+    keys, first, second, signed = printed
+    shown = blocks("text")
+    assert shape(keys) == shape(shown[0])
+    assert shape(first) == shape(shown[1])
+    assert shape(second.partition("\n")[2]) == shape(shown[2])
+    assert json.loads(signed.partition("\n")[2])["bundle"]["checked"]
+
+
+def test_every_option_of_pack_has_a_row():
+    parser = build_parser(["firmware"])
+    assert parser.parse_args(["firmware", "inspect", "x"]).action == "inspect"
+    source = Path(actions.__file__).read_text()
+    pack = source[source.index('"pack"') : source.index('"sign"')]
+    options = set(re.findall(r'"(--[a-z]+)"', pack)) - {"--output"}
+    rows = set(re.findall(r"^\| `(--[a-z]+)", GUIDE, re.MULTILINE))
+    assert options - rows == {"--key"} and rows <= options
