@@ -1,6 +1,8 @@
 """A channel without encryption over datagrams, for what does not depend on DTLS."""
 
+from particle.session.aes_tcp import TcpConn
 from particle.session.messaging import diff
+from particle.session.reliable import Reliable
 
 
 class Plain:
@@ -51,6 +53,13 @@ class Plain:
 
     def event(self):
         return self._events.pop(0) if self._events else None
+
+
+class PlainConn(Reliable):
+    """A connection without sessions that are stored: after each Hello it says everything."""
+
+    CHANNEL = Plain
+    announce = TcpConn.announce
 
 
 class Driven:

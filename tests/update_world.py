@@ -5,8 +5,7 @@ as the client drives them.
 """
 
 from particle.session.messaging import add
-from particle.session.reliable import Reliable
-from plain_channel import Driven, Plain
+from plain_channel import Driven, PlainConn
 from tcp_peer import Parsed
 
 HELLO = (6, 1, 0xB6, 6)
@@ -15,10 +14,6 @@ TOKEN = 0x15
 
 class Keys:
     device_id = b"\xe0\x0f\xce\x68\x12\x34\x56\x78\x90\xab\xcd\xef"
-
-
-class PlainConn(Reliable):
-    CHANNEL = Plain
 
 
 class Memory:

@@ -16,7 +16,7 @@ def rsa_private(der):
         x, at = _integer(der, at, end, False)
         key.append(x)
     if at != end or version:
-        raise ValueError("not a two-prime key")
+        raise ValueError("not an RSA key")
     return tuple(key)
 
 
@@ -26,15 +26,17 @@ def rsa_public(spki):
     Raises ValueError.
     """
     at, end = _outer(spki)
-    at = _algorithm(spki, at, end)
-    at, end = _last(spki, at, end, 3)
+    at, stop = _element(spki, at, end, 0x30)
+    if spki[at:stop] != _RSA:
+        raise ValueError("not an RSA key")
+    at, end = _last(spki, stop, end, 3)
     if at == end or spki[at]:
-        raise ValueError("unused bits")
+        raise ValueError("not an RSA key")
     at, end = _last(spki, at + 1, end, 0x30)
     n, at = _integer(spki, at, end, True)
     e, at = _integer(spki, at, end, True)
     if at != end or not n & e & 1 or e < 3 or e >> 32:
-        raise ValueError("modulus or exponent")
+        raise ValueError("not an RSA key")
     return n, e
 
 
@@ -52,19 +54,19 @@ def octets(n):
 # Where the contents of the element at `at` begin and end. Only definite, shortest lengths.
 def _element(der, at, end, tag):
     if at + 2 > end or der[at] != tag:
-        raise ValueError("tag")
+        raise ValueError("not an RSA key")
     n = der[at + 1]
     at += 2
     if n > 127:
         k = n & 127
         if not 0 < k < 3 or at + k > end:
-            raise ValueError("length")
+            raise ValueError("not an RSA key")
         n = der[at] if k == 1 else der[at] << 8 | der[at + 1]
         if n < 128 or k == 2 and n < 256:
-            raise ValueError("length")
+            raise ValueError("not an RSA key")
         at += k
     if at + n > end:
-        raise ValueError("truncated")
+        raise ValueError("not an RSA key")
     return at, at + n
 
 
@@ -72,7 +74,7 @@ def _element(der, at, end, tag):
 def _last(der, at, end, tag):
     at, stop = _element(der, at, end, tag)
     if stop != end:
-        raise ValueError("trailing data")
+        raise ValueError("not an RSA key")
     return at, end
 
 
@@ -80,22 +82,15 @@ def _last(der, at, end, tag):
 def _outer(der):
     at, end = _element(der, 0, len(der), 0x30)
     if der[end:].strip(b"\x00\xff"):
-        raise ValueError("trailing data")
-    return at, end
-
-
-def _algorithm(der, at, end):
-    at, stop = _element(der, at, end, 0x30)
-    if der[at:stop] != _RSA:
         raise ValueError("not an RSA key")
-    return stop
+    return at, end
 
 
 def _integer(der, at, end, shortest):
     at, stop = _element(der, at, end, 2)
     n = stop - at
     if not 0 < n < 514 or der[at] > 127:
-        raise ValueError("integer")
+        raise ValueError("not an RSA key")
     if shortest and n > 1 and not der[at] and der[at + 1] < 128:
-        raise ValueError("integer")
+        raise ValueError("not an RSA key")
     return int.from_bytes(der[at:stop], "big"), stop

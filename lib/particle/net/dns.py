@@ -26,12 +26,10 @@ def literal(host):
 def question(host):
     """Return the question section (A, IN) for `host`; raise `Error(NOT_FOUND)` if no such name."""
     out = b""
-    good = len(host) < 254
     for label in host.encode().split(b"."):
-        good = good and 0 < len(label) < 64
-        out += bytes((len(label) & 255,)) + label
-    if not good:
-        raise Error(_NOT_FOUND, host, "DNS")
+        if not 0 < len(label) < 64 or len(host) > 253:
+            raise Error(_NOT_FOUND, host, "DNS")
+        out += bytes((len(label),)) + label
     return out + b"\x00\x00\x01\x00\x01"
 
 

@@ -246,6 +246,14 @@ class TcpConn(Conn):
     CHANNEL = Tcp
     DEFAULTS = 5683, 15, 256
 
+    def announce(self, now):
+        """Queue what follows the Hello: descriptions, time request, subscriptions."""
+        self.time(now)
+        for flags in sorted(self._bodies):
+            self._post(flags, *self._bodies[flags])
+        for prefix, flags in self._filters:
+            self._subscribe(prefix, flags)
+
     @staticmethod
     def system(platform_id):
         """Return the description of the system as JSON, and its content format (4.2)."""

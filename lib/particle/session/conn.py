@@ -94,13 +94,12 @@ class Conn(Messaging):
 
     def addresses(self, now, found):
         """Take the answer to RESOLVE: literal addresses, an empty list when there is none."""
-        if self._state != _NAME:
-            return
-        self._addresses = list(found)
-        if found:
-            self._begin(now)
-        else:
-            self._fail(now, "DNS", _NETWORK)
+        if self._state == _NAME:
+            self._addresses = list(found)
+            if found:
+                self._begin(now)
+            else:
+                self._fail(now, "DNS", _NETWORK)
 
     def opened(self, now, ok):
         """Take the answer to DIAL."""
@@ -252,13 +251,16 @@ class Conn(Messaging):
         self._due = None
 
     def _timer(self):
-        # Keep-alive counts from the older of last sent and last received: servers look at what
-        # we send, and only what we receive tells that they are there (cloud-protocol section 0).
+        # Keep-alive counts from what was received last: only that tells of the cloud, and a ping
+        # keeps the way through NAT open (3.7). Over TCP, where what is lost is repeated, it
+        # counts from the older of that and what was sent last, which is what servers look at.
         if self._state != _ON:
             return self._due
         if self._pong is not None:
             return self._pong
-        older = self._sent if diff(self._sent, self._heard) < 0 else self._heard
+        older = self._heard
+        if self._type != _CON and diff(self._sent, older) < 0:
+            older = self._sent
         return add(older, self.keep_alive * 1000)
 
     def _drain(self, now):
@@ -267,12 +269,12 @@ class Conn(Messaging):
             e = self._channel.event()
             if e is None:
                 return
-            if e[0] == "DOWN":
-                stage = "cloud" if self._state == _ON else e[1]
-                self._fail(now, stage, e[2])
+            kind, stage, code = e
+            if kind == "DOWN":
+                self._fail(now, "cloud" if self._state == _ON else stage, code)
             else:
                 self._events.append(e)
-                if e[0] == "OPEN":
+                if kind == "OPEN":
                     self._opened(now)
 
     def _opened(self, now):
@@ -284,8 +286,7 @@ class Conn(Messaging):
         self._due = add(now, _HELLO_MS)
 
     def _server_hello(self, now, m):
-        if m.type == _CON:
-            self.acknowledge(m)
+        self.acknowledge(m)
         if self._state == _HELLO:
             self._state = _ON
             self.ready = True

@@ -346,17 +346,13 @@ class Dtls(Events):
                     self._state = _IDLE
                     self._pending = 0
                     self._emit("DOWN", *self._error)
+            elif due and self._wait < _LAST_MS:
+                self._wait *= 2
+                self._pending = self._launch()
             elif due:
-                self._repeat()
-
-    def _repeat(self):
-        if self._wait < _LAST_MS:
-            self._wait *= 2
-            self._pending = self._launch()
-        else:
-            # who has our key message and says nothing does not want it
-            stage = "device key" if self._state == _FINISH else self._stage()
-            self._down(stage, _TIMEOUT)
+                # who has our key message and says nothing does not want it
+                stage = "device key" if self._state == _FINISH else self._stage()
+                self._down(stage, _TIMEOUT)
 
     def _stage(self):
         return "port" if self._state == _HELLO and self._shake.sent == 1 else "transport"

@@ -80,6 +80,7 @@ class Messaging(Events):
     size: largest CoAP message in bytes. `ready` is True while the application's are taken.
     """
 
+    _mid = _token = 0
     _blocks = None  # the module, when a description does not fit into one message
 
     def __init__(self, size):
@@ -106,8 +107,8 @@ class Messaging(Events):
 
     def reset(self, mid, token):
         """Start again after a handshake: the next message gets `mid` + 1 and `token` + 1."""
-        self._mid = mid & 0xFFFF
-        self._token = token & 0xFF
+        self._mid = mid
+        self._token = token
         self._queue = []
         # message ID -> ticks at which the wait for its ACK ends, None: it is over when it is sent
         self._waiting = {}
@@ -141,14 +142,6 @@ class Messaging(Events):
                 self._emit("ACKED", mid, _TIMEOUT)
 
     # what the device says
-
-    def announce(self, now):
-        """Queue what follows the Hello: descriptions, time request, subscriptions."""
-        self.time(now)
-        for flags in sorted(self._bodies):
-            self._post(flags, *self._bodies[flags])
-        for prefix, flags in self._filters:
-            self._subscribe(prefix, flags)
 
     def publish(self, now, name, data, ctype, con, mid=None, ttl=60):
         """Queue an event; return its message ID, under which ACKED(mid, code) comes.
@@ -258,8 +251,7 @@ class Messaging(Events):
                     error = _COAP_5XX if m.code >= 0xA0 else _COAP_4XX
                 self._emit("ACKED", m.mid, error)
         elif m.code == 0 or m.code >= 0x40:
-            if m.type == _CON:  # a ping, or an answer sent separately
-                self.acknowledge(m)
+            self.acknowledge(m)  # of a ping, or an answer sent separately
         else:
             handler = self._rows.get(m.code << 8 | m.path)
             if handler:
@@ -268,9 +260,10 @@ class Messaging(Events):
                 self._refuse(m, _NOT_FOUND)
 
     def acknowledge(self, m, code=0):
-        """Queue the empty ACK of the CON in `m`, or with a code the answer with its token."""
-        token = self._token_of(m) if code else -1
-        self.send(messages.answer(self._w, _ACK, code, m.mid, token))
+        """Queue the empty ACK if `m` is a CON, or with a code the answer with its token."""
+        if code or m.type == _CON:
+            token = self._token_of(m) if code else -1
+            self.send(messages.answer(self._w, _ACK, code, m.mid, token))
 
     def _token_of(self, m):
         # -1, an int for one byte, or bytes
@@ -285,8 +278,7 @@ class Messaging(Events):
             self.send(messages.answer(self._w, _RST, 0, m.mid))
 
     def _event(self, now, m):
-        if m.type == _CON:
-            self.acknowledge(m)
+        self.acknowledge(m)
         name = m.name()
         if name:
             data = bytes(memoryview(m.buf)[m.payload_at : m.payload_at + m.payload_n])

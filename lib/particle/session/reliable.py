@@ -40,6 +40,7 @@ class Reliable(Conn):
     def __init__(self, keys, *more):
         super().__init__(keys, *more)
         self._type = _CON
+        self._token = self._rng(1)[0]
         self._hello += (keys.device_id,)
         self._seen = []  # [ID, reply or None]
         self._hello_id = None
@@ -56,8 +57,6 @@ class Reliable(Conn):
 
     def reset(self, mid, token):
         """Forget what waits; IDs and tokens go on, they start again only with the device (3.1)."""
-        if not hasattr(self, "_mid"):
-            super().reset(0, self._rng(1)[0])
         super().reset(self._mid, self._token)
         self._open = {}  # ID -> [message, ticks of the next transmission or None, transmissions]
 
@@ -146,9 +145,3 @@ class Reliable(Conn):
         self._seen = []
         self._due = None  # the Hello is repeated as every CON, and given up like one
         self._hello_id = self._mid
-
-    def _timer(self):
-        # only what is received counts (3.7): a ping keeps the way through NAT open
-        if self._state != _ON:
-            return self._due
-        return self._pong or add(self._heard, self.keep_alive * 1000)

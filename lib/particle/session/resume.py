@@ -164,8 +164,8 @@ class Resuming(Reliable):
     def _announce(self):
         # what the cloud does not know yet; it keeps the rest with the session
         sums = self._sums()
-        for k in (1, 2):
-            if k in self._bodies and sums[k - 1] != self._crcs[k - 1]:
+        for k in sorted(self._bodies):
+            if sums[k - 1] != self._crcs[k - 1]:
                 self._post(k, *self._bodies[k])
         if sums[2] != self._crcs[2]:
             for prefix, flags in self._filters:
