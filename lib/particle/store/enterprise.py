@@ -7,8 +7,12 @@ import struct
 
 from micropython import const
 
+from ..errors import Error
 from .container import pack, unpack
 from .networks import field, octets, value
+
+# Error numbers of Device OS (errors.py)
+_BAD_DATA = const(-280)
 
 _KIND = const(2)  # of the container
 _SSID = const(1)  # tags, networks.py
@@ -64,12 +68,15 @@ def certificates(store, network):
     Raises `Error(BAD_DATA)`.
     """
     number = value(network._entry, _EAP, b"\0\xff")[1]
-    data = None if number == _NONE else store.read("wifi.eap%d" % number)
-    body = unpack(_KIND, data) if data else bytes(6)
+    body = bytes(6)
+    if number != _NONE:
+        body = unpack(_KIND, store.read("wifi.eap%d" % number) or b"")
     out = {}
     at = 0
     for name, _ in _FILES:
-        n = struct.unpack_from("<H", body, at)[0]
+        n = int.from_bytes(body[at : at + 2], "little")
         out[name] = body[at + 2 : at + 2 + n]
         at += 2 + n
+    if at != len(body):
+        raise Error(_BAD_DATA, "wifi.eap%d is damaged: set the network again" % number, "store")
     return out
