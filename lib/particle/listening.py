@@ -203,7 +203,10 @@ class Setup:
                 client._system(now(), "BACKGROUND", None)
 
     def stop(self):
-        """Leave listening mode: at once, or after the handler that calls this."""
+        """Leave listening mode: at once, or when the handler that calls this has returned.
+
+        While the cloud is still told, at the beginning, that takes up to 3 s.
+        """
         client = self._client
         client._jobs.pop(self._begin, None)
         self.mode.leave(now())
@@ -241,8 +244,17 @@ class Setup:
             self.mode.abort(t)
             raise
 
+    def _idle(self, ms):
+        # Ctrl-C finds the program here: nobody would serve what is open
+        try:
+            type(self._client)._idle(self._client, ms)
+        except BaseException:
+            self.mode.abort(now())
+            raise
+
     def _enter(self, t, why=None):
         self.mode.enter(t)
+        self._client._idle = self._idle
         self.mode.join = why
         self._client._jobs[self._job] = t
 
@@ -292,6 +304,10 @@ class Setup:
     def _ended(self, t, connect):
         client = self._client
         wifi = client.wifi.link
+        del client._idle
+        if client._conn is not self._none:  # the program is being ended, while the cloud is told
+            client._conn.close(t)
+            client._events(t)
         if connect:
             self._none.behind = wifi
             client._jobs[self._watching] = add(t, _WATCH_MS)

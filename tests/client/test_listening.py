@@ -5,7 +5,7 @@ import sys
 import time
 
 from fake_cloud import ID, Board, CloudLink, Files, settle
-from particle import Cloud, ConfigError, Error
+from particle import Cloud, ConfigError, Error, operation
 from particle.runtime.events import EVENTS, on
 from particle.store.access import claim_code
 from particle.store.container import Store
@@ -193,6 +193,33 @@ def test_ctrl_c():
             assert w.client.connect(30, background=False)
 
 
+class Interrupted:
+    """`time` while somebody types Ctrl-C."""
+
+    ticks_ms = time.ticks_ms
+
+    @staticmethod
+    def sleep_ms(ms):
+        raise KeyboardInterrupt
+
+
+def test_ctrl_c_while_it_waits():
+    for port in PORTS:
+        with World(port) as w:
+            w.listen()
+            operation.time = Interrupted
+            try:
+                raises(KeyboardInterrupt, w.client.run)
+            finally:
+                operation.time = time
+            assert w.closed() and w.client.connect(30, background=False)
+            # and while the cloud is told
+            w.setup.start(wait=False)
+            assert w.setup.active() and not w.doors[-1].is_open
+            w.setup.mode.abort(0)
+            assert w.closed() and w.client.connect(30, background=False)
+
+
 def test_in_a_handler():
     for port in PORTS:
         with World(port) as w:
@@ -218,7 +245,8 @@ def test_in_a_task():
                 w.wifi.listen(False)  # noqa: B023
 
             asyncio.run(main())
-            assert w.closed() and w.wifi.ready()
+            assert w.closed()
+            settle(w.client, w.cloud, w.wifi.ready)
 
 
 def test_connecting_without_a_network_asks_for_one():

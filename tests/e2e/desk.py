@@ -1,9 +1,11 @@
 """The desk of an end-to-end test: boards that run programs, and an eye on their sockets.
 
 Cloud and boards are the commands a user types, in processes of their own. While a desk is open
-its boards must never hold a socket that somebody could connect to (DESIGN decision 5).
+its boards must never hold a socket that somebody could connect to (DESIGN decision 5), except
+inside `may_listen`.
 """
 
+import contextlib
 import shutil
 import textwrap
 import threading
@@ -127,14 +129,20 @@ class Desk:
         self._cloud = cloud
         self._boards = []
         self._listening = []
+        self._allowed = False
         self._closed = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
 
     def board(self, program="", name="board", **options):
-        """Switch on the board in folder `name`; a new one is provisioned first."""
-        path = self.folder / f"{name}.py"
-        path.write_text(textwrap.dedent(program))
+        """Switch on the board in folder `name`; a new one is provisioned first.
+
+        program: its main.py; None: it runs what it has.
+        """
+        path = None
+        if program is not None:
+            path = self.folder / f"{name}.py"
+            path.write_text(textwrap.dedent(program))
         # what is stored decides about the transport; these tests are about TCP
         new = not (self.folder / name / "flash.img").exists()
         options = {"transport": "tcp" if new else None} | options
@@ -163,10 +171,26 @@ class Desk:
         shutil.copytree(self.folder / name, self.folder / new)
         return self.folder / new
 
+    @contextlib.contextmanager
+    def may_listen(self):
+        """Let boards listen, for setup; give a function that tells the sockets that do.
+
+        Fail when one still listens in the end.
+        """
+        self._allowed = True
+        yield self._open
+        assert wait_for(lambda: not self._open(), LIMIT), self._open()
+        self._allowed = False
+
+    def _open(self):
+        pids = [pid for b in list(self._boards) if b.alive() for pid in family(b.process.pid)]
+        return [s for s in sockets(pids) if s.listens or s.protocol[:3] == "raw"]
+
     def _watch(self):
         while not self._closed.wait(_LOOK):
-            pids = [pid for b in list(self._boards) if b.alive() for pid in family(b.process.pid)]
-            self._listening += [s for s in sockets(pids) if s.listens or s.protocol[:3] == "raw"]
+            allowed = self._allowed  # before the look, which takes a while
+            found = self._open()
+            self._listening += [] if allowed else found
 
     def close(self):
         """Switch everything off; fail when a board ever listened."""

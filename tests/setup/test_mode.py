@@ -187,6 +187,17 @@ def test_a_joined_network_is_stayed_with_though_nobody_says_so():
     assert w.log[-1] == ("ended", True)
 
 
+def test_the_cloud_is_told_before_it_ends():
+    kind = door()
+    w = World(kind)
+    w.is_gone = False
+    w.mode.enter(0)
+    w.mode.leave(10)
+    assert w.mode.step(20) and w.mode.listening()
+    w.is_gone = True
+    assert not w.mode.step(30) and w.log[-1] == ("ended", False) and kind.seen == []
+
+
 def test_abort_does_not_connect():
     w = World(door())
     w.mode.abort(0)

@@ -105,7 +105,7 @@ class Mode:
         ended = self._connect is not None
         if self.timeout and passed(now, self._since) >= int(self.timeout * 1000):
             ended = True
-        if ended:
+        if ended and (self._state == _OPEN or self._ports["client"].gone(now)):
             self._end(now)
             return False
         if passed(now, self._told) >= _UPDATE_MS:
