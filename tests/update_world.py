@@ -115,6 +115,7 @@ class World(Driven):
 
     def complete(self):
         self.completed += 1
+        self.told(1)
         self.target.finish()
 
     # the clock

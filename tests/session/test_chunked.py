@@ -59,7 +59,7 @@ def test_slow():
     (result,) = w.done()
     assert (result.type, result.code, result.token) == (2, 0x44, b"\x42")
     assert result.payload == b'{"r":0}'
-    assert w.completed == 1 and w.told_of == [0, 2, 2, 2]
+    assert w.completed == 1 and w.told_of == [0, 2, 2, 2, 1]
 
 
 def test_slow_with_a_wrong_checksum():

@@ -85,7 +85,7 @@ def test_a_whole_update():
     assert w.completed == 0
     w.ack(answer)
     assert w.completed == 1 and not w.transfer.active()
-    assert w.told_of == [0] + [2] * 10 and w.conn.ready
+    assert w.told_of == [0] + [2] * 10 + [1] and w.conn.ready
 
 
 def test_acknowledgements_as_of_device_os():
