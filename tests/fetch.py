@@ -6,7 +6,7 @@ Exit status 1 if one could not be had; each failure is one line.
 import sys
 import time
 
-from interop import api_js, dtls_programs, module_reader, particle_cli, spark_server
+from interop import api_js, dtls_programs, module_reader, particle_cli, softap_setup, spark_server
 from particle_tools.firmware import sources
 from silicon import debian32
 
@@ -18,6 +18,7 @@ FETCHERS = {
     "mbedTLS server (Debian source)": dtls_programs.MBEDTLS_SERVER.fetch,
     "particle-api-js (npm)": api_js.PACKAGES.fetch,
     "particle-cli (npm)": particle_cli.PACKAGES.fetch,
+    "softap-setup (npm)": softap_setup.PACKAGES.fetch,
     "spark-server (npm)": spark_server.PACKAGES.fetch,
 }
 

@@ -175,7 +175,7 @@ def test_a_key_that_is_made_meanwhile():
     commands = w.commands(keygen=lambda: iter([0]))
     steps = commands.tcp(b"public-key", b"")
     assert next(steps) == b""
-    commands.now = 6000
+    commands.now = 12000
     assert next(steps) == b'\n\n{"r":1}'
 
 

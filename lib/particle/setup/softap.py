@@ -3,6 +3,7 @@ listens on its address, and only there, while listening mode lasts.
 """
 
 import os
+import time
 
 from micropython import const
 
@@ -19,6 +20,7 @@ _HTTP = const(80)
 _DNS = const(53)
 _CYW43_GOT_IP = const(3)
 _BUFFER = const(512)
+_CALCULATE_MS = const(4)  # in one step, or one slice
 _FLUSH_MS = const(400)  # for an answer to leave before the access point goes
 _LONGEST_MS = const(1500)  # for it to be taken
 
@@ -114,9 +116,14 @@ class Door:
     def step(self, now):
         """Serve every visitor a little; return what the listening mode is to do (mode.py)."""
         self._commands.now = now
-        self._key.step()
-        for server in self._servers:
-            server.step(now, self._buf)
+        began = time.ticks_ms()
+        working = True
+        while working:
+            working = self._key.step()
+            for server in self._servers:
+                working = server.step(now, self._buf) or working
+            if passed(time.ticks_ms(), began) >= _CALCULATE_MS:
+                break
         if self._key.exhausted():
             print("setup: ended, too many passwords that cannot be decrypted")
             return "leave"

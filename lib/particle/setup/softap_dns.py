@@ -52,13 +52,13 @@ class Names:
             raise
 
     def step(self, now, buf):
-        """Answer a few questions. Never raises OSError."""
+        """Answer a few questions; there is nothing to calculate. Never raises OSError."""
         for _ in range(_PER_STEP):
             waiting = False
             for _ in self._ready(0):
                 waiting = True
             if not waiting:
-                return
+                return False
             try:
                 query, peer = self._s.recvfrom(_MOST)
                 reply = answer(query, self._says)
@@ -66,6 +66,7 @@ class Names:
                     self._s.sendto(reply, peer)
             except OSError:
                 pass  # a phone that left, or no room: it asks again
+        return False
 
     def close(self):
         """Answer no more; may be called twice."""

@@ -56,16 +56,17 @@ class SetupKey:
         return self._making is not None
 
     def step(self):
-        """Go on making it."""
+        """Go on making it for a slice; tell whether there are more."""
         if self._making is not None:
             try:
                 next(self._making)
-                return
+                return True
             except StopIteration:
                 self._load()
             except (Error, ValueError) as e:
                 print("setup: no key:", e)
             self._making = None
+        return False
 
     def exhausted(self):
         """Tell whether so much could not be decrypted that setup is to end."""

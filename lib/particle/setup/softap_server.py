@@ -76,7 +76,10 @@ class Server:
             raise
 
     def step(self, now, buf):
-        """Serve everybody a little; buf: room for what one of them sent. Never raises OSError."""
+        """Serve everybody a little; tell whether there is more to calculate.
+
+        buf: room for what one of them sent. Never raises OSError.
+        """
         for _ in self._ready(0):
             self._welcome(now)
         worked = False
@@ -94,6 +97,7 @@ class Server:
                 # the next slice is somebody else's
                 self._visits.remove(visit)
                 self._visits.append(visit)
+        return worked
 
     def visits(self):
         """Return how many visitors there are."""
