@@ -232,6 +232,20 @@ def test_manifests_that_make_no_sense():
     assert refused(bundle(text=huge))[0] == -1351
 
 
+def test_assets_that_make_no_sense():
+    digest = hexed(hashlib.sha256(b"cat").digest())
+    for bad in ("../cat", "a/b", "", "..", "manifest"):
+        assert refused(bundle(text=with_assets("asset %s %s\n" % (digest, bad))))[0] == -1370
+    assert refused(bundle(text=with_assets("asset 00 cat\n")))[0] == -1370
+    line = "asset %s cat\n" % digest
+    assert "manifest" in install(bundle(text=with_assets(line * 16)))
+    assert refused(bundle(text=with_assets(line * 17)))[0] == -1370
+
+
+def with_assets(more):
+    return lines().replace(b"client 65536\n", b"client 65536\n" + more.encode())
+
+
 def test_headers_that_make_no_sense():
     good = bundle()
     for at, value in ((0, 0), (4, 2), (5, 2), (5, 1), (6, 10), (6, 7), (7, 3), (18, 1), (16, 0)):
@@ -304,6 +318,12 @@ def test_a_stored_image():
     assert {name: files[name] for name in FILES} == FILES
     module, files = stored(packed(wrapped(bundle())))
     assert not module.packed and "manifest" in files
+
+
+def test_the_assets_of_an_image_are_those_that_were_signed():
+    digest = hexed(hashlib.sha256(b"cat").digest())
+    data = wrapped(bundle(text=with_assets("asset %s cat.txt\n" % digest)))
+    assert raises(UpdateError, stored, data).errno == -1320  # the module names none
 
 
 def test_stored_images_that_are_no_application():

@@ -146,6 +146,14 @@ def test_assets_travel_in_a_zip(app, capsys):
         assert archive.read("assets/cat.txt") == b"cat" * 100
         data = archive.read("application.bin")
     assert [name for _, name in install(app, data)[1].assets()] == [b"cat.txt"]
+    # which assets belong to it is signed
+    bundle = files.parse(data).bundle.pack()
+    for other in ({}, {"cat.txt": b"dog"}, {"dog.txt": b"cat" * 100}):
+        changed = modules.application(bundle, 3, 3, 3, other)
+        with pytest.raises(UpdateError, match="assets"):
+            install(app, changed, "x")
+        with pytest.raises(UserError, match="assets"):
+            files.parse(changed)
     firmware("sign", "a.zip", "--key", "k.pem")
     capsys.readouterr()
     firmware("inspect", "a.zip", "--json")

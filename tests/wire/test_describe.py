@@ -81,3 +81,16 @@ def test_json():
             },
         ],
     }
+
+
+def test_assets_in_json():
+    m = module("argon_user_assets.bin")
+    (first, _), (second, _) = m.assets()
+    found = json.loads(installed(m.record(), 6200, 0, True, [(first, b"cat.txt", 300)])[0])
+    first = binascii.hexlify(first).decode()
+    second = binascii.hexlify(second).decode()
+    assert found["assets"] == [{"hash": first, "name": "cat.txt", "size": 300}]
+    assert found["m"][1]["asset_dependencies"] == [
+        {"hash": first, "name": "cat.txt"},
+        {"hash": second, "name": "water.bin"},
+    ]

@@ -10,6 +10,7 @@ from .slots import PIECE, check_window, guarded, inflated
 
 # Error numbers of Device OS (ota-and-boot 1.9)
 _UNSUPPORTED = const(-1310)
+_FAILED = const(-1320)
 _INVALID_FORMAT = const(-1370)
 
 _USER = const(5)
@@ -40,6 +41,9 @@ def unpack(path, size, bundle, platform_id, slots):
                 if image.modules[0].packed or read(bytearray(1)):
                     raise UpdateError(_INVALID_FORMAT, "inflates to more than it says", "update")
                 module = image.modules[0]
+        listing = bundle.manifest
+        if listing and sorted(module.assets()) != sorted(listing.assets):
+            raise UpdateError(_FAILED, "the assets are not those that were signed", "update")
         bundle.finish()
         while bundle.busy():
             bundle.step()

@@ -44,7 +44,7 @@ def installed(record, level, largest, text, assets=()):
     needs = [dep for dep in (m.dep1, m.dep2) if dep[0]]
     app = m.function, m.index, m.version, room, m.passed, m.sha256, needs, m.assets(), m.size
     if text:
-        return _json(m.platform_id, (system, app)), None
+        return _json(m.platform_id, (system, app), assets), None
     return protobuf((system, app), assets), _OCTETS
 
 
@@ -72,15 +72,32 @@ def protobuf(modules, assets=()):
     return out
 
 
-def _json(platform_id, modules):
+def _json(platform_id, modules, assets):
+    # what it says of assets was never a part of Particle's JSON; their servers do not mind
     out = []
-    for function, index, version, room, flags, digest, needs, _, _ in modules:
+    for function, index, version, room, flags, digest, needs, wanted, _ in modules:
         m = '{"s":%d,"l":"m","vc":%d,"vv":%d,' % (room, flags and _PASSED, flags)
         if digest and function == _USER:
             m += '"u":"%s",' % hexlify(digest).decode()
         d = ",".join(["{%s}" % _names(*need) for need in needs])
-        out.append('%s%s,"d":[%s]}' % (m, _names(function, index, version), d))
-    return ('{"p":%d,"m":[%s]}' % (platform_id, ",".join(out))).encode()
+        m += '%s,"d":[%s]' % (_names(function, index, version), d)
+        if wanted:
+            m += ',"asset_dependencies":' + _assets(wanted)
+        out.append(m + "}")
+    text = '{"p":%d,"m":[%s]' % (platform_id, ",".join(out))
+    if assets:
+        text += ',"assets":' + _assets(assets)
+    return (text + "}").encode()
+
+
+def _assets(every):
+    # the names are those of files, without quotes (wire/manifest.py)
+    found = []
+    for each in every:
+        size = ',"size":%d' % each[2] if len(each) > 2 else ""
+        name = each[1].decode()
+        found.append('{"hash":"%s","name":"%s"%s}' % (hexlify(each[0]).decode(), name, size))
+    return "[%s]" % ",".join(found)
 
 
 def _names(function, index, version):

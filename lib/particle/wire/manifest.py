@@ -13,6 +13,7 @@ that no board ever needs all of it in memory:
     abi 6                  of the .mpy files: low byte and, with native code, as sys._mpy has it
     client 65536           least particle.version_number
     delta_from SHA256      of the manifest that must be installed; only with `keep`
+    asset SHA256 cat.txt   a file that is sent on its own; as many as there are
     file 1200 SHA256 lib/valve.mpy
     keep 90 SHA256 boot.json
 
@@ -40,6 +41,7 @@ _FILES = const(256)
 _DEPTH = const(8)  # folders in folders
 _PATH_BYTES = const(128)
 _TOTAL = const(0x10000000)
+_ASSETS = const(16)
 _OURS = ("manifest", "manifest.new", "content")  # names at the top of a slot
 _NUMBERS = ("format", "platform", "product", "version", "floor", "abi", "client")
 
@@ -81,12 +83,13 @@ class Header:
 class Manifest:
     """Take the lines one by one and hold those that are no files.
 
-    files, kept: how many; total: bytes of all together. Raises `Refused`.
+    files, kept: how many; total: bytes of all together; assets: (SHA-256, name). Raises `Refused`.
     """
 
     def __init__(self):
         self.facts = {}
         self.files = self.kept = self.total = self.content = 0
+        self.assets = []
         self._last = b""
 
     def line(self, line):
@@ -99,7 +102,10 @@ class Manifest:
             return None
         size, digest, path = (rest.split(b" ", 2) + [b"", b""])[:3]
         size = _number(size)
-        name = self._path(path)
+        name = checked_path(path)
+        if path <= self._last:
+            raise Refused(_BAD, "a file that is there twice or out of order: %s" % name)
+        self._last = path
         self.files += 1
         self.total += size
         if kind == b"file":
@@ -116,6 +122,11 @@ class Manifest:
         if self.files:
             raise Refused(_BAD, "the manifest goes on behind its files")
         first = not self.facts
+        if key == b"asset":
+            digest, _, name = value.partition(b" ")
+            self.assets.append((_digest(digest), name))
+            if len(self.assets) > _ASSETS or b"/" in name or not checked_path(name):
+                raise Refused(_BAD, "more than %d assets, or one in a folder" % _ASSETS)
         for name in _NUMBERS + ("board", "delta_from"):
             if key != name.encode():
                 continue  # what this version does not know means nothing to it
@@ -130,25 +141,6 @@ class Manifest:
             raise Refused(_BAD, "no manifest")
         if self.facts["format"] != _FORMAT:
             raise Refused(_UNSUPPORTED, "a bundle of a newer format")
-
-    def _path(self, path):
-        # nothing may leave the slot, or mean another file on another system
-        parts = path.split(b"/")
-        good = 0 < len(path) <= _PATH_BYTES and len(parts) <= _DEPTH
-        for part in parts:
-            good = good and part not in (b"", b".", b"..")
-        for octet in path:
-            good = good and 32 <= octet != 127 and octet not in b'\\:*?"<>|'
-        try:
-            name = str(path, "utf-8")
-        except ValueError:
-            good = False
-        if not good or name in _OURS:
-            raise Refused(_BAD, "a path that leaves the slot or is none: %r" % path)
-        if path <= self._last:
-            raise Refused(_BAD, "a file that is there twice or out of order: %s" % name)
-        self._last = path
-        return name
 
     def check(self, about, floor, room):
         """Refuse what is not for this board (4.5).
@@ -186,6 +178,23 @@ class Manifest:
             raise Refused(_BAD, "the manifest lists no files, or none to build on")
         if room is not None and self.total > room:
             raise Refused(_SIZE, "files of %d bytes, room for %d" % (self.total, room))
+
+
+def checked_path(path):
+    """Give the path of a file as text; raises `Refused` for what leaves its folder, or is none."""
+    parts = path.split(b"/")
+    good = 0 < len(path) <= _PATH_BYTES and len(parts) <= _DEPTH
+    for part in parts:
+        good = good and part not in (b"", b".", b"..")
+    for octet in path:
+        good = good and 32 <= octet != 127 and octet not in b'\\:*?"<>|'
+    try:
+        name = str(path, "utf-8")
+    except ValueError:
+        good = False
+    if not good or name in _OURS:
+        raise Refused(_BAD, "a path that leaves the slot or is none: %r" % path)
+    return name
 
 
 def _number(text):

@@ -86,6 +86,11 @@ def _pack(args: argparse.Namespace) -> int:
     if args.deflate and args.deflate not in bundles.WINDOWS:
         raise UserError(f"--deflate {args.deflate}: 9 to 12 bits")
     key = signing.private(args.key) if args.key else None
+    assets: dict[str, bytes] = {}
+    for path in args.asset:
+        if path.name in assets or not path.is_file() or len(path.name.encode()) > 255:
+            raise UserError(f"{path} is no file, or there is another asset of its name")
+        assets[path.name] = path.read_bytes()
     content = applications.files(args.folder, args.arch)
     if "app.mpy" not in content:
         raise UserError(f"{args.folder} has no app.py, the module that boards run (no main.py)")
@@ -97,6 +102,7 @@ def _pack(args: argparse.Namespace) -> int:
         args.floor,
         applications.abi(content),
         _number(args.client),
+        assets=bundles.assets(assets),
     )
     earlier = None
     if args.delta:
@@ -106,11 +112,6 @@ def _pack(args: argparse.Namespace) -> int:
     bundle = bundles.make(facts, content, earlier, args.deflate)
     if key:
         bundle = bundle.signed(key)
-    assets: dict[str, bytes] = {}
-    for path in args.asset:
-        if path.name in assets or not path.is_file() or len(path.name.encode()) > 255:
-            raise UserError(f"{path} is no file, or there is another asset of its name")
-        assets[path.name] = path.read_bytes()
     suffix = ".zip" if assets else ".bin"
     out = args.output or Path(f"{args.board}-{args.version}{suffix}")
     files.write(out, files.pack(bundle, assets))
@@ -147,7 +148,8 @@ def _inspect(args: argparse.Namespace) -> int:
     bundle = found["bundle"]
     if bundle:
         for key, value in bundle["facts"].items():
-            print(f"{key}: {value}")
+            if key != "assets":
+                print(f"{key}: {value}")
         print(f"signature: {bundle['signature']}, key {bundle['key_id'] or 'none'}")
         for each in bundle["files"]:
             kept = " (kept)" if each["kept"] else ""
@@ -188,11 +190,8 @@ def _look(path: Path, key: Path | None) -> dict[str, Any]:
         "assets": {name: name in update.assets for name in update.module.assets()},
     }
     if bundle:
-        facts = {name: value for name, value in vars(bundle.facts).items() if value is not None}
-        if bundle.facts.delta_from:
-            facts["delta_from"] = bundle.facts.delta_from.hex()
         found["bundle"] = {
-            "facts": facts,
+            "facts": bundle.facts.plain(),
             "window": bundle.window,
             "signature": signing.NAMES[bundle.kind],
             "key_id": bundle.key_id.hex(),

@@ -20,7 +20,7 @@ _SIGNATURES = (0, 64, 256)  # bytes, by kind
 
 # What a board takes, with its names for it in wire/manifest.py
 _FILES, _MANIFEST_BYTES, _CONTENT_BYTES = 256, 32768, 1 << 24
-_DEPTH, _PATH_BYTES = 8, 128
+_DEPTH, _PATH_BYTES, _ASSETS = 8, 128, 16
 _OURS = ("manifest", "manifest.new", "content")
 _STRANGE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
 WINDOWS = range(9, 13)  # bits of deflate: a board has at most 4 kB for it
@@ -42,7 +42,10 @@ class Entry:
 
 @dataclass(frozen=True)
 class Facts:
-    """What a bundle says of itself. delta_from: SHA-256 of the manifest it builds on."""
+    """What a bundle says of itself.
+
+    delta_from: SHA-256 of the manifest it builds on. assets: (SHA-256, name) of each.
+    """
 
     board: str
     platform: int
@@ -52,13 +55,25 @@ class Facts:
     abi: int
     client: int
     delta_from: bytes | None = None
+    assets: tuple[tuple[bytes, str], ...] = ()
 
     def text(self) -> str:
         """Return it as lines of the manifest."""
-        found = {key: value for key, value in vars(self).items() if value is not None}
+        lines = [f"format {_FORMAT}"]
+        lines += [f"{key} {value}" for key, value in self.plain().items() if key != "assets"]
+        lines += [f"asset {digest.hex()} {name}" for digest, name in self.assets]
+        return "".join(f"{line}\n" for line in lines)
+
+    def plain(self) -> dict[str, object]:
+        """Return it as JSON has it; what there is not is left out."""
+        found = {key: value for key, value in vars(self).items() if value}
+        found |= {key: getattr(self, key) for key in ("floor", "platform", "product", "version")}
         if self.delta_from:
             found["delta_from"] = self.delta_from.hex()
-        return f"format {_FORMAT}\n" + "".join(f"{key} {value}\n" for key, value in found.items())
+        if self.assets:
+            found["assets"] = {name: digest.hex() for digest, name in self.assets}
+        order = list(vars(self))
+        return {key: found[key] for key in order if key in found}
 
 
 @dataclass(frozen=True)
@@ -102,6 +117,15 @@ class Bundle:
         """Tell whether the signature is of this key."""
         digest = hashlib.sha256(self.head).digest()
         return self.key_id == signing.key_id(key) and signing.verify(key, self.signature, digest)
+
+
+def assets(contents: dict[str, bytes]) -> tuple[tuple[bytes, str], ...]:
+    """Return what a bundle says of its assets. Raises UserError for names no board takes."""
+    for name in contents:
+        _check_path(name)
+    if len(contents) > _ASSETS:
+        raise UserError(f"{len(contents)} assets, an application has at most {_ASSETS}")
+    return tuple((hashlib.sha256(contents[name]).digest(), name) for name in sorted(contents))
 
 
 def make(
@@ -172,19 +196,23 @@ def parse(data: bytes) -> Bundle:
 
 def _lines(text: str) -> tuple[Facts, tuple[Entry, ...]]:
     numbers: dict[str, int | str | bytes] = {}
+    listed: list[tuple[bytes, str]] = []
     entries = []
     for line in text.splitlines():
         key, _, rest = line.partition(" ")
         if key in ("file", "keep"):
             size, digest, path = rest.split(" ", 2)
             entries.append(Entry(path, int(size), bytes.fromhex(digest), key == "keep"))
+        elif key == "asset":
+            digest, name = rest.split(" ", 1)
+            listed.append((bytes.fromhex(digest), name))
         elif key == "delta_from":
             numbers[key] = bytes.fromhex(rest)
         else:
             numbers[key] = rest if key == "board" else int(rest)
     if numbers.pop("format", None) != _FORMAT:
         raise ValueError("its manifest is of a newer format")
-    return Facts(**numbers), tuple(entries)  # type: ignore[arg-type]
+    return Facts(**numbers, assets=tuple(listed)), tuple(entries)  # type: ignore[arg-type]
 
 
 def _check_content(bundle: Bundle) -> None:

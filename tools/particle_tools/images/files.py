@@ -61,11 +61,18 @@ def parse(data: bytes) -> Update:
     bundle = None
     if last.prefix.function == modules.USER and last.payload.startswith(b"MPAB"):
         bundle = bundles.parse(last.payload)
+        if bundle.facts.assets != tuple(sorted_assets(last)):
+            raise UserError("its assets are not those that were signed")
     update = Update(found, bundle, assets)
     for name, digest in last.assets().items() if assets else ():
         if hashlib.sha256(assets.get(name, b"")).digest() != digest:
             raise UserError(f"the asset {name} is missing or not the one the application needs")
     return update
+
+
+def sorted_assets(module: modules.Module) -> list[tuple[bytes, str]]:
+    """Return (SHA-256, name) of the assets of a module in the order of their names."""
+    return [(digest, name) for name, digest in sorted(module.assets().items())]
 
 
 def pack(bundle: Bundle, assets: dict[str, bytes] | None = None) -> bytes:
