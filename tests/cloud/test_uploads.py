@@ -46,6 +46,11 @@ def queue(api, device_id):
     return api("GET", f"/local/v1/devices/{device_id}/updates")[1]
 
 
+@pytest.fixture(scope="module", autouse=True)
+def _nobody_transfers(cloud):
+    cloud.services.updates.deliver = None
+
+
 @pytest.fixture
 def target(cloud, api, keys, device_id):
     """Give a device that is of PLATFORM, and offline."""

@@ -38,6 +38,19 @@ class TooLong(DeviceError):
     """The request does not fit into the device's buffer."""
 
 
+class Rejected(DeviceError):
+    """The device answered with an error code."""
+
+    def __init__(self, code: int, payload: bytes = b"") -> None:
+        super().__init__(f"the device answered {code >> 5}.{code & 31:02d}")
+        self.code = code
+        self.payload = payload
+
+
+class BadValue(DeviceError):
+    """The device answered with bytes that are not a value of the announced type."""
+
+
 class Exchange:
     """One request: the answer arrives in `answer`."""
 

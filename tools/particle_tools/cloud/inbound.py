@@ -30,8 +30,10 @@ _PERSISTED_BYTES = 4
 _LEDGER_GET_INFO, _NO_LEDGERS, _LEDGER_NOT_FOUND = b"\x08\x01", b"\x1a\x00", b"\x08\x04"
 _VITALS = "spark/device/diagnostics/update"
 _CLAIM_CODE = "spark/device/claim/code"
+_LAST_RESET = "spark/device/last_reset"
 _SAFE_MODE = "spark/device/safemode"
 _SAFE_STATUS = "spark/status/safe-mode"
+_APP_HASH = "spark/device/app-hash"
 
 
 @dataclass(frozen=True)
@@ -144,6 +146,8 @@ async def _event(session: Session, message: Message) -> Answer:
     services.bus.publish(event)
     if name in (ENABLED, FORCED):
         await services.updates.reported(session, name, message.payload)
+    if name == _LAST_RESET:
+        session.last_reset = message.payload.decode(errors="replace")
     if name == _SAFE_MODE:
         await _safe_mode(session)
     return _OK
@@ -226,6 +230,20 @@ async def _describe(session: Session, message: Message) -> Answer:
     return Answer(coap.CHANGED, options=options) if message.token else _OK
 
 
+@handles((coap.POST, "A"))
+async def _chunks_acknowledged(session: Session, message: Message) -> Answer:
+    if session.transfer is not None:
+        session.transfer.acknowledged(message)
+    return _OK
+
+
+@handles((coap.GET, "c"))
+async def _chunks_missed(session: Session, message: Message) -> Answer:
+    if session.transfer is not None:
+        session.transfer.missed(message)
+    return _OK
+
+
 @handles((coap.POST, "x"))
 async def _goodbye(session: Session, message: Message) -> Answer:
     session.leaving = "the device said goodbye"
@@ -259,7 +277,7 @@ async def store_describe(session: Session, message: Message) -> bool:
         await take_vitals(session, message.payload)
         return True
     if message.content_format == _PROTOBUF:
-        await devices.describe_system(session.device_id, message.payload, _PROTOBUF)
+        await _describe_system(session, message.payload, _PROTOBUF)
         return True
     try:
         body = strict_json.loads(message.payload)
@@ -274,5 +292,24 @@ async def store_describe(session: Session, message: Message) -> bool:
     except (ValueError, AttributeError, TypeError, RecursionError):
         return False
     if "m" in body:
-        await devices.describe_system(session.device_id, message.payload, 0)
+        await _describe_system(session, message.payload, 0)
     return True
+
+
+async def _describe_system(session: Session, body: bytes, content_format: int) -> None:
+    services, device_id = session.services, session.device_id
+    before = services.devices.system(device_id)
+    await services.devices.describe_system(device_id, body, content_format)
+    session.system_described.set()
+    application = _application(body, content_format)
+    if application is not None and (before is None or application != _application(*before)):
+        now = services.clock.time()
+        data = application.encode()
+        services.bus.publish(Event(_APP_HASH, data, device_id, session.owner, now))
+
+
+def _application(body: bytes, content_format: int) -> str | None:
+    try:
+        return system_description.application(system_description.to_json(body, content_format, 0))
+    except (ValueError, RecursionError):
+        return None

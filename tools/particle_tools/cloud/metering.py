@@ -31,6 +31,10 @@ _REQUESTS = {
     (coap.PUT, "u"): UPDATE,
     (coap.POST, "c"): UPDATE,
     (coap.GET, "c"): UPDATE,
+    (coap.POST, "S"): UPDATE,
+    (coap.POST, "C"): UPDATE,
+    (coap.POST, "A"): UPDATE,
+    (coap.POST, "F"): UPDATE,
     (coap.POST, "x"): "goodbye",
     (coap.POST, "L"): "ledger",
 }

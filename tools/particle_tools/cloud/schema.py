@@ -211,4 +211,11 @@ MIGRATIONS = [
     CREATE TRIGGER webhooks_of_product AFTER DELETE ON products
         BEGIN DELETE FROM webhooks WHERE product = OLD.id; END;
     """,
+    """
+    ALTER TABLE updates ADD COLUMN phase TEXT NOT NULL DEFAULT 'sending';
+    ALTER TABLE updates ADD COLUMN position INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE updates ADD COLUMN attempts INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE updates ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE updates ADD COLUMN changed_at REAL NOT NULL DEFAULT 0;
+    """,
 ]

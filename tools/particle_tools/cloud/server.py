@@ -19,6 +19,7 @@ from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.database import Database
 from particle_tools.cloud.http_runner import Runner
 from particle_tools.cloud.keys import ServerKeys
+from particle_tools.cloud.ota.delivery import Delivery
 from particle_tools.cloud.rest import make_app
 from particle_tools.cloud.services import Services
 from particle_tools.cloud.settings import Settings
@@ -55,6 +56,7 @@ class Cloud:
         self._udp: UdpGateway | None = None
         self._flusher: asyncio.Task | None = None
         self._services: Services | None = None
+        self._delivery: Delivery | None = None
 
     @property
     def services(self) -> Services:
@@ -99,6 +101,8 @@ class Cloud:
     async def _end(self) -> None:
         for site in list(self._runner.sites) if self._runner is not None else ():
             await site.stop()
+        if self._delivery is not None:
+            self._delivery.close()
         if self._gateway is not None:
             await self._gateway.stop()
         if self._udp is not None:
@@ -133,6 +137,7 @@ class Cloud:
         db = Database(settings.data / "cloud.db")
         self._services = Services.assemble(settings, clock, db, keys)
         self._services.metrics.watch(self._services)
+        self._delivery = Delivery(self._services)
 
     async def _ensure_user(self) -> None:
         accounts = self.services.accounts
@@ -155,6 +160,8 @@ class Cloud:
             self.user = accounts.first().username
 
     async def _listen(self) -> None:
+        assert self._delivery is not None
+        self._delivery.start()
         settings, addresses = self.settings, self.services.addresses
         device_host = _EVERYWHERE if settings.lan else settings.host
         self._gateway = TcpGateway(self.services)

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import asyncio
 import secrets
-import struct
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
-from particle_tools.cloud import coap, inbound
+from particle_tools.cloud import coap, inbound, values
 from particle_tools.cloud.blockwise import BLOCK2, BadBlock, Block, Bodies
 from particle_tools.cloud.coap import Message
 from particle_tools.cloud.events import Event, Subscription
 from particle_tools.cloud.exchanges import (
+    BadValue,
     DeviceError,
     Exchange,
     Exchanges,
     NoAnswer,
     Paused,
+    Rejected,
     TooLong,
 )
 from particle_tools.cloud.hello import DEVICE_DESCRIBES, Hello
@@ -38,7 +39,9 @@ from particle_tools.cloud.metering import (
 )
 from particle_tools.cloud.services import Services
 
-BOOL, INT, STRING, DOUBLE = 1, 2, 4, 9  # variable types of a Describe (cloud-protocol 4.2)
+if TYPE_CHECKING:
+    from particle_tools.cloud.ota.transfer import Transfer
+
 METRICS = 4  # flag of a Describe request
 _LARGEST_BODY = 64 * 1024
 _TYPED, _CBOR = 65001, 60  # content formats: what a device publishes, what one is given (4.5)
@@ -64,6 +67,9 @@ class Channel(Protocol):
     def max_age(self, ttl: int) -> list[tuple[int, bytes]]:
         """Return the Max-Age option of an event, if it is worth its bytes."""
 
+    async def drained(self) -> None:
+        """Wait until little of what was sent waits to go out."""
+
     def crowded(self) -> bool:
         """Tell whether too much waits for the device to take one more event."""
 
@@ -78,18 +84,6 @@ class Channel(Protocol):
 
         None if the number is known.
         """
-
-
-class Rejected(DeviceError):
-    """The device answered with an error code."""
-
-    def __init__(self, code: int) -> None:
-        super().__init__(f"the device answered {code >> 5}.{code & 31:02d}")
-        self.code = code
-
-
-class BadValue(DeviceError):
-    """The device answered with bytes that are not a value of the announced type."""
 
 
 class Session:
@@ -120,6 +114,10 @@ class Session:
         self.dropped_events = 0  # too large for the device, or too many
         self.own_id_acks = 0  # acknowledgements that spent an id of the device's counter (11)
         self.described = asyncio.Event()  # the Describe of this session, or none to come
+        self.system_described = asyncio.Event()  # its system part came in this session
+        self.last_reset: str | None = None  # what the device said about it in this session
+        self.resumed = False
+        self.transfer: Transfer | None = None  # of firmware, while one runs
         self._describe_token: bytes | None = None
         self.mid = secrets.randbelow(1 << 16) if mid is None else mid  # the last one used
         self._tasks: set[asyncio.Task] = set()
@@ -129,14 +127,16 @@ class Session:
         self.mid = (self.mid + 1) & 0xFFFF
         return self.mid
 
-    def spawn(self, work: Coroutine) -> None:
+    def spawn(self, work: Coroutine) -> asyncio.Task:
         """Run something beside the message loop until it is done or the session ends."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        return task
 
     def start(self, *, resumed: bool = False) -> None:
         """Go online: replace an older session, ask for a Describe if the device will not."""
+        self.resumed = resumed
         self.services.sessions.opened(self)
         self._follow()
         self.services.updates.connected(self, resumed=resumed)
@@ -203,6 +203,8 @@ class Session:
         self.exchanges.heard(message)
         if message.type in (coap.ACK, coap.RST):
             self.exchanges.acknowledged(message)
+            if message.type == coap.RST and self.transfer is not None:
+                self.transfer.reset(message.mid)
             return
         if message.code == coap.EMPTY:
             if message.type == coap.CON:
@@ -282,7 +284,7 @@ class Session:
     async def call(self, name: str, argument: str) -> int:
         """Call a function; return its result. Raises DeviceError."""
         self._check_plan()
-        answer = await self._request(coap.POST, ("f", name), [argument.encode()])
+        answer = await self.request(coap.POST, ("f", name), [argument.encode()])
         if len(answer.payload) != 4:
             raise BadValue(f"a function result of {len(answer.payload)} bytes")
         return int.from_bytes(answer.payload, "big", signed=True)
@@ -290,8 +292,8 @@ class Session:
     async def read(self, name: str, kind: int | None) -> bool | int | float | str:
         """Read a variable of the announced type (4.7). Raises DeviceError."""
         self._check_plan()
-        answer = await self._request(coap.GET, ("v", name))
-        return _value(kind, answer.payload)
+        answer = await self.request(coap.GET, ("v", name))
+        return values.read(kind, answer.payload)
 
     def _check_plan(self) -> None:
         seconds = self.services.plans.wait(self.owner)
@@ -300,7 +302,7 @@ class Session:
 
     async def signal(self, on: bool) -> None:
         """Start or stop signalling. Raises DeviceError."""
-        await self._request(coap.PUT, ("s",), [bytes([on])])
+        await self.request(coap.PUT, ("s",), [bytes([on])])
 
     async def ping(self) -> bool:
         """Tell whether the device answers now."""
@@ -332,8 +334,13 @@ class Session:
     async def describe(self, flags: int) -> bytes:
         """Ask for one part of the Describe (4.2: 1, 2 or 4); return it. Raises DeviceError."""
         query = [bytes([flags])]
-        answer = await self._request(coap.GET, ("d",), query)
+        answer = await self.request(coap.GET, ("d",), query)
         return (await self._rest(answer, ("d",), query)).payload
+
+    async def ask_system(self) -> Message:
+        """Ask for the system part of the Describe; return the answer. Raises DeviceError."""
+        query = [b"\x01"]
+        return await self._rest(await self.request(coap.GET, ("d",), query), ("d",), query)
 
     async def _rest(
         self, answer: Message, path: Sequence[str], query: Sequence[bytes] = ()
@@ -348,24 +355,27 @@ class Session:
                 if len(body) != (block.number + 1) * block.size or len(body) > _LARGEST_BODY:
                     raise BadBlock(f"block {block.number} ends at {len(body)}")
                 following = Block(block.number + 1, False, block.exponent).encode()
-                answer = await self._request(coap.GET, path, query, [(BLOCK2, following)])
+                answer = await self.request(coap.GET, path, query, [(BLOCK2, following)])
                 body += answer.payload
         except BadBlock as error:
             raise BadValue(str(error)) from error
         return replace(first, payload=bytes(body))
 
-    async def _request(
+    async def request(
         self,
         code: int,
         path: Sequence[str],
         query: Sequence[bytes] = (),
         extra: Sequence[tuple[int, bytes]] = (),
+        payload: bytes = b"",
+        seconds: float | None = None,
     ) -> Message:
+        """Send a request and return the answer; `seconds`: its limit. Raises DeviceError."""
         if self.closed:
             raise NoAnswer("the device went away")
         kind = request_kind(code, tuple(path), query[0] if query else b"")
         exchange = self.exchanges.open(self.next_mid(), kind)
-        return await self._finish(exchange, code, path, query, extra)
+        return await self._finish(exchange, code, path, query, extra, payload, seconds)
 
     async def _finish(
         self,
@@ -374,18 +384,19 @@ class Session:
         path: Sequence[str],
         query: Sequence[bytes] = (),
         extra: Sequence[tuple[int, bytes]] = (),
+        payload: bytes = b"",
+        seconds: float | None = None,
     ) -> Message:
-        token = bytes([exchange.token])
+        token, mid = bytes([exchange.token]), exchange.mid
+        more = {"path": path, "query": query, "extra": extra, "payload": payload}
         try:
-            message = coap.encode(
-                coap.CON, code, exchange.mid, token, path=path, query=query, extra=extra
-            )
+            message = coap.encode(coap.CON, code, mid, token, **more)
             if len(message) > self.channel.message_limit:
                 raise TooLong("the request is larger than the device can take")
             self._send(message, exchange.kind)
             self._charge(exchange.kind)
             answer = await self.services.clock.wait_for(
-                exchange.answer, self.services.settings.limits.answer_s
+                exchange.answer, seconds or self.services.settings.limits.answer_s
             )
         except asyncio.TimeoutError as error:
             raise NoAnswer("the device did not answer") from error
@@ -394,8 +405,24 @@ class Session:
         if answer.type == coap.RST:
             raise Rejected(coap.INTERNAL_ERROR)
         if answer.code >= coap.BAD_REQUEST:
-            raise Rejected(answer.code)
+            raise Rejected(answer.code, answer.payload)
         return answer
+
+    def tell(
+        self,
+        code: int,
+        path: Sequence[str],
+        payload: bytes,
+        *,
+        token: bytes = b"",
+        query: Sequence[bytes] = (),
+        extra: Sequence[tuple[int, bytes]] = (),
+    ) -> int:
+        """Send a message that expects no answer; return its message ID."""
+        mid, more = self.next_mid(), {"path": path, "query": query, "extra": extra}
+        message = coap.encode(coap.NON, code, mid, token, payload=payload, **more)
+        self._send(message, request_kind(code, tuple(path)))
+        return mid
 
     def _charge(self, kind: str) -> None:
         counters = self.services.usage.of(self.device_id)
@@ -419,18 +446,3 @@ class Session:
 def answer_kind(code: int, message: Message) -> str:
     """Return the kind of the acknowledgement of a message, as it is metered."""
     return ACK if code == coap.EMPTY else kind_of(message) or ACK
-
-
-def _value(kind: int | None, payload: bytes) -> bool | int | float | str:
-    if kind in (STRING, None):
-        return payload.decode(errors="replace")
-    try:
-        if kind == BOOL:
-            return struct.unpack("?", payload)[0]
-        if kind == INT:
-            return struct.unpack(">i", payload)[0]
-        if kind == DOUBLE:
-            return struct.unpack("<d", payload)[0]
-    except struct.error as error:
-        raise BadValue(f"{len(payload)} bytes for a variable of type {kind}") from error
-    raise BadValue(f"a variable of unknown type {kind}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,8 +10,9 @@ from particle_tools.cloud import strict_json
 
 PROTOBUF = 42  # content format; otherwise the device sent JSON
 _VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5  # wire types
-_KINDS = {1: "r", 2: "b", 3: "m", 4: "s", 5: "u", 7: "c", 8: "a"}
+KINDS = {1: "r", 2: "b", 3: "m", 4: "s", 5: "u", 7: "c", 8: "a"}  # functions of modules
 _STORES = {0: "m", 1: "f", 2: "b", 3: "t"}
+_HASH = re.compile("[0-9a-f]{64}")
 _TEXTS = {2: "imei", 3: "iccid", 4: "cellfw"}
 
 
@@ -25,6 +27,8 @@ def to_json(body: bytes, content_format: int, platform_id: int | None) -> dict[s
     for number, value in _fields(body):
         if number == 1 and isinstance(value, bytes):
             described["m"].append(_module(value))
+        elif number == 5 and isinstance(value, bytes):
+            described.setdefault("assets", []).append(_asset(value))
         elif number in _TEXTS and isinstance(value, bytes):
             described[_TEXTS[number]] = value.decode(errors="replace")
     return described
@@ -32,10 +36,12 @@ def to_json(body: bytes, content_format: int, platform_id: int | None) -> dict[s
 
 def _module(data: bytes) -> dict[str, Any]:
     found: dict[int, int | bytes] = {}
-    needs = []
+    needs, assets = [], []
     for number, value in _fields(data):
         if number == 9 and isinstance(value, bytes):
             needs.append(_names(dict(_fields(value))))
+        elif number == 10 and isinstance(value, bytes):
+            assets.append(_asset(value))
         else:
             found[number] = value
     module = {
@@ -47,13 +53,55 @@ def _module(data: bytes) -> dict[str, Any]:
     digest = found.get(8)
     if isinstance(digest, bytes):
         module["u"] = digest.hex()
+    if assets:
+        module["asset_dependencies"] = assets
     return module | _names(found) | {"d": needs}
+
+
+def _asset(data: bytes) -> dict[str, Any]:
+    found = dict(_fields(data))
+    digest, name = found.get(1, b""), found.get(2, b"")
+    return {
+        "hash": digest.hex() if isinstance(digest, bytes) else "",
+        "name": name.decode(errors="replace") if isinstance(name, bytes) else "",
+        "size": _number(found, 3),
+    }
+
+
+def application(described: dict[str, Any]) -> str | None:
+    """Return the hash of the application, 64 hex digits, that a description shows; else None."""
+    for module in modules(described):
+        digest = module.get("u")
+        if isinstance(digest, str) and _HASH.fullmatch(digest.lower()):
+            return digest.lower()
+    return None
+
+
+def modules(described: dict[str, Any]) -> list[dict[str, Any]]:
+    """Return the modules of a description, whoever wrote it."""
+    found = described.get("m")
+    return [m for m in found if isinstance(m, dict)] if isinstance(found, list) else []
+
+
+def assets(described: dict[str, Any]) -> set[str]:
+    """Return the hashes of the assets that a device has."""
+    return _hashes(described.get("assets"))
+
+
+def needed_assets(described: dict[str, Any]) -> set[str]:
+    """Return the hashes of the assets that the modules of a device need."""
+    return set().union(*(_hashes(m.get("asset_dependencies")) for m in modules(described)))
+
+
+def _hashes(found: Any) -> set[str]:
+    listed = found if isinstance(found, list) else []
+    return {str(a.get("hash")).lower() for a in listed if isinstance(a, dict)}
 
 
 def _names(found: dict[int, int | bytes]) -> dict[str, Any]:
     # what a module and a dependency have in common
     return {
-        "f": _KINDS.get(_number(found, 1), "n"),
+        "f": KINDS.get(_number(found, 1), "n"),
         "n": str(_number(found, 2)),
         "v": _number(found, 3),
     }

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 MODULE, ASSET = "module", "asset"
 ENABLED, FORCED = "particle/device/updates/enabled", "particle/device/updates/forced"
 PENDING = "particle/device/updates/pending"
+SENDING, FINISHING, APPLIED = "sending", "finishing", "applied"  # phases of what is started
 _STATUS = "spark/flash/status"
 _KEPT = 20  # updates of a device that are over, without their files
 _TEXT = {True: b"true", False: b"false"}
@@ -40,7 +41,11 @@ class File:
 
 @dataclass(frozen=True)
 class Update:
-    """One upload for one device; state as in the table."""
+    """One upload for one device; state as in the table.
+
+    phase: of the file at `position`: on its way, its last byte acknowledged, accepted. attempts:
+    to send it since the device had more of it than ever, which is `stored` bytes.
+    """
 
     id: int
     device_id: str
@@ -48,6 +53,11 @@ class Update:
     queued_at: float
     ended_at: float | None
     error: str | None
+    phase: str
+    position: int
+    attempts: int
+    stored: int
+    changed_at: float
     files: tuple[tuple[str, str, int], ...]  # name, kind, size
 
     def to_json(self) -> dict:
@@ -58,6 +68,10 @@ class Update:
             "queued_at": iso(self.queued_at),
             "ended_at": iso(self.ended_at),
             "error": self.error,
+            "phase": self.phase if self.state == "started" else None,
+            "position": self.position,
+            "attempts": self.attempts,
+            "stored": self.stored,
             "files": [{"name": n, "kind": kind, "size": size} for n, kind, size in self.files],
         }
 
@@ -65,8 +79,8 @@ class Update:
 class Updates:
     """The queues of all devices.
 
-    deliver: called with the id of a device that is online, takes updates and has one waiting;
-    None as long as nobody transfers any.
+    deliver: called with the id of a device that is online, takes updates and has one to get;
+    None as long as nobody transfers any. stop: called when what is being sent shall not be.
     """
 
     def __init__(self, db: Database, clock: Clock, bus: Bus, sessions: Sessions) -> None:
@@ -75,6 +89,7 @@ class Updates:
         self._bus = bus
         self._sessions = sessions
         self.deliver: Callable[[str], None] | None = None
+        self.stop: Callable[[str], None] = lambda device_id: None
 
     # The queue.
 
@@ -103,10 +118,18 @@ class Updates:
             self._offer(session)
 
     async def cancel(self, device_id: str) -> bool:
-        """Drop what waits for a device; False if nothing does. A transfer is not touched."""
+        """Drop what waits for a device and what is on its way; False if nothing is."""
         now = self._clock.time()
-        if not await self._db.write(lambda db: _end_waiting(db, device_id, "canceled", now)):
-            return False
+
+        def job(db: sqlite3.Connection) -> tuple[bool, bool]:
+            waited = _end_waiting(db, device_id, "canceled", now)
+            return waited, _end_started(db, device_id, "canceled", now)
+
+        waited, started = await self._db.write(job)
+        if started:
+            self.stop(device_id)
+        if not waited:
+            return started
         session = self._sessions.get(device_id)
         if session is not None and not self.allowed(device_id):
             session.send_event(PENDING, _TEXT[False])
@@ -119,12 +142,13 @@ class Updates:
         )
         return [self._update(row) for row in rows]
 
-    def waiting(self, device_id: str) -> Update | None:
-        """Return what waits for a device."""
-        row = self._db.one(
-            "SELECT * FROM updates WHERE device_id = ? AND state = 'waiting'", device_id
+    def open(self, device_id: str) -> bool:
+        """Tell whether something waits for a device, or is on its way."""
+        found = self._db.one(
+            "SELECT 1 FROM updates WHERE device_id = ? AND state IN ('waiting', 'started')",
+            device_id,
         )
-        return self._update(row) if row else None
+        return found is not None
 
     async def take(self, device_id: str) -> Update | None:
         """Begin what waits for a device, or go on with what was begun; None if it may not."""
@@ -142,11 +166,7 @@ class Updates:
                 return None
             new = row["state"] == "waiting"
             if new:
-                for old in db.execute(
-                    "SELECT id FROM updates WHERE device_id = ? AND state = 'started'",
-                    (device_id,),
-                ).fetchall():
-                    _end(db, device_id, old["id"], "replaced", now, None)
+                _end_started(db, device_id, "replaced", now)
                 db.execute("UPDATE updates SET state = 'started' WHERE id = ?", (row["id"],))
             return row["id"], new
 
@@ -168,11 +188,52 @@ class Updates:
         assert row is not None
         return row["data"]
 
+    async def note(self, update: Update, **values: object) -> None:
+        """Change what is known of an update: the fields of Update."""
+        assert set(values) <= set(Update.__dataclass_fields__)
+        values["changed_at"] = self._clock.time()
+        columns = ", ".join(f"{name} = ?" for name in values)
+        await self._db.execute(
+            f"UPDATE updates SET {columns} WHERE id = ? AND ended_at IS NULL",
+            *values.values(),
+            update.id,
+        )
+
+    async def postpone(self, update: Update) -> None:
+        """Put an update back into the queue: the device says that it takes none."""
+
+        def job(db: sqlite3.Connection) -> None:
+            db.execute("UPDATE devices SET updates_enabled = 0 WHERE id = ?", (update.device_id,))
+            if _waits(db, update.device_id) is not None:
+                _end(db, update.device_id, update.id, "replaced", self._clock.time(), None)
+                return
+            db.execute(
+                "UPDATE updates SET state = 'waiting', attempts = 0"
+                " WHERE id = ? AND ended_at IS NULL",
+                (update.id,),
+            )
+
+        await self._db.write(job)
+        session = self._sessions.get(update.device_id)
+        if session is not None:
+            self._offer(session)
+
     async def finish(self, update: Update, error: str | None = None) -> None:
-        """Note how a transfer ended; the files go, the account is told."""
+        """Note how a transfer ended; the files go, the account is told. Once for each."""
         now, state = self._clock.time(), "failed" if error else "success"
-        await self._db.write(lambda db: _end(db, update.device_id, update.id, state, now, error))
-        self._publish(update.device_id, _STATUS, state.encode())
+        if await self._db.write(
+            lambda db: _end(db, update.device_id, update.id, state, now, error)
+        ):
+            self._publish(update.device_id, _STATUS, state.encode())
+
+    def unreturned(self, since: float) -> list[Update]:
+        """Return the updates whose devices took them before `since` and were not seen again."""
+        rows = self._db.all(
+            "SELECT * FROM updates WHERE state = 'started' AND phase = ? AND changed_at < ?",
+            APPLIED,
+            since,
+        )
+        return [self._update(row) for row in rows]
 
     # What device and user say about updates.
 
@@ -218,7 +279,7 @@ class Updates:
         self._offer(session)
 
     def _offer(self, session: Session) -> None:
-        if self.waiting(session.device_id) is None:
+        if not self.open(session.device_id):
             return
         if not self.allowed(session.device_id):
             session.send_event(PENDING, _TEXT[True])
@@ -239,14 +300,25 @@ class Updates:
         return Update(**dict(row), files=tuple((f["name"], f["kind"], f["size"]) for f in files))
 
 
-def _end_waiting(db: sqlite3.Connection, device_id: str, state: str, now: float) -> bool:
+def _waits(db: sqlite3.Connection, device_id: str) -> int | None:
     row = db.execute(
         "SELECT id FROM updates WHERE device_id = ? AND state = 'waiting'", (device_id,)
     ).fetchone()
-    if row is None:
-        return False
-    _end(db, device_id, row["id"], state, now, None)
-    return True
+    return None if row is None else row["id"]
+
+
+def _end_waiting(db: sqlite3.Connection, device_id: str, state: str, now: float) -> bool:
+    waits = _waits(db, device_id)
+    return waits is not None and _end(db, device_id, waits, state, now, None)
+
+
+def _end_started(db: sqlite3.Connection, device_id: str, state: str, now: float) -> bool:
+    rows = db.execute(
+        "SELECT id FROM updates WHERE device_id = ? AND state = 'started'", (device_id,)
+    ).fetchall()
+    for row in rows:
+        _end(db, device_id, row["id"], state, now, None)
+    return bool(rows)
 
 
 def _end(
@@ -256,11 +328,13 @@ def _end(
     state: str,
     now: float,
     error: str | None,
-) -> None:
-    db.execute(
-        "UPDATE updates SET state = ?, ended_at = ?, error = ? WHERE id = ?",
+) -> bool:
+    changed = db.execute(
+        "UPDATE updates SET state = ?, ended_at = ?, error = ? WHERE id = ? AND ended_at IS NULL",
         (state, now, error, update_id),
-    )
+    ).rowcount
+    if not changed:
+        return False
     db.execute("UPDATE update_files SET data = NULL WHERE update_id = ?", (update_id,))
     db.execute(
         "DELETE FROM updates WHERE device_id = ?1 AND ended_at IS NOT NULL AND id <= (SELECT id"
@@ -268,3 +342,4 @@ def _end(
         " ORDER BY id DESC LIMIT 1 OFFSET ?2)",
         (device_id, _KEPT),
     )
+    return True

@@ -18,6 +18,10 @@ _UPDATE = record(
         "queued_at": DATE,
         "ended_at": nullable(DATE),
         "error": nullable(TEXT),
+        "phase": nullable(TEXT),
+        "position": NUMBER,
+        "attempts": NUMBER,
+        "stored": NUMBER,
         "files": many(record({"name": TEXT, "kind": TEXT, "size": NUMBER})),
     }
 )
@@ -46,7 +50,7 @@ OPERATIONS = {
         "Updates of a device, with those that are over", {200: many(_UPDATE)}, errors=(403,)
     ),
     ("DELETE", "/local/v1/devices/{device}/updates"): Operation(
-        "Cancel what waits for a device",
+        "Cancel what waits for a device and what it is being sent",
         {200: record({"ok": FLAG, "canceled": FLAG})},
         errors=(403,),
     ),

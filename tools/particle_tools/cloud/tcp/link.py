@@ -66,6 +66,7 @@ class Link:
         self._task = asyncio.current_task()
         peer = writer.get_extra_info("peername")
         self.address = f"{peer[0]}:{peer[1]}" if peer else "?"
+        writer.transport.set_write_buffer_limits(self._limits.unsent // 4)
         sock = writer.get_extra_info("socket")
         sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
@@ -237,6 +238,13 @@ class Link:
     def max_age(self, ttl: int) -> list[tuple[int, bytes]]:
         """Return the Max-Age in the form of the public servers, four bytes (3.1)."""
         return [(coap.MAX_AGE, ttl.to_bytes(4, "big"))]
+
+    async def drained(self) -> None:
+        """Wait until the kernel has taken most of what was sent."""
+        try:
+            await self._writer.drain()
+        except ConnectionError:
+            pass  # the loop that reads ends the session
 
     def crowded(self) -> bool:
         """Tell nothing: a device that does not read is dropped by `send`."""

@@ -364,6 +364,9 @@ class Link:
         """Return the Max-Age unless it is the default: every byte may cost money."""
         return [] if ttl == TTL else [(coap.MAX_AGE, ttl.to_bytes(4, "big"))]
 
+    async def drained(self) -> None:
+        """Return at once: a datagram is sent or lost."""
+
     def crowded(self) -> bool:
         """Tell whether the device acknowledges too slowly for more events."""
         return self.reliability.waiting >= self.services.settings.limits.unacknowledged
@@ -443,6 +446,5 @@ class Link:
             if self.dtls.handshake is not None:
                 self._gateway.handshake_over(self)
                 self.dtls.handshake = None
-        limit = self.silence.limit
-        if self.session is not None and now - self.silence.since > limit:
-            self.offline(f"nothing came from the device for {limit:g} s")
+        if self.session is not None and now - self.silence.since > self.silence.limit:
+            self.offline(f"nothing came from the device for {self.silence.limit:g} s")

@@ -1,0 +1,1 @@
+"""Firmware on its way to devices: both protocols, what proves success, who gets what next."""
