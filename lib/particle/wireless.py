@@ -3,6 +3,7 @@
 import sys
 import time
 from collections import namedtuple
+from os import urandom
 
 from micropython import const
 
@@ -66,6 +67,7 @@ class Wifi:
             return network
         if name == "link":
             self.link = WifiLink(self._networks, self._network)
+            self._antenna()
             return self.link
         if name != "_networks":
             raise AttributeError(name)
@@ -156,25 +158,33 @@ class Wifi:
             if not in_task():
                 client._quiet()  # the prompt is not free: the serial console may have it
             steps = self._set_up(limit)
+        return self._served(steps)
+
+    def _served(self, steps):
+        # what a generator returns in the end; inside a task something to await
         if in_task():
-            return self._joined(steps)
+            return self._awaited(steps)
         try:
-            for _ in steps:
-                client.process()
+            while True:
+                next(steps)
+                self._client.process()
                 time.sleep_ms(_BLINK_MS)
+        except StopIteration as e:
+            return e.value
         finally:
             steps.close()  # Ctrl-C: nothing goes on listening
-        return True
 
-    async def _joined(self, steps):
+    async def _awaited(self, steps):
         asyncio = sys.modules["asyncio"]
         try:
-            for _ in steps:
+            while True:
+                next(steps)
                 self._client.process()
                 await asyncio.sleep(_BLINK_MS / 1000)
+        except StopIteration as e:
+            return e.value
         finally:
             steps.close()
-        return True
 
     def _begin(self):
         link = self.link
@@ -187,6 +197,7 @@ class Wifi:
         # one yield per look, until there is a network
         while not _settled(self.link, limit):
             yield
+        return True
 
     def _set_up(self, limit):
         # the same, from listening mode on, which begins anew when a network refuses the board
@@ -202,7 +213,7 @@ class Wifi:
                 self._begin()
                 while not setup.active():
                     if self.link.step(now()) != _FAILED and _settled(self.link, limit):
-                        return
+                        return True
                     if not setup.watching():
                         _settled(self.link, limit)  # raises what is wrong
                     yield
@@ -260,6 +271,18 @@ class Wifi:
             return socket.getaddrinfo(name, 0, socket.AF_INET)[0][-1][0]
         except OSError:
             return ""
+
+    def ping(self, host, tries=1, timeout=4):
+        """Return how many of `tries` questions a host answers, each within `timeout` s.
+
+        Inside a task await it. Raises `Error(NOT_SUPPORTED)` on a port without raw sockets.
+        """
+        from .net.ping import ping
+
+        end(0, timeout)
+        address = self.resolve(host)
+        tries = tries if address else 0
+        return self._served(ping(address or "0.0.0.0", tries, int(timeout * 1000), now, urandom))
 
     # networks
 
@@ -327,15 +350,22 @@ class Wifi:
         return self.ifconfig()[0]
 
     def set_static_ip(self, ip, mask, gateway, dns):
-        """Store an address for all networks that have none of their own; raise ValueError.
+        """Store an address for all networks that have none of their own, and use it.
 
-        It is used from the next joining on. Raises ValueError.
+        That is from the next joining on. Raises ValueError.
         """
         self._networks.option("static", addresses((ip, mask, gateway, dns)))
+        self._networks.option("flags", None)
+
+    def use_static_ip(self):
+        """Use the address that is stored from the next joining on; `Error(NOT_FOUND)`: none is."""
+        if not self._networks.option("static"):
+            raise Error(_NOT_FOUND, "no address is stored: set_static_ip()", "store")
+        self._networks.option("flags", None)
 
     def use_dynamic_ip(self):
-        """Forget that address: from the next joining on it is asked for by DHCP."""
-        self._networks.option("static", None)
+        """Ask for an address by DHCP from the next joining on; what is stored stays."""
+        self._networks.option("flags", b"\1")
 
     @property
     def ssid(self):
@@ -391,11 +421,22 @@ class Wifi:
             raise Error(_NOT_SUPPORTED, "this board has one antenna only")
         if which not in (1, 2):
             raise ValueError("antenna: 1 internal, 2 external")
+        self._networks.option("antenna", bytes((which,)))
+        self._antenna()
+
+    def _antenna(self):
+        # sets the pin to what is stored, or internal
+        pin = getattr(self._client._board, "ANTENNA", None)
+        if pin is None:
+            return
+        try:
+            which = self._networks.option("antenna") or b"\1"
+        except Error as e:
+            print(e)
+            which = b"\1"
         from machine import Pin
 
-        pin = self._client._board.ANTENNA
-        Pin(pin[0], Pin.OUT, value=pin[which])
-        self._networks.option("antenna", bytes((which,)))
+        Pin(pin[0], Pin.OUT, value=pin[which[0]])
 
 
 def _settled(link, limit):

@@ -145,11 +145,17 @@ def test_settings():
             wifi.set_credentials("Home", GOOD)
             wifi.connect(30)
             assert wifi.ifconfig() == ("10.0.0.9", "255.255.255.0", "10.0.0.1", "9.9.9.9")
-            wifi.use_dynamic_ip()
-            wifi.disconnect()
-            wifi.connect(30)
-            assert wifi.local_ip == "192.168.4.2"
+            for use, address in (
+                (wifi.use_dynamic_ip, "192.168.4.2"),
+                (wifi.use_static_ip, "10.0.0.9"),
+                (wifi.use_dynamic_ip, "192.168.4.2"),
+            ):
+                use()
+                wifi.disconnect()
+                wifi.connect(30)
+                assert wifi.local_ip == address
             raises(ValueError, wifi.set_static_ip, "10.0.0", "", "", "")
+            assert wifi.ping("") == 0
             assert wifi.hostname("pump-7") == "pump-7" == wifi.hostname()
             assert Networks(w.client._store).option("hostname") == b"pump-7"
             raises(ValueError, wifi.hostname, "x" * 33)
@@ -162,11 +168,56 @@ def test_settings():
             raises(ConfigError, wifi.connect)
 
 
+class Pin:
+    """`machine.Pin`; `levels` has what the pins were set to."""
+
+    OUT = 1
+    levels = {}
+
+    def __init__(self, number, mode, value):
+        assert mode == self.OUT
+        self.levels[number] = value
+
+
+class Machine:
+    """`machine` of a board."""
+
+    Pin = Pin
+
+
 def test_antenna():
+    before = sys.modules.get("machine")
+    sys.modules["machine"] = Machine
+    Board.ANTENNA = (14, 0, 1)
+    try:
+        for port in PORTS:
+            with World(port, HOME) as w:
+                raises(ValueError, w.wifi.select_antenna, 3)
+                assert not w.wifi.ready()
+                assert Pin.levels == {14: 0}  # internal, as long as nothing was chosen
+                w.wifi.select_antenna(2)
+                assert Pin.levels == {14: 1}
+                w.wifi.clear_credentials()
+                # the next boot
+                Pin.levels.clear()
+                wifi = Wifi(w.client)
+                assert not wifi.ready() and Pin.levels == {14: 1}
+                wifi.select_antenna(1)
+                w.client._store.put(2, b"\x01\x09x")  # damaged
+                wifi = Wifi(w.client)
+                assert not wifi.ready() and Pin.levels == {14: 0}
+                Pin.levels.clear()
+    finally:
+        del Board.ANTENNA
+        del sys.modules["machine"]
+        if before:
+            sys.modules["machine"] = before
+
+
+def test_no_static_address():
     for port in PORTS:
         with World(port, HOME) as w:
-            w.client._board.ANTENNA = (14, 0, 1)
-            raises(ValueError, w.wifi.select_antenna, 3)
+            assert raises(Error, w.wifi.use_static_ip).errno == -170
 
 
 def test_a_board_without_wifi():

@@ -65,7 +65,7 @@ COMPONENTS = {
         "store/sealed",
     ],
     # Wi-Fi as a link, and the object that it is used with; with what is under "networks".
-    "wifi": ["net/wifi", "wireless"],
+    "wifi": ["net/ping", "net/wifi", "wireless"],
     # Listening mode, in which a board is set up; each way to do so is a component of its own.
     "setup": ["listening", "setup/mode"],
     "console": ["setup/serial"],

@@ -7,6 +7,7 @@ package(
         "ota/signed.py",
         "ota/slots.py",
         "ota/unpack.py",
+        "wire/describe.py",
         "wire/manifest.py",
         "wire/module.py",
     ],

@@ -3,6 +3,7 @@ metadata(description="Particle device cloud: component wifi", license="MIT")
 package(
     "particle",
     files=[
+        "net/ping.py",
         "net/wifi.py",
         "wireless.py",
     ],

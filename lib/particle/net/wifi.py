@@ -266,7 +266,7 @@ class WifiLink:
         static = n.static
         if not static:
             kept = self._networks.option("static")
-            if kept:
+            if kept and not self._networks.option("flags"):  # set: DHCP all the same
                 static = tuple(["%d.%d.%d.%d" % tuple(kept[i : i + 4]) for i in range(0, 16, 4)])
         if static:
             self.wlan.ifconfig(static)
