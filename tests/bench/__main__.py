@@ -16,6 +16,7 @@ from bench import (
     instructions,
     latency,
     mbedtls_m3,
+    setup,
     sizes,
     wire,
     wire_mqtt,
@@ -23,6 +24,7 @@ from bench import (
     wire_udp,
 )
 from bench.figures import record, table
+from interop.portal import phone
 from particle_tools import ROOT
 from silicon import cortex_m3
 
@@ -32,6 +34,8 @@ def main() -> int:
     begin = time.monotonic()
     figures = sizes.measure() + wire.measure() + wire_udp.measure() + latency.measure()
     figures += handshake.measure() + cloud_udp.measure() + wire_rows.measure()
+    by_phone = setup.measure()
+    figures += by_phone
     mqtt = wire_mqtt.measure()
     figures += mqtt
     on_m3 = frozen.measure() + instructions.measure() + c_module.measure() + heap_frozen.measure()
@@ -42,8 +46,10 @@ def main() -> int:
     print(table(figures))
     if not mqtt:
         print(f"NOT RUN: mqtt_* needs {wire_mqtt.NAME}; {wire_mqtt.COMMAND}")
+    if not any(figure.key == "portal_taps" for figure in by_phone):
+        print(f"NOT RUN: portal_taps and portal_connected_s need {phone.NAME}; {phone.COMMAND}")
     if not smallest:
-        print("NOT RUN: heap32_mpy_steady needs the 32-bit MicroPython; make fetch")
+        print("NOT RUN: heap32_mpy_steady, heap32_setup need the 32-bit MicroPython; make fetch")
     if not on_m3:
         print(f"NOT RUN: *_frozen_* and m3_* need {cortex_m3.NAME}; {cortex_m3.COMMAND}")
     target = ROOT / "build" / "bench.json"
