@@ -70,7 +70,7 @@ class More:
         if client._link.kind == "cellular" and values["transport"] == "udp":
             conn.keep_alive = values.get("keep_alive", _CELLULAR_S)
         _hear_of_updates(client, conn)
-        _tell_modules(client, conn)
+        tell_modules(client, conn)
         try:
             if self.queue is None:
                 os.stat(client._store.root + "/queue")
@@ -112,17 +112,22 @@ def _hear_of_updates(client, conn):
     conn._hello = (device,) + conn._hello[1:]
 
 
-def _tell_modules(client, conn):
-    # the application that an update brought is a part of the system's description
+def tell_modules(client, conn):
+    """Describe the application that an update has brought, and its assets, to the cloud."""
     boot = booted()
+    assets = ()
     try:
+        if client._store.read("assets.lst"):
+            from .ota.assets import stored
+
+            assets = stored(getattr(client._store, "root", client._board.STORE_ROOT))
         record = client._store.read("module" + (boot.slot() if boot else ""))
         if record:
             from .wire.describe import installed
 
             sizes = conn._hello[1]
             text = client._values["transport"] == "tcp"
-            conn.describe(0, 1, *installed(record, sizes[0], sizes[2], text))
+            conn.describe(0, 1, *installed(record, sizes[0], sizes[2], text, assets))
     except (ImportError, ValueError, Error) as e:
         print("no description of the application:", e)
 

@@ -9,7 +9,7 @@ import sys
 from micropython import const
 
 from .operation import now
-from .optional import booted
+from .optional import booted, tell_modules
 from .ota.staging import Staging
 from .runtime.control import reset
 from .session.messaging import add
@@ -130,6 +130,9 @@ class Updating:
             return
         print("update: complete, in " + path)
         self.told(COMPLETE)
+        if not self.target.resets:
+            tell_modules(self._client, self.conn)
+            return
         more = self._client.more
         more.reset_pending = True
         self._tell("RESET_PENDING", 0)

@@ -2,7 +2,8 @@
 
 import json
 
-from fake_cloud import make
+from fake_cloud import make, settle
+from particle.updating import Updating
 from particle.wire.module import Image
 
 
@@ -35,3 +36,28 @@ def test_an_installed_application_is_described():
 def test_a_damaged_record_does_not_keep_a_board_away():
     assert described(b"?") == [b'{"p":6,"m":[]}']
     assert described(None) == [b'{"p":6,"m":[]}']
+
+
+class Target:
+    """What has kept an asset."""
+
+    resets = False
+
+    def finish(self):
+        return "assets/cat.txt"
+
+
+def test_an_asset_that_came_is_told_at_once():
+    c, link = make()
+    c.connect(timeout=30, background=False)
+    c.wait_until(lambda: False, 0.1)
+    link.take("d")
+    c._store.files["module"] = record("argon_user_assets.bin")
+    updating = Updating(c)
+    updating.target = Target()
+    updating.complete()
+    settle(c, link, lambda: [m for m in link.heard if m.path == "d"])
+    (m,) = link.take("d")
+    needed = json.loads(m.payload)["m"][1]["asset_dependencies"]
+    assert [each["name"] for each in needed] == ["cat.txt", "water.bin"]
+    assert not c.more.reset_pending

@@ -4,6 +4,7 @@ package(
     "particle",
     files=[
         "ota/app_slots.py",
+        "ota/assets.py",
         "ota/bootrecord.py",
         "ota/trial.py",
     ],

@@ -37,21 +37,29 @@ class AppSlots(Staging):
         self._keys = keys
         self._platform = platform_id, places
         self._ready = None  # slot, version, SHA-256 of the manifest
+        self._asset = None  # path of one that was kept
 
     def begin(self, size, sha, function):
         """As of `Staging`; raises `UpdateError` while another update is being tried."""
         if BootRecord(self._root).state == TRIAL:
             raise UpdateError(_BUSY, "an update is being tried; wait for its end", "update")
-        self._ready = None
+        self._ready = self._asset = None
+        self.resets = True
         return (yield from super().begin(size, sha, function))
 
     def verify(self):
         """Check the image and unpack it into the slot; a generator. Raises `UpdateError`."""
         yield from super().verify()
+        from .assets import is_asset, keep
+
         record = BootRecord(self._root)
         slot = 1 - record.active
         path = self._slot(slot)
         try:
+            if is_asset(self._part):
+                self._asset = yield from keep(self._part, self.size, self._root)
+                self.resets = False
+                return
             yield from clear(path)
             found = os.statvfs(self._root)
             room = found[0] * max(0, found[4] - _RESERVE)
@@ -87,6 +95,9 @@ class AppSlots(Staging):
 
     def finish(self):
         """Have the next boot try what was unpacked; return its folder. Raises OSError."""
+        if self._asset:
+            self.discard()
+            return self._asset
         slot, version, digest = self._ready
         BootRecord(self._root).hand_off(slot, version, digest)
         self.discard()

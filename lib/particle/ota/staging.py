@@ -53,6 +53,7 @@ class Staging:
     """
 
     stored = 0  # bytes
+    resets = True  # what was verified begins with a reset
 
     def __init__(self, root, image=None):
         self.path = root + "/update.img"  # a whole image that was handed over
