@@ -1,4 +1,4 @@
-"""A cloud per module, a bench of boards as from the shop, and the verb as a function."""
+"""One cloud, a bench of boards as from the shop, and the verb as a function."""
 
 import json
 
@@ -11,7 +11,7 @@ from sim.boards import Bench
 OTHER = "bob@local.test:another secret"
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def cloud(tmp_path_factory):
     """Give a running cloud."""
     options = ("--user", OTHER)
@@ -21,7 +21,7 @@ def cloud(tmp_path_factory):
     assert "Traceback" not in found.output(), found.output()
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def api(cloud):
     """Give REST as the user who gets the boards."""
     return cloud.api()
@@ -35,23 +35,15 @@ def other():
 
 @pytest.fixture
 def blank(tmp_path):
-    """Give `blank(files)`: a new board with these files, at its prompt, with its serial `port`.
-
-    `restart()` switches a board on again whose `sim` was closed.
-    """
+    """Give `blank(files)`: a new board with these files, at its prompt, with its serial `port`."""
     bench = Bench(tmp_path)
     made = []
 
     def start(files=None):
         board = bench.board(files, name=f"board{len(made)}")
         made.append(board)
-
-        def restart():
-            board.sim = bench.start(board, None, "--pty")
-            board.port = board.sim.wait_for("serial ").split()[1]
-
-        board.restart = restart
-        restart()
+        board.sim = bench.start(board, None, "--pty")
+        board.port = board.sim.wait_for("serial ").split()[1]
         return board
 
     yield start

@@ -7,7 +7,7 @@ from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ec
 
 from particle_tools.cli import main
-from particle_tools.sim import image
+from particle_tools.provisioning.link import Board
 
 
 @pytest.fixture
@@ -51,14 +51,16 @@ def test_a_board_gets_keys(blank, keys, cloud, tmp_path):
         other.private_bytes(form.Encoding.PEM, form.PrivateFormat.PKCS8, form.NoEncryption())
     )
     assert keys("import", board, path, "--force")[1] == {"changed": ["device.ec.der"]}
-    board.sim.close()
-    stored = image.read(board.flash, "/pt/device.ec.der")
-    assert form.load_der_private_key(stored, None).private_numbers() == other.private_numbers()
+    assert keys("export", board, "device.ec", path)[0] == 0
+    assert form.load_pem_public_key(path.read_bytes()) == other.public_key()
 
     # halves that do not belong together are found by the board itself
+    whole = other.private_bytes(
+        form.Encoding.DER, form.PrivateFormat.TraditionalOpenSSL, form.NoEncryption()
+    )
     key = ec.generate_private_key(ec.SECP256R1()).public_key()
     point = key.public_bytes(form.Encoding.X962, form.PublicFormat.UncompressedPoint)
-    image.write(board.flash, {"/pt/device.ec.der": stored[:-65] + point})
-    board.restart()
+    with Board(board.port) as link:
+        link.write_file("/flash/pt/device.ec.der", whole[:-65] + point)
     status, report, _ = keys("check", board)
     assert status == 1 and "halves" in report["keys"]["device.ec.der"]["problem"]

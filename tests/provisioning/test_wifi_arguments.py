@@ -9,7 +9,7 @@ import pytest
 from particle_tools.cli import main
 from particle_tools.errors import UserError
 from particle_tools.provisioning import networks
-from particle_tools.sim import image
+from particle_tools.provisioning.link import Board
 
 SECRET = "Geheim77"
 ODD = b"\x00\"\xff'\n,;\\{}\t=\x80\xc3(<>|%s\r\x7f#`&"
@@ -111,9 +111,8 @@ def test_on_a_board(blank, provision, tmp_path):
     assert len([text for text in report["changed"] if text.startswith("wifi ")]) == 10
     assert provision("--port", board.port, "--wifi-file", path)[1]["changed"] == []
     # a damaged certificate is replaced
-    board.sim.close()
-    image.write(board.flash, {"/pt/wifi.eap0": b"damaged"})
-    board.restart()
+    with Board(board.port) as link:
+        link.write_file("/flash/pt/wifi.eap0", b"damaged")
     assert provision("--port", board.port, "--wifi-file", path)[1]["changed"] == ["wifi corp"]
     status, report, _ = provision("--port", board.port, "--wifi", f"n3:{SECRET}2")
     assert report["changed"] == ["wifi n3"] and report["notes"] == []

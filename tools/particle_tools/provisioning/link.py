@@ -19,7 +19,7 @@ from particle_tools import on_board
 from particle_tools.errors import UserError
 
 _MARK = b"@pt "
-_READ_S = 2.0  # that one read may take: what else mpremote does has no end of its own
+_READ_S = 8.0  # that one read may take: what else mpremote does has no end of its own
 _SILENT_S = 60.0  # a program on the board says nothing: an inversion on a slow one is far below
 _PROMPT_S = 6.0
 _ATTEMPTS = 3  # to get to the prompt: a board may just be starting
@@ -130,6 +130,10 @@ class Board:
             return value
         raise _failure(*value)
 
+    def restart(self) -> None:
+        """Start the board anew without main.py: what was imported is forgotten."""
+        self._to_prompt()
+
     def reset(self) -> None:
         """Start the board anew, with its main.py."""
         with contextlib.suppress(OSError, TransportError):
@@ -186,7 +190,9 @@ class Board:
 
     def _lost(self, error: Exception) -> BoardError:
         if isinstance(error, TransportError):
-            return BoardError("port", f"{self.port}: the board does not answer any more")
+            # what it says of the board's answer, which is never a program of ours
+            text = f"{self.port}: the board does not answer any more ({str(error)[:80]})"
+            return BoardError("port", text)
         return BoardError("port", f"{self.port}: the connection is gone ({error})")
 
 

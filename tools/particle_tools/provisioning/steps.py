@@ -58,20 +58,12 @@ class Provisioner:
             try:
                 look = self._look(board, order)
             except _Absent as absent:
-                if not order.install(str(absent)):
-                    raise BoardError("library", str(absent)) from None
-                tell = self._teller(port)
-                if library.install(board, absent.components, tell):
+                if not order.install(absent.text):
+                    raise
+                if library.install(board, absent.components, self._teller(port)):
                     report["changed"].append("library")
-                look = None
-        # with a library of its own the board is to start anew
-        with Board(port) as board:
-            if look is None:
-                try:
-                    look = self._look(board, order)
-                except _Absent as absent:
-                    text = f"{absent} (which did not help)"
-                    raise BoardError("library", text) from None
+                board.restart()
+                look = self._look(board, order)
             self._provision(board, port, order, look, report)
             if order.reset:
                 board.reset()
@@ -162,11 +154,11 @@ class Provisioner:
         return out
 
 
-class _Absent(UserError):
+class _Absent(BoardError):
     """The library lacks something; components: what would bring it."""
 
     def __init__(self, text: str, components: list[str]) -> None:
-        super().__init__(text)
+        super().__init__("library", text)
         self.components = components
 
 
