@@ -14,6 +14,7 @@ from typing import Any, TextIO
 
 from mpremote.transport import TransportError, TransportExecError
 from mpremote.transport_serial import SerialTransport
+from serial import SerialException
 
 from particle_tools import on_board
 from particle_tools.errors import UserError
@@ -22,6 +23,8 @@ _MARK = b"@pt "
 _READ_S = 8.0  # that one read may take: what else mpremote does has no end of its own
 _SILENT_S = 60.0  # a program on the board says nothing: an inversion on a slow one is far below
 _PROMPT_S = 6.0
+_SPURIOUS = 3  # reads without data in a row
+_PAUSE_S = 0.02
 _ATTEMPTS = 3  # to get to the prompt: a board may just be starting
 _MISSING = re.compile(r"no module named '?(particle[\w.]*)'?")
 
@@ -68,6 +71,7 @@ class Board:
     def __enter__(self) -> Board:
         try:
             self._transport = SerialTransport(self.port, timeout=_READ_S)
+            self._transport.serial.read = _patient(self._transport.serial.read)
         except TransportError:
             text = f"{self.port} cannot be opened: is it there, and used by nobody else?"
             raise BoardError("port", text) from None
@@ -194,6 +198,21 @@ class Board:
             text = f"{self.port}: the board does not answer any more ({str(error)[:80]})"
             return BoardError("port", text)
         return BoardError("port", f"{self.port}: the connection is gone ({error})")
+
+
+def _patient(read: Callable[..., bytes]) -> Callable[..., bytes]:
+    # a terminal may be ready and have nothing, once: a busy host's; one that is gone stays so
+    def again(size: int = 1) -> bytes:
+        for _ in range(_SPURIOUS):
+            try:
+                return read(size)
+            except SerialException as error:
+                if "returned no data" not in str(error):
+                    raise
+            time.sleep(_PAUSE_S)
+        return read(size)
+
+    return again
 
 
 class _Lines:

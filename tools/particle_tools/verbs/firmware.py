@@ -4,12 +4,12 @@ applications as signed updates.
 
 import argparse
 import json
-import sys
 import time
 from dataclasses import asdict
 from pathlib import Path
 
 from particle_tools.images import actions as applications
+from particle_tools.progress import Progress
 
 HELP = "build MicroPython with the library frozen in; pack and sign applications"
 
@@ -46,7 +46,7 @@ def run(args: argparse.Namespace) -> int:
     from particle_tools.firmware import build
 
     begin = time.monotonic()
-    progress = _Progress()
+    progress = Progress()
     try:
         image = build.build(
             args.board,
@@ -82,18 +82,3 @@ def _native(args: argparse.Namespace) -> int:
     else:
         print(f"{args.arch}: {path}, {len(made)} bytes; install: mpremote fs cp {path} :/lib/")
     return 0
-
-
-class _Progress:
-    """One line on a terminal that says what is being done; nothing elsewhere."""
-
-    def __init__(self):
-        self._on = sys.stderr.isatty()
-
-    def show(self, text: str) -> None:
-        if self._on:
-            print(f"\r\033[K{text}", end="", file=sys.stderr, flush=True)
-
-    def clear(self) -> None:
-        if self._on:
-            print("\r\033[K", end="", file=sys.stderr, flush=True)
