@@ -1,11 +1,9 @@
 """Assets on a board: kept when an application needs them, whole, and told to the cloud."""
 
-import binascii
-import hashlib
 import os
-import struct
 
-from bundles import bundle, deflated, hexed, lines, wrapped
+from asset_files import asset, extension, install, sha
+from bundles import bundle, hexed, lines, wrapped
 from particle.errors import UpdateError
 from particle.ota.app_slots import AppSlots
 from particle.ota.assets import is_asset, keep, stored
@@ -15,50 +13,12 @@ from support import drive, folder, raises
 CAT = b"cat" * 700
 
 
-def sha(data):
-    return hashlib.sha256(data).digest()
-
-
-def extension(kind, body):
-    return struct.pack("<HH", kind, 4 + len(body)) + body
-
-
-def sealed(data, extra):
-    data += extra + b"\x00\x00"
-    data += sha(data) + struct.pack("<H", 36 + len(extra))
-    return data + struct.pack(">I", binascii.crc32(data) & 0xFFFFFFFF)
-
-
-def asset(name, content, payload=None, bits=10, digest=None, size=None):
-    """Return the module of an asset, compressed unless a payload is given."""
-    flags = 1 if payload else 3
-    if payload is None:
-        payload = struct.pack("<HBBI", 8, 0, bits, len(content) if size is None else size)
-        payload += deflated(content)
-    extra = extension(16, b"\x00\x20" + (digest or sha(content))) + extension(17, name)
-    extra += extension(1, b"\xff" * 6)
-    size = 24 + len(payload) + len(extra) + 36
-    head = struct.pack("<IIBBHHBBIII", 0, size, 0, flags, 0, 0, 9, 0, 0, 0, 0)[:24]
-    return sealed(head + payload, extra)
-
-
 def board(*needed):
     """Return a root where an application is installed that needs assets (name, content)."""
     root = folder("assets")
     extra = b"".join([extension(18, b"\x00\x20" + sha(data) + name) for name, data in needed])
     install(root, "module.a", extra)
     return root
-
-
-def install(root, name, extra):
-    plain = wrapped(b"")
-    size = 24 + len(extra) + 4 + 4 + 36
-    head = struct.pack("<II", 0xB4000, 0xB4000 + size) + plain[8:24]
-    data = sealed(head, extra + extension(0, b"") + b"\x0c\x00\x07\x00")
-    image = Image(len(data))
-    image.feed(data)
-    with open(root + "/" + name, "wb") as file:
-        file.write(image.modules[0].record())
 
 
 def take(root, data):
