@@ -23,13 +23,16 @@ import particle
 from particle.store.enterprise import certificates
 
 def text(octets):
-    return octets and octets.decode()
+    try:
+        return octets and octets.decode()
+    except UnicodeError:
+        return repr(octets)
 
 def known():
     found = {}
     networks = particle.wifi._networks
     for n in particle.wifi.credentials():
-        f = found[n.ssid.decode()] = {"security": n.security, "hidden": n.hidden, "eap": n.eap}
+        f = found[text(n.ssid)] = {"security": n.security, "hidden": n.hidden, "eap": n.eap}
         f.update({"password": text(networks.password(n.ssid)), "static": n.static})
         if n.eap:
             f.update({"identity": text(n.identity), "outer_identity": text(n.outer_identity)})
