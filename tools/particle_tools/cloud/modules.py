@@ -19,6 +19,9 @@ _OTHER_VECTORS = (0, 0x184, 0x10C)
 _CRC_BYTES = 4
 _TAIL_BYTES = 38  # SHA-256, size of the suffix, CRC-32
 _SUFFIX_BYTES = 36
+_PRODUCT = struct.Struct("<HH")
+_PRODUCT_FROM_END = 44  # before the reserved word
+_NONE = 0xFFFF
 _COMBINED = 0x04
 _MOST_MODULES = 2  # in one file
 
@@ -44,6 +47,15 @@ class Module:
     version: int
     platform_id: int
     data: bytes
+
+
+def product_of(module: Module) -> tuple[int, int] | tuple[None, None]:
+    """Return product and version that an application names in its suffix; None twice if none."""
+    size = int.from_bytes(module.data[-_CRC_BYTES - 2 : -_CRC_BYTES], "little")
+    if size < _SUFFIX_BYTES + _PRODUCT.size:
+        return None, None
+    product, version = _PRODUCT.unpack_from(module.data, len(module.data) - _PRODUCT_FROM_END)
+    return (None, None) if _NONE in (product, version) else (product, version)
 
 
 def read(data: bytes) -> list[Module]:

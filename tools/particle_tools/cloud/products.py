@@ -40,6 +40,7 @@ class Membership:
     development: bool = False
     quarantined: bool = False
     denied: bool = False
+    locked_at: float = 0.0  # since when it shall have the desired version
 
 
 @dataclass
@@ -137,6 +138,7 @@ class Products:
             bool(row["development"]),
             bool(row["quarantined"]),
             bool(row["denied"]),
+            row["locked_at"],
         )
 
     async def add(self, product: Product, references: list[str]) -> Import:
@@ -174,6 +176,8 @@ class Products:
 
     async def note(self, device: Device, **values: object) -> None:
         """Change what is noted of a device: the fields of Membership."""
+        if "desired_version" in values:
+            values["locked_at"] = self._clock.time()
         for column, value in values.items():
             assert column in Membership.__dataclass_fields__
             stored = json.dumps(value) if column == "groups" else value

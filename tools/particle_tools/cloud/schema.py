@@ -218,4 +218,36 @@ MIGRATIONS = [
     ALTER TABLE updates ADD COLUMN stored INTEGER NOT NULL DEFAULT 0;
     ALTER TABLE updates ADD COLUMN changed_at REAL NOT NULL DEFAULT 0;
     """,
+    """
+    CREATE TABLE firmwares (
+        id INTEGER PRIMARY KEY,
+        product_id INTEGER NOT NULL REFERENCES products (id) ON DELETE CASCADE,
+        version INTEGER NOT NULL,
+        title TEXT NOT NULL,
+        description TEXT NOT NULL,
+        name TEXT NOT NULL,
+        size INTEGER NOT NULL,
+        uploaded_at REAL NOT NULL,
+        UNIQUE (product_id, version)
+    );
+    CREATE TABLE firmware_files (
+        firmware_id INTEGER NOT NULL REFERENCES firmwares (id) ON DELETE CASCADE,
+        position INTEGER NOT NULL,
+        name TEXT NOT NULL,
+        kind TEXT NOT NULL,
+        data BLOB NOT NULL,
+        PRIMARY KEY (firmware_id, position)
+    );
+    CREATE TABLE releases (
+        product_id INTEGER NOT NULL REFERENCES products (id) ON DELETE CASCADE,
+        group_name TEXT NOT NULL,
+        firmware_id INTEGER NOT NULL REFERENCES firmwares (id) ON DELETE CASCADE,
+        percentage INTEGER NOT NULL,
+        paused INTEGER NOT NULL,
+        released_at REAL NOT NULL,
+        PRIMARY KEY (product_id, group_name)
+    ) WITHOUT ROWID;
+    ALTER TABLE product_devices ADD COLUMN locked_at REAL NOT NULL DEFAULT 0;
+    ALTER TABLE updates ADD COLUMN firmware_id INTEGER;
+    """,
 ]

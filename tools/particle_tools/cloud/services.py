@@ -12,6 +12,7 @@ from particle_tools.cloud.database import Database
 from particle_tools.cloud.devices import Devices
 from particle_tools.cloud.diagnostics import Diagnostics
 from particle_tools.cloud.events import Bus
+from particle_tools.cloud.firmwares import Firmwares
 from particle_tools.cloud.keys import ServerKeys
 from particle_tools.cloud.ledgers import Ledgers
 from particle_tools.cloud.login_limits import LoginLimits
@@ -98,6 +99,7 @@ class Services:
     webhooks: Webhooks
     updates: Updates
     products: Products
+    firmwares: Firmwares
     transfers: Transfers
     diagnostics: Diagnostics
     ledgers: Ledgers
@@ -114,6 +116,7 @@ class Services:
         bus, usage = Bus(), Usage(db, clock)
         devices, sessions = Devices(db, clock), Sessions(bus, clock)
         products = Products(db, clock, devices)
+        updates = Updates(db, clock, bus, sessions)
         return cls(
             settings=settings,
             clock=clock,
@@ -132,8 +135,9 @@ class Services:
             persisted=PersistedEvents(db),
             logins=LoginLimits(clock, settings.limits),
             webhooks=Webhooks.assemble(settings, clock, db, bus, devices, products, sessions),
-            updates=Updates(db, clock, bus, sessions),
+            updates=updates,
             products=products,
+            firmwares=Firmwares(db, clock, products, devices, updates),
             transfers=Transfers(db, clock),
             diagnostics=Diagnostics(db, clock),
             ledgers=Ledgers(db, clock),

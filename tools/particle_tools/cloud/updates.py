@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import sqlite3
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -58,6 +58,7 @@ class Update:
     attempts: int
     stored: int
     changed_at: float
+    firmware_id: int | None  # the version of a product's firmware, None for an upload
     files: tuple[tuple[str, str, int], ...]  # name, kind, size
 
     def to_json(self) -> dict:
@@ -90,24 +91,35 @@ class Updates:
         self._sessions = sessions
         self.deliver: Callable[[str], None] | None = None
         self.stop: Callable[[str], None] = lambda device_id: None
+        # Queues what a device that is there again shall have; firmwares.py knows.
+        self.before_offer: Callable[[str], Awaitable[None]] | None = None
 
     # The queue.
 
-    async def queue(self, device_id: str, files: list[File]) -> None:
-        """Store files for a device, in place of what waits for it; it is told if it must allow."""
+    async def queue(
+        self, device_id: str, files: list[File], firmware_id: int | None = None
+    ) -> None:
+        """Store files for a device, in place of what waits for it; it is told if it must allow.
+
+        firmware_id: the files are stored there, and not once more for each device.
+        """
         now = self._clock.time()
         digests = [hashlib.sha256(file.data).digest() for file in files]
 
         def job(db: sqlite3.Connection) -> None:
             _end_waiting(db, device_id, "replaced", now)
             update_id = db.execute(
-                "INSERT INTO updates (device_id, state, queued_at) VALUES (?, 'waiting', ?)",
-                (device_id, now),
+                "INSERT INTO updates (device_id, state, queued_at, firmware_id)"
+                " VALUES (?, 'waiting', ?, ?)",
+                (device_id, now, firmware_id),
             ).lastrowid
             db.executemany(
                 "INSERT INTO update_files VALUES (?, ?, ?, ?, ?, ?, ?)",
                 [
-                    (update_id, n, file.name, file.kind, len(file.data), digest, file.data)
+                    (
+                        *(update_id, n, file.name, file.kind, len(file.data), digest),
+                        file.data if firmware_id is None else None,
+                    )
                     for n, (file, digest) in enumerate(zip(files, digests, strict=True))
                 ],
             )
@@ -179,14 +191,15 @@ class Updates:
         return self._update(self._db.one("SELECT * FROM updates WHERE id = ?", update_id))
 
     def data(self, update: Update, position: int) -> bytes:
-        """Return a file of an update that is not over."""
+        """Return a file of an update; nothing if that is over."""
         row = self._db.one(
-            "SELECT data FROM update_files WHERE update_id = ? AND position = ?",
-            update.id,
+            "SELECT data FROM firmware_files WHERE firmware_id = ? AND position = ?"
+            if update.firmware_id is not None
+            else "SELECT data FROM update_files WHERE update_id = ? AND position = ?",
+            update.id if update.firmware_id is None else update.firmware_id,
             position,
         )
-        assert row is not None
-        return row["data"]
+        return b"" if row is None or row["data"] is None else row["data"]
 
     async def note(self, update: Update, **values: object) -> None:
         """Change what is known of an update: the fields of Update."""
@@ -276,6 +289,8 @@ class Updates:
         """Tell a device that is there again what it may have missed."""
         if not resumed and self.control(session.device_id)[1]:
             session.send_event(FORCED, _TEXT[True])
+        if self.before_offer is not None:
+            session.spawn(self.before_offer(session.device_id))
         self._offer(session)
 
     def _offer(self, session: Session) -> None:

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger("particle.cloud")
 _UPGRADED, _V3 = 0x01, 0x80  # flags of a Hello (cloud-protocol 4.1)
+_AT_ONCE = 256  # files on their way to all devices
 _ATTEMPTS = 8  # without more of the file than ever before
 _RETRY_S, _LONGEST_RETRY_S = 10.0, 300.0
 _DESCRIBE_S = 10.0  # until a device that has greeted describes itself
@@ -50,6 +51,7 @@ class Delivery:
         self._services = services
         self._updates = services.updates
         self._runs: dict[str, asyncio.Task] = {}
+        self._places = asyncio.Semaphore(_AT_ONCE)
         self._watcher: asyncio.Task | None = None
         self._updates.deliver = self.deliver
         self._updates.stop = self.stop
@@ -104,7 +106,7 @@ class Delivery:
     async def _run(self, session: Session) -> None:
         try:
             while (update := await self._updates.take(session.device_id)) is not None:
-                wait = await _Step(self._services, session, update).take()
+                wait = await _Step(self._services, session, update, self._places).take()
                 if wait:
                     await self._services.clock.sleep(wait)
         except sqlite3.Error as error:
@@ -116,8 +118,11 @@ class Delivery:
 class _Step:
     """The next step of an update."""
 
-    def __init__(self, services: Services, session: Session, update: Update) -> None:
+    def __init__(
+        self, services: Services, session: Session, update: Update, places: asyncio.Semaphore
+    ) -> None:
         self._services = services
+        self._places = places
         self._updates = services.updates
         self._session = session
         self._update = update
@@ -140,9 +145,11 @@ class _Step:
             else:
                 arrived = self._is_asset() and not self._wanted()
             if not arrived:
-                data = self._data(update.position)
-                image = await asyncio.to_thread(self._image, data)
-                await self._transfer(image)
+                async with self._places:
+                    data = self._data(update.position)
+                    image = await asyncio.to_thread(self._image, data)
+                    self._session.system_described.clear()
+                    await self._transfer(image)
                 await self._updates.note(update, phase=APPLIED, error=None)
                 await self._restarted(image)
         except UpdateError as error:
@@ -202,7 +209,10 @@ class _Step:
         name = self._update.files[self._update.position][0]
         if self._is_asset():
             return Image(name, asset_module.FUNCTION, asset_module.pack(name, data))
-        return Image(name, modules.read(data)[0].function, data)
+        try:
+            return Image(name, modules.read(data)[0].function, data)
+        except modules.BadModule as error:  # the update has just ended
+            raise UpdateError(_REFUSED, str(error)) from error
 
     def _data(self, position: int) -> bytes:
         return self._updates.data(self._update, position)
@@ -218,23 +228,27 @@ class _Step:
         begin = clock.monotonic()
         pause = _KEEPING_S if image.function == asset_module.FUNCTION else _RESTART_S
         while clock.monotonic() - begin < _RETURN_S:
-            await clock.sleep(pause)
-            pause = min(2 * pause, _LONGEST_PAUSE_S)
+            described = self._session.system_described
             try:
-                if await self._proven(ask=True):
+                await clock.wait_for(described.wait(), pause)  # it may say so without a restart
+            except asyncio.TimeoutError:
+                pause = min(2 * pause, _LONGEST_PAUSE_S)
+            try:
+                if await self._proven(ask=not described.is_set()):
                     return
             except DeviceError:
                 pass  # it restarts
+            described.clear()
         raise UpdateError(_REFUSED, _GONE)
 
     async def _proven(self, *, ask: bool = False) -> bool:
         session, clock = self._session, self._services.clock
-        if not session.resumed and not ask:
+        if not (session.resumed or ask or session.system_described.is_set()):
             try:
                 await clock.wait_for(session.system_described.wait(), _DESCRIBE_S)
             except asyncio.TimeoutError:
                 ask = True
-        if ask or session.resumed:
+        if ask or not session.system_described.is_set():
             answer = await session.ask_system()
             await inbound.store_describe(session, answer)
         described, data = self._described(), self._data(self._update.position)

@@ -39,6 +39,7 @@ def device_json(services: Services, device: Device) -> dict[str, Any]:
     product = device.product_id
     member = services.products.membership(device.id)
     enabled, forced = services.updates.control(device.id)
+    target = services.firmwares.target(device.id)
     return {
         "id": device.id,
         "name": device.name,
@@ -76,7 +77,7 @@ def device_json(services: Services, device: Device) -> dict[str, Any]:
         "device_protection": {"status": "open"},
         "firmware_product_id": product,
         "desired_firmware_version": member.desired_version if member else None,
-        "targeted_firmware_release_version": None,
+        "targeted_firmware_release_version": target.firmware.version if target else None,
         "groups": member.groups if member else [],
         "development": bool(member and member.development),
         "quarantined": bool(member and member.quarantined),
@@ -176,6 +177,8 @@ async def _change(ask: Ask) -> Any:
         changed["firmware_updates_forced"] = forced
     if member:
         await ask.services.products.note(device, **member)
+        if _flag(ask, "flash") and ask.services.sessions.get(device.id) is not None:
+            await ask.services.firmwares.offer(device.id)
         version = member.pop("desired_version", _ABSENT)
         changed |= member | ({} if version is _ABSENT else {"desired_firmware_version": version})
     if not changed:
