@@ -253,13 +253,16 @@ class Cloud(Servicing):
 
     def _open(self):
         if self._conn is None:
-            gc.collect()  # the code and the buffers need room in one piece
             v = self._values
+            udp = v["transport"] == "udp"
+            self._in = None
+            gc.collect()  # the code and the buffers need room in one piece
+            self._in = bytearray(1280 if udp else 256)
             self._system(0, "SETTINGS", v)
             if not v.get("server"):
                 raise ConfigError(_INVALID_ARGUMENT, "no server: particle.server(host)", "DNS")
             try:
-                if v["transport"] == "udp":
+                if udp:
                     from .session.resume import Resuming as Conn
                     from .store.keys_ec import EcKeys as Keys
                 else:
@@ -274,7 +277,6 @@ class Cloud(Servicing):
             product = platform if v["product_id"] == 0xFFFF else v["product_id"]
             hello = (product, v["product_version"], _FLAGS, platform)
             conn = Conn(keys, self._store.get, os.urandom, hello, v)
-            self._in = bytearray(Conn.DEFAULTS[2])
             conn.describe(now(), 1, *Conn.system(platform))
             for prefix, _, flags in self._handlers:
                 conn.subscribe(now(), prefix, flags)

@@ -368,3 +368,16 @@ def test_writer_never_leaves_its_buffer():
         raises(ValueError, build, Writer(memoryview(behind)[5 : 5 + n]))
         assert behind[:5] == b"\xa5" * 5 and behind[5 + n :] == b"\xa5" * (395 - n)
     assert build(Writer(bytearray(len(whole)))) == whole
+
+
+def test_buffer_that_grows():
+    buf = bytearray(8)
+    w = Writer(buf, 64)
+    for n in (3, 57, 20):
+        w.begin(0, 2, 7)
+        w.payload(b"x" * n)
+        assert w.done() == b"\x40\x02\x00\x07\xff" + b"x" * n
+    assert w.buf is buf and len(buf) == 62
+    w.begin(0, 2, 7)
+    raises(ValueError, w.payload, b"x" * 60)
+    assert len(buf) <= 64

@@ -89,7 +89,9 @@ BUILDERS = {
     "subscribe_cbor": subscribe("c"),
     "subscribe_binary": subscribe(b"b"),
     "subscribe_legacy_mydevices": subscribe("u"),
-    "time_request": lambda w, type, mid, token, f, body: messages.request(w, type, 1, mid, token, b"t"),
+    "time_request": lambda w, type, mid, token, f, body: messages.request(
+        w, type, 1, mid, token, b"t"
+    ),
     "function_return_": result,
     "variable_": value,
     "goodbye_": goodbye,

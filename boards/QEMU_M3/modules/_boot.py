@@ -12,10 +12,10 @@ _ROM = const(0x21100000)
 _ROM_BYTES = const(0x700000)
 
 try:
-    vfs.mount(vfs.VfsLfs2(Flash(), progsize=256), "/flash")
+    vfs.mount(vfs.VfsLfs2(Flash()), "/flash")
 except OSError:  # the first start
-    vfs.VfsLfs2.mkfs(Flash(), progsize=256)
-    vfs.mount(vfs.VfsLfs2(Flash(), progsize=256), "/flash")
+    vfs.VfsLfs2.mkfs(Flash())
+    vfs.mount(vfs.VfsLfs2(Flash()), "/flash")
 sys.path[:] = ["", ".frozen", "/flash", "/flash/lib"]
 os.chdir("/flash")
 

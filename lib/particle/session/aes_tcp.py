@@ -244,7 +244,7 @@ class TcpConn(Conn):
     """The whole connection over TCP (see `Conn`)."""
 
     CHANNEL = Tcp
-    DEFAULTS = 5683, 15, 256
+    DEFAULTS = 5683, 15
 
     def announce(self, now):
         """Queue what follows the Hello: descriptions, time request, subscriptions."""

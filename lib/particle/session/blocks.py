@@ -26,7 +26,7 @@ _ROOM = const(1040)  # of a message, for blocks of 1024 bytes instead of 512
 
 def _exponent(conn):
     # a block has 16 << exponent bytes
-    return 6 if len(conn._w.buf) >= _ROOM else 5
+    return 6 if conn._w.size >= _ROOM else 5
 
 
 class _Post:

@@ -46,8 +46,8 @@ class Conn(Messaging):
     """The whole connection (DESIGN 5, session).
 
     hello: `device` of `messages.hello`. limits: server, port, keep_alive (s), wire_profile; names
-    and values as in `config`. A transport is a subclass: CHANNEL is its class, DEFAULTS are port,
-    keep-alive and the bytes that are read at once, `system(platform_id)` describes the system.
+    and values as in `config`. A transport is a subclass: CHANNEL is its class, DEFAULTS are port
+    and keep-alive, `system(platform_id)` describes the system.
     """
 
     PONG_MS = 10000  # wait for the answer to a ping

@@ -41,6 +41,7 @@ _LAST_MS = const(24000)
 _ALERT_MS = const(1000)  # for the socket to take it
 _HELLOS = const(4)
 _UNSAVED = const(0x3FFFFFF)  # a session that is not stored needs no reserve of record numbers
+_FLIGHT = const(512)  # bytes for the longest flight; the buffer grows with longer datagrams
 _MARGIN = const(53)  # of a record around a message: header 21, CID 8, type, padding 15, tag 8
 
 # states
@@ -68,7 +69,8 @@ class Dtls(Events):
         self._keys = keys
         self._rng = rng
         self.room = size
-        self.out = bytearray(size + _MARGIN)
+        self._most = size + _MARGIN  # of a datagram
+        self.out = bytearray(min(_FLIGHT, self._most))
         self.buf = b""
         self.at = 0
         self._events = []
@@ -301,7 +303,12 @@ class Dtls(Events):
         """Return True when one more message of `n` bytes fits and has a number reserved."""
         if self._state < _FINISH or self.left <= 0 or self.profile and self._pending:
             return False
-        return self.head + n + 24 <= len(self.out)
+        n += self.head + 24
+        if n > self._most:
+            return False
+        if n > len(self.out):
+            self.out += bytes(n - len(self.out))
+        return True
 
     def seal(self, n):
         """Turn the CoAP message of `n` bytes at out[head:] into a record for `transmit`."""

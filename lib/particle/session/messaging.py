@@ -40,6 +40,7 @@ _ROOM = const(24)  # messages that may wait to be sent
 _FREE = const(8)  # of these, kept free for answers to the cloud
 _ACK_MS = const(20000)  # wait for the ACK of a confirmable publish (cloud-protocol 3.5)
 _MAX_TEXT = const(1024)  # argument of a function
+_SMALL = const(200)  # bytes of most messages: the buffer grows with the first one that is longer
 _OVERHEAD = const(20)  # of a message around a description
 
 
@@ -86,7 +87,7 @@ class Messaging(Events):
     def __init__(self, size):
         self.ready = False
         self._events = []
-        self._w = Writer(bytearray(size))
+        self._w = Writer(bytearray(min(size, _SMALL)), size)
         self._most = size - _OVERHEAD  # of a description in one message
         self._type = _NON  # of events, answers and subscriptions on a transport that loses nothing
         self._bodies = {}  # describe flags -> (body, content format)

@@ -6,7 +6,6 @@ What UDP needs beyond `conn.Conn`, which is written for a transport that loses n
 from micropython import const
 
 from .conn import Conn
-from .dtls import Dtls
 from .messaging import add, diff
 
 # CoAP (wire/coap.py)
@@ -32,9 +31,8 @@ _ON = const(7)
 class Reliable(Conn):
     """The whole connection over UDP (see `Conn`)."""
 
-    CHANNEL = Dtls
     _closed = False  # a session was resumed and nothing came yet
-    DEFAULTS = 5684, 25, 1280
+    DEFAULTS = 5684, 25
     PONG_MS = 30000
 
     def __init__(self, keys, *more):

@@ -10,6 +10,7 @@ from binascii import crc32
 
 from micropython import const
 
+from .dtls import Dtls  # not in reliable.py: imports in imports take a small board's stack
 from .messaging import add
 from .reliable import Reliable
 
@@ -49,6 +50,7 @@ class Resuming(Reliable):
     every SAVE with the method `saved(ok)`, ok true or false.
     """
 
+    CHANNEL = Dtls
     step = _STEP  # numbers reserved at once; 1 with memory that does not wear
     why = "none"  # no session to go on with: the reason of the next full handshake
     _shakes = 0  # full handshakes that failed in a row

@@ -139,11 +139,13 @@ class Message:
 class Writer:
     """Write one CoAP message into buf; n is the number of bytes written so far.
 
-    Raises ValueError when buf is too small or an option comes out of order.
+    buf grows up to `size` bytes as messages do; without a size it stays as it is. Raises
+    ValueError when that is too small or an option comes out of order.
     """
 
-    def __init__(self, buf):
+    def __init__(self, buf, size=0):
         self.buf = buf
+        self.size = size or len(buf)
         self.n = self._last = 0
 
     def begin(self, type, code, mid, token=-1):
@@ -213,7 +215,10 @@ class Writer:
 
     def _room(self, n):
         at = self.n
-        if at + n > len(self.buf):
-            raise ValueError("message too long")
-        self.n = at + n
+        n += at
+        if n > len(self.buf):
+            if n > self.size:
+                raise ValueError("message too long")
+            self.buf += bytes(n - len(self.buf))
+        self.n = n
         return at
