@@ -9,18 +9,20 @@ from process_sockets import family, sockets
 
 HOME = {"ssid": "Home", "password": "correct horse", "rssi": -50, "channel": 6}
 ATTACK = "<script>top.hit=1</script>"
+# placeholders of texts and of what replaces them
+MARKS = "%2 $& %1 {{js}}"
 AIR = [
     {"ssid": "Cafe", "security": "open", "rssi": -75},
     HOME | {"rssi": -85, "bssid": "020000000001"},
     HOME,
     {"ssid": ATTACK, "password": "12345678", "rssi": -66},
     {"ssid": '"><img src=x onerror=hit=1>', "password": "12345678", "rssi": -71},
+    {"ssid": MARKS, "password": "12345678", "rssi": -73},
     {"ssid": "Corp", "security": "wpa2-enterprise", "rssi": -78},
     {"ssid": "Caf\u00e9 \\ \u96f6", "password": "12345678", "rssi": -62},
     {"ssid": "Attic", "password": "in the dark", "rssi": -60, "hidden": True},
 ]
 
-# the application goes on meanwhile; the board listens until it was set up
 _PROGRAM = """
 import particle
 particle.setup.start()

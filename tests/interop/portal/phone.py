@@ -4,6 +4,7 @@ Whatever name or address it asks for, it finds the board, as with the name serve
 point; nothing leaves the host. Debian: chromium and chromium-driver.
 """
 
+import contextlib
 import shutil
 import time
 
@@ -87,6 +88,16 @@ class Phone:
         values = {"latency": latency_ms, "downloadThroughput": rate, "uploadThroughput": rate}
         self._devtools("Network.enable")
         self._devtools("Network.emulateNetworkConditions", offline=False, **values)
+
+    @contextlib.contextmanager
+    def running_first(self, script):
+        """Have a script run before those of each page: a browser that is not what it was."""
+        name = "Page.addScriptToEvaluateOnNewDocument"
+        number = self._devtools(name, source=script)["identifier"]
+        try:
+            yield
+        finally:
+            self._devtools("Page.removeScriptToEvaluateOnNewDocument", identifier=number)
 
     def join(self, system="Android"):
         """Join the access point and follow the system to the page: two taps."""

@@ -1,7 +1,7 @@
 """The portal in a browser, with a simulated board and a cloud: from access point to cloud."""
 
 from interop.boards import eventually
-from interop.portal.listening import AIR, ATTACK, HOME, Board
+from interop.portal.listening import AIR, ATTACK, HOME, MARKS, Board
 
 _REFUSED = "The network refused the password"
 _ABSENT = "The network was not found"
@@ -126,13 +126,13 @@ def test_a_fixed_address(board, hand):
 
 def test_a_script_in_a_name(board, hand):
     hand.join()
-    for ssid in (ATTACK, '"><img src=x onerror=hit=1>'):
+    for ssid in (ATTACK, '"><img src=x onerror=hit=1>', MARKS):
         hand.choose(ssid)
         assert hand.shown("#name") == ssid
         hand.write("11111111")
         hand.tap("connect")
         hand.sees(_REFUSED, "#problem")
-        assert ssid in hand.shown("#problem")
+        assert f"\u201c{ssid}\u201d: {_REFUSED}" in hand.shown("#problem")
         hand.tap("back")
     hand.choose(ATTACK)
     hand.write("12345678")

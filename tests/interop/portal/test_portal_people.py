@@ -7,6 +7,19 @@ from interop.boards import eventually
 from interop.portal.listening import Board
 from interop.portal.phone import PROBES
 
+# what browsers of 2011 do not have
+_OLD = """
+    for (const name of ['crypto', 'fetch', 'Promise', 'Symbol', 'Map', 'Set', 'URLSearchParams'])
+        Object.defineProperty(window, name, {value: undefined});
+    for (const [kind, name] of [[Array, 'from'], [Object, 'assign'], [Object, 'entries'],
+            [Object, 'values'], [Array.prototype, 'find'],
+            [String.prototype, 'includes'], [String.prototype, 'startsWith'],
+            [String.prototype, 'padStart'], [Element.prototype, 'closest'],
+            [Element.prototype, 'matches'], [Element.prototype, 'append'],
+            [Element.prototype, 'remove'], [NodeList.prototype, 'forEach']])
+        delete kind[name];
+    Object.defineProperty(HTMLElement.prototype, 'hidden', {value: undefined, writable: true});
+"""
 _PAGE = "http://192.168.0.1/index"
 
 
@@ -15,6 +28,21 @@ def test_every_phone_finds_the_page(board, hand):
         hand.join(system)
         assert hand.says("location.href") == _PAGE, system
         hand.sees("Choose your Wi-Fi")
+
+
+def test_an_old_phone(board, hand):
+    with hand.running_first(_OLD):
+        hand.join()
+        assert hand.says("[window.crypto, window.fetch, Array.from]") == [None] * 3
+        hand.choose("Home")
+        hand.tap("more")
+        hand.tap("fixed")
+        for name, text in (("ip", "192.168.7.9"), ("gateway", "192.168.7.1"), ("dns", "9.9.9.9")):
+            hand.write(text, name)
+        hand.write("correct horse", "password")
+        hand.tap("connect")
+        hand.sees("192.168.7.9", "#result")
+    board.online("Home")
 
 
 def test_in_german(board, hand):

@@ -22,16 +22,12 @@ function $(id) {
   return document.getElementById(id);
 }
 
+// the text of a key in the language; %1 is the next argument, and so on
 function text(key) {
-  var out = TEXTS[language][key] || key;
-  for (var i = 1; i < arguments.length; i++) {
-    out = out.replace('%' + i, function (value) {
-      return function () {
-        return value;
-      };
-    }(arguments[i]));
-  }
-  return out;
+  var parts = arguments;
+  return (TEXTS[language][key] || key).replace(/%(\d)/g, function (mark, number) {
+    return parts[number];
+  });
 }
 
 function say(element, content) {
@@ -40,13 +36,16 @@ function say(element, content) {
   }
 }
 
-function show(element, shown) {
-  element.hidden = !shown;
-  if (shown) {
+function show(element, visible) {
+  if (visible) {
     element.removeAttribute('hidden');
   } else {
     element.setAttribute('hidden', '');
   }
+}
+
+function shown(id) {
+  return !$(id).hasAttribute('hidden');
 }
 
 // Requests. done(answer) gets null when there was none, {} when it was not JSON.
@@ -267,9 +266,7 @@ function open() {
   marked();
   named();
   fields();
-  if (wanted.sec & ENTERPRISE) {
-    advanced(true);
-  }
+  advanced(wanted.sec & ENTERPRISE || $('fixed').checked || $('claim').value);
   view('form');
 }
 
@@ -290,9 +287,9 @@ function fields() {
   show($('addresses'), $('fixed').checked);
 }
 
-function advanced(shown) {
-  show($('advanced'), shown);
-  $('more').setAttribute('aria-expanded', shown ? 'true' : 'false');
+function advanced(visible) {
+  show($('advanced'), visible);
+  $('more').setAttribute('aria-expanded', visible ? 'true' : 'false');
 }
 
 function marked(id) {
@@ -415,7 +412,7 @@ function failed(key, detail) {
   } else {
     view('list');
   }
-  if (key === 'password' && !$('secret').hidden && !$('form').hidden) {
+  if (key === 'password' && shown('form') && shown('secret')) {
     marked('password');
     $('password').select();
   } else {
@@ -546,7 +543,7 @@ function begin() {
     $('password').type = this.checked ? 'text' : 'password';
   };
   $('more').onclick = function () {
-    advanced($('advanced').hidden);
+    advanced(!shown('advanced'));
   };
   $('back').onclick = function () {
     complain();
