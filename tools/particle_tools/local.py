@@ -64,6 +64,13 @@ class Api(Rest):
         path = f"/v1/devices/{device_id}/{urllib.parse.quote(name, safe='')}"
         return self.get(path)["result"]
 
+    def flash(self, device_id: str, file: bytes) -> dict[str, Any]:
+        """Upload a file for a device and return the answer."""
+        path = f"/v1/devices/{device_id}"
+        status, body = self._call("PUT", path, file=file)
+        self._expect(status, body, path, "the cloud refused the file")
+        return json.loads(body)
+
     def publish(self, name: str, data: str) -> None:
         """Publish an event to the user's devices."""
         self.post("/v1/devices/events", name=name, data=data, private=True)

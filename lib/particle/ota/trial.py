@@ -10,9 +10,10 @@ import time
 
 from micropython import const
 
-from .bootrecord import ROLLED_BACK
+from .bootrecord import ROLLED_BACK, BootRecord
 
 _EVERY_MS = const(500)
+_SETTLED_MS = const(5000)  # connected, before it is called well
 _LIMIT_S = const(600)  # for a trial; and of running well, until earlier failures are forgotten
 _PERIOD = const(0x3FFFFFFF)  # of ticks
 _REASONS = (
@@ -37,6 +38,7 @@ class Trial:
         self._restart = restart
         self._say = say
         self._told = False
+        self._reached = 0  # ms since the cloud was reached
         self._left = _LIMIT_S * 1000
         self._last = time.ticks_ms() & _PERIOD
         client._jobs[self.step] = self._last
@@ -44,7 +46,8 @@ class Trial:
     def step(self, now):
         """Look how it is, and once more in half a second until nothing is left to be decided."""
         boot = self._boot
-        self._left -= (now - self._last) & _PERIOD
+        passed = (now - self._last) & _PERIOD
+        self._left -= passed
         self._last = now
         if boot.watchdog:
             boot.watchdog.feed()  # there is no way to stop it
@@ -54,18 +57,19 @@ class Trial:
         conn = self._client._conn
         # connected, and everything that was said is acknowledged, the description too
         reached = conn is not None and conn.ready and not any(conn.waits())
+        self._reached = self._reached + passed if reached else 0
         try:
             if boot.trial:
-                self._try(now, reached)
+                self._try(now)
             elif reached and boot.record.flags & ROLLED_BACK:
                 self._tell(now)
         except OSError as e:
             print("update:", e)  # the file system: another attempt, until the time is over
         self._client._jobs[self.step] = (now + _EVERY_MS) & _PERIOD
 
-    def _try(self, now, reached):
+    def _try(self, now):
         boot = self._boot
-        if reached and _well():
+        if self._reached >= _SETTLED_MS and _well():
             boot.record.confirm(boot.floor)
             boot.trial = False
             _forget_crashes(boot.root)
@@ -82,6 +86,8 @@ class Trial:
             text = "update_rollback, version %d: %s" % (record.trial_version, why)
             self._say(now, "spark/device/last_reset", text)
         else:
+            record.flags &= ~ROLLED_BACK
+            record = BootRecord(self._boot.root)  # an update may have come since this boot
             record.flags &= ~ROLLED_BACK
             record.save()
 

@@ -3,6 +3,7 @@
 import http.client
 import ipaddress
 import json
+import secrets
 import urllib.error
 import urllib.parse
 import urllib.request
@@ -101,6 +102,7 @@ class Rest:
         *,
         form: dict[str, str] | None = None,
         values: dict[str, Any] | None = None,
+        file: bytes | None = None,
     ) -> tuple[int, bytes]:
         headers = {"Accept": "*/*", "User-Agent": "particle-mp"}
         data = None
@@ -110,6 +112,12 @@ class Rest:
         elif values is not None:
             data = json.dumps(values).encode()
             headers["Content-Type"] = "application/json"
+        elif file is not None:
+            mark = secrets.token_hex(16)
+            part = f'--{mark}\r\nContent-Disposition: form-data; name="file"; filename="file"\r\n'
+            part += "Content-Type: application/octet-stream\r\n\r\n"
+            data = part.encode() + file + f"\r\n--{mark}--\r\n".encode()
+            headers["Content-Type"] = f"multipart/form-data; boundary={mark}"
         if self._token:
             headers["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(self._url + path, data, headers, method=method)

@@ -1,0 +1,99 @@
+"""New applications over the air, from the upload to the version that is kept or given up
+(ota-and-boot 4), in processes of their own.
+"""
+
+import pytest
+
+from e2e.updates import OTHER, image, start, tampered
+from particle_tools.errors import UserError
+from particle_tools.local import wait_for
+
+LIMIT = 60
+CRASHING = "import particle\nraise ValueError('on purpose')\n"
+HUNGRY = "hoard = []\nwhile True:\n    hoard.append(bytearray(100000))\n"
+HANGING = "import particle\nparticle.connect(60)\nparticle.process()\nwhile True:\n    pass\n"
+LOST = """
+import particle
+nowhere = particle.Cloud(server="127.0.0.1", port=1)
+nowhere.connect(0)
+nowhere.run()
+"""
+SICK = "import particle\ndef health():\n    return False\nparticle.connect(60)\nparticle.run()\n"
+
+
+def ended(events):
+    """Return how the next update ends for the cloud."""
+    while True:
+        data = events.wait("spark/flash/status", LIMIT)["data"]
+        if data.strip() not in ("started", "queued"):
+            return data.strip()
+
+
+def runs(api, board, version):
+    """Wait until the cloud can read from an application which one it is."""
+
+    def found():
+        try:
+            return api.read(board.device_id, "version")
+        except UserError:
+            return None  # it is being reset, or describes itself just now
+
+    assert wait_for(lambda: found() == version, LIMIT)
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_applications_come_and_go(desk, api, events, transport):
+    board = start(desk, transport)
+    device = board.device_id
+    assert wait_for(lambda: api.device(device)["functions"], LIMIT)
+    api.flash(device, image(1, floor=1))
+    assert ended(events) == "success"
+    board.said("update: version 1 is kept")
+    runs(api, board, 1)
+    assert api.call(device, "square", "12") == 144
+    # what must not be taken changes nothing
+    for number, bad in enumerate(
+        (
+            tampered(2),
+            image(2, key=OTHER),
+            image(2, key=None),
+            image(2, board="OTHER"),
+            image(2, abi=5),
+            image(2, client=0x7F000000),
+            image(0),
+        )
+    ):
+        api.flash(device, bad)
+        assert ended(events) == "failed", number
+    runs(api, board, 1)
+    # what is right but not well is tried three times
+    api.flash(device, image(2, CRASHING))
+    board.said("ValueError: on purpose", LIMIT, 3)
+    told = events.wait("spark/device/last_reset", LIMIT)["data"]
+    while not told.startswith("update_rollback"):
+        told = events.wait("spark/device/last_reset", LIMIT)["data"]
+    assert told == "update_rollback, version 2: three boots did not reach the cloud"
+    runs(api, board, 1)
+    api.flash(device, image(3))
+    board.said("update: version 3 is kept")
+    runs(api, board, 3)
+    board.kill()
+    # a power cut makes no difference
+    board = desk.board(None, transport=None)
+    runs(api, board, 3)
+
+
+@pytest.mark.parametrize(
+    "source", [HUNGRY, HANGING, LOST, SICK], ids=["hungry", "hanging", "lost", "sick"]
+)
+def test_bad_applications_are_given_up(desk, api, events, source):
+    board = start(desk, "udp", scale=60)
+    device = board.device_id
+    assert wait_for(lambda: api.device(device)["functions"], LIMIT)
+    api.flash(device, image(2, source))
+    told = events.wait("spark/device/last_reset", LIMIT)["data"]
+    while not told.startswith("update_rollback"):
+        told = events.wait("spark/device/last_reset", LIMIT)["data"]
+    assert "three boots" in told
+    # what it was made with is there again
+    assert wait_for(lambda: api.device(device)["functions"] == ["echo"], LIMIT)
