@@ -17,7 +17,8 @@ import support
 
 ROOT = Path(__file__).resolve().parents[1]
 # What starts processes and waits for them on a machine that may be busy with something else
-TIMED = tuple(ROOT / "tests" / name for name in ("demo", "docs", "e2e", "interop", "sim"))
+_NAMES = "demo docs e2e interop provisioning sim".split()
+TIMED = tuple(ROOT / "tests" / name for name in _NAMES)
 FLAKY_AT_MOST = 2  # of one run
 
 assert Path(micropython.__file__).is_relative_to(ROOT / "tests" / "shims"), micropython.__file__

@@ -66,12 +66,13 @@ class Board:
     def __init__(self, port: str) -> None:
         self.port = port
         self._running = False
+        self._until = 0.0  # when the board is to have said something sensible
         self._transport: SerialTransport | None = None
 
     def __enter__(self) -> Board:
         try:
             self._transport = SerialTransport(self.port, timeout=_READ_S)
-            self._transport.serial.read = _patient(self._transport.serial.read)
+            self._transport.serial.read = self._bounded(self._transport.serial.read)
         except TransportError:
             text = f"{self.port} cannot be opened: is it there, and used by nobody else?"
             raise BoardError("port", text) from None
@@ -86,6 +87,7 @@ class Board:
 
     def _to_prompt(self) -> None:
         for attempt in range(_ATTEMPTS):
+            self._allow(3 * _PROMPT_S)
             try:
                 self._at().enter_raw_repl(timeout_overall=_PROMPT_S)
                 return
@@ -95,6 +97,26 @@ class Board:
                     raise BoardError("port", text) from None
             except OSError as error:
                 raise BoardError("port", f"{self.port}: {error}") from None
+
+    def _allow(self, seconds: float) -> None:
+        self._until = time.monotonic() + seconds
+
+    def _bounded(self, read: Callable[..., bytes]) -> Callable[..., bytes]:
+        # mpremote's own limits do not hold while the board talks without end
+        def again(size: int = 1) -> bytes:
+            for _ in range(_SPURIOUS):
+                if time.monotonic() > self._until:
+                    raise TransportError("it does not stop talking")
+                try:
+                    return read(size)
+                except SerialException as error:
+                    # a terminal may be ready and have nothing, once: a busy host's
+                    if "returned no data" not in str(error):
+                        raise
+                time.sleep(_PAUSE_S)
+            return read(size)
+
+        return again
 
     def __exit__(self, *_: object) -> None:
         self._close()
@@ -123,7 +145,7 @@ class Board:
 
         Raises LibraryMissing, BoardError.
         """
-        lines = _Lines(progress)
+        lines = _Lines(progress, lambda: self._allow(_SILENT_S))
         error = self._exec(on_board.program(program, **arguments), lines.feed)
         if lines.answer is None:
             # never its text: there may be a password in it
@@ -173,6 +195,7 @@ class Board:
 
     @contextlib.contextmanager
     def _files(self) -> Iterator[None]:
+        self._allow(_SILENT_S)
         try:
             yield
         except TransportExecError as error:
@@ -185,6 +208,7 @@ class Board:
         # -> the traceback, if it ended with one
         try:
             self._running = True
+            self._allow(_SILENT_S)
             self._at().exec_raw_no_follow(source)
             _, error = self._at().follow(_SILENT_S, consumer)
             self._running = False
@@ -200,27 +224,13 @@ class Board:
         return BoardError("port", f"{self.port}: the connection is gone ({error})")
 
 
-def _patient(read: Callable[..., bytes]) -> Callable[..., bytes]:
-    # a terminal may be ready and have nothing, once: a busy host's; one that is gone stays so
-    def again(size: int = 1) -> bytes:
-        for _ in range(_SPURIOUS):
-            try:
-                return read(size)
-            except SerialException as error:
-                if "returned no data" not in str(error):
-                    raise
-            time.sleep(_PAUSE_S)
-        return read(size)
-
-    return again
-
-
 class _Lines:
     """Takes what the board prints, byte by byte; keeps the last answer."""
 
-    def __init__(self, progress: Callable[[int], None] | None) -> None:
+    def __init__(self, progress: Callable[[int], None] | None, heard: Callable[[], None]) -> None:
         self.answer: tuple[str, Any] | None = None
         self._progress = progress
+        self._heard = heard  # that the program is at work
         self._line = bytearray()
 
     def feed(self, data: bytes) -> None:
@@ -238,6 +248,7 @@ class _Lines:
             kind, value = json.loads(text)
         except ValueError:
             return
+        self._heard()
         if kind != "progress":
             self.answer = kind, value
         elif self._progress:
