@@ -100,7 +100,9 @@ def keep(path, size, root):
             read = guarded(inflated, f, bits)
         sha = hashlib.sha256()
         make_folder(root + "/assets")
-        part = root + "/assets.new"
+        # in the same folder, under a name that no asset has: when the power fails while a file is
+        # moved to another folder, littlefs hides that folder until something is written (seen)
+        part = root + "/assets/content"
         with open(part, "wb") as out:
             while left:
                 n = guarded(read, view[: min(PIECE, left)])
