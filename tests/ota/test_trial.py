@@ -1,0 +1,191 @@
+"""When an application that is tried is kept, and what is said of one that was given up."""
+
+import os
+import sys
+
+from particle.ota.bootrecord import CONFIRMED, ROLLED_BACK, TRIAL, BootRecord
+from particle.ota.trial import Trial
+from slot_files import install, put
+from support import folder
+
+
+class Conn:
+    """A connection of which a trial asks two things."""
+
+    def __init__(self):
+        self.ready = False
+        self.waiting = []
+
+    def waits(self):
+        return self.waiting
+
+
+class World:
+    """A client, a boot stage and what was done to them."""
+
+    def __init__(self, trial, flags=0):
+        self.root = folder("trial")
+        record = BootRecord(self.root)
+        record.version = 1
+        record.flags = flags
+        record.reason = 1
+        record.trial_version = 2
+        if trial:
+            record.hand_off(1, 2, install(self.root + "/b", 2))
+        else:
+            record.save()
+        self.record = record
+        self.trial = trial
+        self.floor = 1
+        self.fed = self.resets = 0
+        self.watchdog = self if trial else None
+        self.said = []
+        self._jobs = {}
+        self._conn = Conn()
+        sys.modules.pop("app", None)
+        self.tried = Trial(self, self, self.reset, self.say)
+        self.now = self.tried._last
+
+    def feed(self):
+        self.fed += 1
+
+    def reset(self, now):
+        self.resets += 1
+
+    def say(self, now, name, data):
+        self.said.append((name, data))
+
+    def run(self, seconds):
+        """Let time pass, by the steps it asks for."""
+        for _ in range(2 * seconds):
+            due = self._jobs.pop(self.tried.step, None)
+            if due is None:
+                return
+            self.now = due
+            self.tried.step(due)
+
+    def stored(self):
+        return BootRecord(self.root)
+
+
+class App:
+    """A module app with a health()."""
+
+    def __init__(self, *answers):
+        self.answers = list(answers)
+
+    def health(self):
+        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
+
+
+def test_kept_when_the_cloud_was_reached_for_a_while():
+    w = World(True)
+    w.run(20)
+    assert w.stored().state == TRIAL
+    w._conn.ready = True
+    w.run(4)
+    assert w.stored().state == TRIAL
+    w.run(2)
+    found = w.stored()
+    assert (found.state, found.active, found.version, found.floor) == (CONFIRMED, 1, 2, 1)
+    assert not w.trial and w.resets == 0 and w.fed > 40
+
+
+def test_a_connection_that_does_not_last_does_not_count():
+    w = World(True)
+    for _ in range(9):
+        w._conn.ready = True
+        w.run(3)
+        w._conn.ready = False
+        w.run(2)
+    assert w.stored().state == TRIAL
+
+
+def test_what_is_not_acknowledged_does_not_count():
+    w = World(True)
+    w._conn.ready = True
+    w._conn.waiting = [None, 5]
+    w.run(60)
+    assert w.stored().state == TRIAL
+    w._conn.waiting = [None]
+    w.run(6)
+    assert w.stored().state == CONFIRMED
+
+
+def test_without_a_connection_at_all():
+    w = World(True)
+    w._conn = None
+    w.run(60)
+    assert w.stored().state == TRIAL
+
+
+def test_health_is_asked_until_it_is_well():
+    w = World(True)
+    w._conn.ready = True
+    sys.modules["app"] = App(False, ValueError("not yet"), True)
+    w.run(6)
+    assert w.stored().state == TRIAL
+    w.run(2)
+    assert w.stored().state == CONFIRMED
+    del sys.modules["app"]
+
+
+def test_the_time_is_limited():
+    w = World(True)
+    w._conn.ready = True
+    sys.modules["app"] = App(False)
+    w.run(599)
+    assert w.resets == 0
+    w.run(3)
+    assert w.resets >= 1
+    assert w.stored().state == TRIAL
+    del sys.modules["app"]
+
+
+def test_a_rollback_is_told_once():
+    w = World(False, ROLLED_BACK)
+    w.run(10)
+    assert not w.said
+    w._conn.ready = True
+    w._conn.waiting = []
+    w.run(1)
+    why = "update_rollback, version 2: three boots did not reach the cloud"
+    assert w.said == [("spark/device/last_reset", why)]
+    w.run(10)
+    assert len(w.said) == 1 and not w.stored().flags & ROLLED_BACK
+
+
+def test_telling_of_a_rollback_does_not_undo_an_update_that_came_meanwhile():
+    w = World(False, ROLLED_BACK)
+    w._conn.ready = True
+    w.run(1)
+    w.stored().hand_off(1, 3, install(w.root + "/b", 3))
+    w.run(5)
+    found = w.stored()
+    assert (found.state, found.trial_version) == (TRIAL, 3)
+
+
+def test_failures_are_forgotten_after_running_well():
+    w = World(False)
+    put(w.root + "/crashes", b"\5")
+    w.run(599)
+    assert "crashes" in os.listdir(w.root)
+    w.run(5)
+    assert "crashes" not in os.listdir(w.root)
+    assert not w._jobs
+    w = World(True)
+    put(w.root + "/crashes", b"\5")
+    w._conn.ready = True
+    w.run(10)
+    assert "crashes" not in os.listdir(w.root)
+
+
+def test_a_reason_of_a_later_version():
+    w = World(False, ROLLED_BACK)
+    w.record.reason = 99
+    w._conn.ready = True
+    w.run(1)
+    assert w.said[0][1] == "update_rollback, version 2: unknown"
