@@ -16,9 +16,11 @@ from .session.messaging import add
 from .setup.mode import Mode, passed
 from .verbs import unask
 
+_NOT_SUPPORTED = const(-120)  # Device OS
 _LISTENING = const(4)  # reason of a disconnection (cloud-protocol 4.11)
 _GOODBYE_MS = const(3000)  # more than a connection takes to end
 _STEP_MS = const(10)
+_BUTTON_MS = const(50)
 _WATCH_MS = const(200)
 _OFF = const(0)  # states of a Link
 _READY = const(4)
@@ -82,6 +84,7 @@ class _Board:
         self.quiet = setup._quiet
         self.gone = setup._gone
         self.ended = setup._ended
+        self.listen = setup._client.wifi.listen
 
     def __getattr__(self, name):
         if name == "version":
@@ -145,11 +148,12 @@ class Setup:
     """
 
     stream = None
+    _button = None
 
     def __init__(self, client):
         self._client = client
-        board = _Board(self)
         client.wifi.setup = self
+        board = _Board(self)
         ports = {"wifi": client.wifi, "store": client._store, "client": board, "power": board}
         ports["event"] = self._tell
         ports["console"] = self._console
@@ -160,6 +164,7 @@ class Setup:
         self._since = 0
         self._begin = lambda t: self._enter(t)
         self._job = lambda t: self._step(t)
+        self._press = lambda t: self._look(t)
         self._watching = lambda t: self._watch(t)
 
     def __repr__(self):
@@ -168,6 +173,29 @@ class Setup:
     def active(self):
         """Tell whether the board is listening."""
         return self.mode.listening()
+
+    def button(self, pin=None, level=0):
+        """Watch the setup button, from the first connection or listening mode on.
+
+        pin: number, level: while it is pressed; without them those of the board's profile
+        (BUTTON). Raises `Error(NOT_SUPPORTED)` when that has none.
+        """
+        from machine import Pin
+
+        from .setup.button import Button
+
+        if pin is None:
+            found = getattr(self._client._board, "BUTTON", None)
+            if not found:
+                raise Error(_NOT_SUPPORTED, "this board's profile has no BUTTON: button(pin)")
+            pin, level = found
+        pull = Pin.PULL_DOWN if level else Pin.PULL_UP
+        self._button = Button(self.mode.ports, Pin(pin, Pin.IN, pull), level)
+        self._client._jobs[self._press] = now()
+
+    def pushed(self):
+        """Return for how many ms the button is held, 0 when it is not."""
+        return self._button.pushed(now()) if self._button else 0
 
     def watching(self):
         """Tell whether it is watched if new credentials work: if not, the board listens again."""
@@ -215,6 +243,10 @@ class Setup:
             client.process()
 
     # what its ports do
+
+    def _look(self, t):
+        self._client._jobs[self._press] = add(t, _BUTTON_MS)
+        self._button.step(t)
 
     def _keygen(self):
         from .store.keygen import make

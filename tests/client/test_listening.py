@@ -290,10 +290,52 @@ def test_asked_for_by_the_boot_before():
             settle(w.client, w.cloud, w.client.connected)
 
 
+class Pin:
+    """`machine.Pin`; `level` is that of all of them."""
+
+    IN, PULL_UP, PULL_DOWN = 0, 1, 2
+    level = 1
+
+    def __init__(self, number, mode, pull):
+        assert (number, mode, pull) == (5, self.IN, self.PULL_UP)
+
+    def value(self):
+        return Pin.level
+
+
+class Machine:
+    """`machine` of a board."""
+
+    Pin = Pin
+
+
+def test_the_button_enters_it():
+    before = sys.modules.get("machine")
+    sys.modules["machine"] = Machine
+    try:
+        for port in PORTS:
+            with World(port) as w:
+                assert raises(Error, w.setup.button).errno == -120
+                w.setup.button(5)
+                assert w.client.connect(30, background=False) and w.setup.pushed() == 0
+                Pin.level = 0
+                settle(w.client, w.cloud, w.setup.pushed)
+                settle(w.client, w.cloud, lambda: w.doors and w.doors[-1].is_open)  # noqa: B023
+                Pin.level = 1
+                settle(w.client, w.cloud, lambda: not w.setup.pushed())  # noqa: B023
+                assert w.setup.active()
+                w.setup.stop()
+                settle(w.client, w.cloud, w.client.connected)
+    finally:
+        del sys.modules["machine"]
+        if before:
+            sys.modules["machine"] = before
+
+
 def test_claim_codes():
     for port in PORTS:
         with World(port) as w:
-            board = w.setup.mode._ports["client"]
+            board = w.setup.mode.ports["client"]
             code = b"c" * 63
             raises(ValueError, board.claim, b"short")
             assert not board.claimed()

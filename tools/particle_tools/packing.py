@@ -67,7 +67,7 @@ COMPONENTS = {
     # Wi-Fi as a link, and the object that it is used with; with what is under "networks".
     "wifi": ["net/ping", "net/wifi", "wireless"],
     # Listening mode, in which a board is set up; each way to do so is a component of its own.
-    "setup": ["listening", "setup/mode"],
+    "setup": ["listening", "setup/button", "setup/mode"],
     "console": ["setup/serial"],
     # Setup by phone over an access point of our own; with what is under "setup", "wifi",
     # "networks", "keygen" and "core-tcp".

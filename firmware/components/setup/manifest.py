@@ -4,6 +4,7 @@ package(
     "particle",
     files=[
         "listening.py",
+        "setup/button.py",
         "setup/mode.py",
     ],
     base_path="../../../lib",

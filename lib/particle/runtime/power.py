@@ -56,7 +56,12 @@ class System(Control):
 
         return on(self.default(), events, handler)
 
-    def safe_mode(self):
+    def button_pushed(self):
+        """Return for how many ms the setup button is held, 0 when it is not, or not watched."""
+        setup = self.default().wifi.setup
+        return setup.pushed() if setup else 0
+
+    def safe_mode(self, needed=False):
         """Serve the connection until a reset, instead of the application, if that was asked for.
 
         Else return at once. To be called in boot.py. What was asked for is done once: whatever

@@ -67,7 +67,7 @@ class Mode:
     join = None
 
     def __init__(self, ports, doors=None):
-        self._ports = ports
+        self.ports = ports
         ports["mode"] = self
         self._classes = doors
         self._state = _OFF
@@ -86,8 +86,8 @@ class Mode:
         self._state = _CLOSING
         self._connect = self.join = None
         self._since = self._told = now
-        self._ports["client"].quiet(now)
-        self._ports["event"]("WIFI_LISTEN_BEGIN", 0)
+        self.ports["client"].quiet(now)
+        self.ports["event"]("WIFI_LISTEN_BEGIN", 0)
 
     def leave(self, now, connect=False):
         """End at the next step; connect: credentials were given, connect with them."""
@@ -105,14 +105,14 @@ class Mode:
         ended = self._connect is not None
         if self.timeout and passed(now, self._since) >= int(self.timeout * 1000):
             ended = True
-        if ended and (self._state == _OPEN or self._ports["client"].gone(now)):
+        if ended and (self._state == _OPEN or self.ports["client"].gone(now)):
             self._end(now)
             return False
         if passed(now, self._told) >= _UPDATE_MS:
             self._told = now
-            self._ports["event"]("WIFI_LISTEN_UPDATE", passed(now, self._since))
+            self.ports["event"]("WIFI_LISTEN_UPDATE", passed(now, self._since))
         if self._state == _CLOSING:
-            if self._ports["client"].gone(now):
+            if self.ports["client"].gone(now):
                 self._open(now)
             return True
         if self.join == "joining":
@@ -143,14 +143,14 @@ class Mode:
         A network that was joined and that nobody says `leave` about is stayed with after 20 s.
         """
         if self._state == _OPEN and self.join != "joining":
-            link = self._ports["wifi"].link
+            link = self.ports["wifi"].link
             link.down()
             link.only = ssid
             link.up()
             self.join = "joining"
 
     def _look(self, now):
-        link = self._ports["wifi"].link
+        link = self.ports["wifi"].link
         state = link.step(now)
         if state == _READY:
             self.join = "joined"
@@ -163,7 +163,7 @@ class Mode:
         self._state = _OPEN
         classes = installed() if self._classes is None else self._classes
         for make in classes:
-            door = make(self._ports)
+            door = make(self.ports)
             self._doors.append(door)
             try:
                 door.open(now)
@@ -180,7 +180,7 @@ class Mode:
         while self._doors:
             self._doors.pop().close()
         if self.join is not None:
-            self._ports["wifi"].link.only = None
+            self.ports["wifi"].link.only = None
         connect = bool(self._connect)
-        self._ports["event"]("WIFI_LISTEN_END", passed(now, self._since))
-        self._ports["client"].ended(now, connect)
+        self.ports["event"]("WIFI_LISTEN_END", passed(now, self._since))
+        self.ports["client"].ended(now, connect)
