@@ -89,12 +89,13 @@ def check(path, digest, contents):
 def choose(record):
     """Decide what runs, and write it down; return (slot, whether it is tried, its floor) or None.
 
-    Each step is one write of `record`, and can be repeated after a power cut at any place.
+    Each step is one write of `record`, and can be repeated after a power cut at any place. On a
+    flash that takes no writes any more nothing is tried.
     """
     if record.state == TRIAL:
         reason = TRIES
-        if record.tries:
-            record.spend()  # before it begins: it may never come to an end
+        # counted before it begins: it may never come to an end
+        if record.tries and _written(record.spend):
             found = check(_slot(record.trial), record.digest, True)
             if found:
                 return record.trial, True, found[1]
@@ -103,7 +104,7 @@ def choose(record):
             os.remove(_slot(record.trial) + "/manifest")  # it shall never be the other one
         except OSError:
             pass
-        record.roll_back(reason)
+        _written(record.roll_back, reason)
     active = record.active
     found = record.found and check(_slot(active), record.digest, not record.digest)
     if found:
@@ -117,8 +118,17 @@ def choose(record):
     if not good:
         return None
     version, slot, least = max(good)
-    record.use(slot, version, least)
+    _written(record.use, slot, version, least)
     return slot, False, least
+
+
+def _written(save, *args):
+    try:
+        save(*args)
+        return True
+    except OSError as e:
+        print("boot: cannot write:", e)
+        return False
 
 
 def _slot(number):
@@ -137,20 +147,26 @@ def _crashes(more):
     if more:
         # not above the limit: a reset in safe mode gives it another chance, one
         count = min(count + more, _CRASHES)
-        with open(name, "wb") as f:
-            f.write(bytes((count,)))
+        try:
+            with open(name, "wb") as f:
+                f.write(bytes((count,)))
+        except OSError as e:
+            print("boot: cannot write:", e)
     return count
+
+
+def _there(name):
+    try:
+        os.stat(root + "/" + name)
+        return True
+    except OSError:
+        return False
 
 
 def _bitten():
     # whether the watchdog ended the last boot; on some chips any reset looks so, hence the file
     try:
-        if machine.reset_cause() != machine.WDT_RESET:
-            return False
-        os.stat(root + "/reason")
-        return False
-    except OSError:
-        return True
+        return machine.reset_cause() == machine.WDT_RESET and not _there("reason")
     except AttributeError:
         return False
 
@@ -172,6 +188,8 @@ def start(frozen=(".frozen",)):
     chosen = choose(record)
     bitten = _bitten()
     name = "app"
+    if _there("safemode"):
+        _safe("as asked for", False)
     if chosen:
         slot, trial, floor = chosen
         path = _slot(slot)
@@ -180,6 +198,7 @@ def start(frozen=(".frozen",)):
         name = getattr(board, "FACTORY", None)  # a frozen application, until there is another
         if record.version or not name:
             _safe("there is no application that can run")
+            return
     if trial:
         timeout = getattr(board, "WDT_MS", _WDT_MS)
         if timeout:
@@ -187,6 +206,7 @@ def start(frozen=(".frozen",)):
     elif _crashes(bitten) >= _CRASHES:
         _crashes(-1)
         _safe("the application has failed %d times" % _CRASHES)
+        return
     try:
         __import__(name)
     except Exception as e:
@@ -196,8 +216,8 @@ def start(frozen=(".frozen",)):
         machine.reset()
 
 
-def _safe(why):
+def _safe(why, needed=True):
     print("boot:", why)
-    from particle.runtime.power import system
+    import particle
 
-    system.safe_mode(True)
+    particle.system.safe_mode(needed)

@@ -4,6 +4,7 @@
 
 import pytest
 
+from e2e.desk import store
 from e2e.updates import OTHER, image, start, tampered
 from particle_tools.errors import UserError
 from particle_tools.local import wait_for
@@ -97,3 +98,19 @@ def test_bad_applications_are_given_up(desk, api, events, source):
     assert "three boots" in told
     # what it was made with is there again
     assert wait_for(lambda: api.device(device)["functions"] == ["echo"], LIMIT)
+
+
+def test_a_board_without_an_application_takes_one_in_safe_mode(desk, api):
+    board = start(desk, "udp")
+    device = board.device_id
+    assert wait_for(lambda: api.device(device)["functions"], LIMIT)
+    api.flash(device, image(1))
+    board.said("update: version 1 is kept")
+    board.kill()
+    store(desk.folder / "board", "b/app.py", b"damaged")
+    board = desk.board(None, transport=None)
+    board.said("boot: there is no application that can run")
+    assert wait_for(lambda: api.device(device)["status"] == "safe_mode", LIMIT)
+    api.flash(device, image(2))
+    board.said("update: version 2 is kept")
+    runs(api, board, 2)

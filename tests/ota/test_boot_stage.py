@@ -190,3 +190,20 @@ def test_a_record_that_cannot_be_written_changes_nothing():
     os.mkdir(root + "/boot.rec.new")
     raises(OSError, BootRecord(root).hand_off, 1, 2, digests[1])
     assert _boot() == (0, False, 0)
+
+
+def test_nothing_is_tried_that_cannot_be_counted():
+    root = _trial()
+    os.mkdir(root + "/boot.rec.new")
+    assert _boot() == (0, False, 0)
+    assert _boot() == (0, False, 0)
+    assert BootRecord(root).state == TRIAL
+
+
+def test_what_was_given_up_is_never_the_other_one():
+    root, digests = _board(1, 2)
+    BootRecord(root).hand_off(1, 2, digests[1])
+    for _ in range(4):
+        _boot()
+    os.remove(root + "/a/app.py")
+    assert _boot() is None

@@ -80,7 +80,7 @@ def _main(mode):
     if source is None and (mode == "run" or "boot.rec" in os.listdir("pt")):
         # as a firmware whose frozen main.py is the boot stage
         vfs.mount(vfs.VfsPosix(os.getenv("SIM_BOOT")), "/boot", readonly=True)
-        sys.path.append("/boot")
+        sys.path[:] = _FROZEN
         source = "import particle_boot; particle_boot.start(%r)" % (_FROZEN,)
     failed = 0 if source is None else _run("main.py", source)
     if mode == "run":

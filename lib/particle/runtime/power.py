@@ -64,12 +64,13 @@ class System(Control):
     def safe_mode(self, needed=False):
         """Serve the connection until a reset, instead of the application, if that was asked for.
 
-        Else return at once. To be called in boot.py. What was asked for is done once: whatever
-        ends safe mode, the next boot runs the application.
+        Else return at once, unless it is `needed`: there is no application. To be called in
+        boot.py, or by the boot stage. What was asked for is done once: whatever ends safe mode,
+        the next boot runs the application.
         """
         try:
             client = self.default()
-            if client._store.read(_ASKED) is None:
+            if client._store.read(_ASKED) is None and not needed:
                 return
             # first, so that nothing that happens from here on leads here again
             client._store.remove(_ASKED)
@@ -91,6 +92,8 @@ class System(Control):
                 time.sleep_ms(_BREATH_MS)
             except Error as e:  # settings or keys are missing: there is nothing to serve
                 print("no safe mode:", e)
+                if needed:
+                    return  # the next boot would not do better
                 import machine
 
                 machine.reset()

@@ -1,0 +1,81 @@
+"""The boot stage on a simulated board: what runs, and what does not although it lies about."""
+
+from particle_tools.sim import image
+from slot_files import manifest
+
+APP = "import sys\nprint('application', {n}, sys.path)\n"
+
+
+def slot(name, version, source, **files):
+    """Return the files of a slot."""
+    content = {"app.py": source.encode()} | {k: v.encode() for k, v in files.items()}
+    found = {f"/pt/{name}/{k}": v for k, v in content.items()}
+    return found | {f"/pt/{name}/manifest": manifest(version, content)}
+
+
+def board(bench, **slots):
+    """Return a board with these applications."""
+    made = bench.board()
+    files = {}
+    for name, (version, source) in slots.items():
+        files |= slot(name, version, source)
+    image.write(made.flash, files)
+    return made
+
+
+def test_the_application_sees_what_is_frozen_first(bench):
+    source = "import sys\nprint(sys.path)\nimport hashlib, particle\nprint('particle', particle)\n"
+    made = board(bench, a=(1, source))
+    stray = "print('stray file')\nraise SystemExit\n"
+    names = ("boot", "particle", "hashlib", "app", "particle_boot", "particle_board")
+    image.write(made.flash, {f"/{name}.py": stray.encode() for name in names[1:]})
+    image.write(made.flash, {f"/lib/{name}.py": stray.encode() for name in names[1:]})
+    status, lines = bench.run(made)
+    assert status == 0
+    assert lines[0] == ("['/sim', '.frozen', '/rom', '/boot', '/flash/pt/a', '/flash/pt/a/lib']")
+    assert "stray file" not in lines
+
+
+def test_a_confirmed_application_that_fails_again_and_again(bench):
+    made = board(bench, a=(1, "print('begin')\nraise ValueError('on purpose')\n"))
+    sim = bench.start(made)
+    sim.wait_for("boot: the application has failed 8 times")
+    sim.wait()
+    assert sim.lines.count("begin") == 8
+    # there are no keys: nothing to serve, and no loop of resets either
+    assert any(line.startswith("no safe mode: ") for line in sim.lines), sim.lines[-4:]
+    # another power-on gives it one more chance, not eight
+    _, lines = bench.run(made)
+    assert lines.count("begin") == 1
+    assert "boot: the application has failed 8 times" in lines
+
+
+def test_a_hanging_application_that_was_confirmed_is_not_watched(bench):
+    made = board(bench, a=(1, "import machine\nprint(machine.reset_cause())\n"))
+    assert bench.run(made) == (0, ["1"])
+
+
+def test_bites_of_the_watchdog_count_as_failures(bench):
+    source = "import machine\nprint('begin')\nmachine.WDT(timeout=20)\nwhile True:\n    pass\n"
+    made = board(bench, a=(1, source))
+    sim = bench.start(made)
+    sim.wait_for("boot: the application has failed 8 times")
+    sim.wait()
+    assert sim.lines.count("begin") == 8
+
+
+def test_nothing_that_can_run_is_safe_mode(bench):
+    made = board(bench, a=(1, "print('begin')\n"))
+    assert bench.run(made) == (0, ["begin"])
+    image.write(made.flash, {"/pt/a/app.py": b"print('evil!')"})
+    status, lines = bench.run(made)
+    assert lines[0] == "boot: there is no application that can run"
+    assert "begin" not in lines and "evil!" not in lines
+
+
+def test_soft_reset_of_an_application(bench):
+    source = "import machine, os\nprint('begin')\n"
+    source += "if 'once' not in os.listdir('/flash'):\n    open('/flash/once', 'w').close()\n"
+    source += "    machine.soft_reset()\n"
+    made = board(bench, a=(1, source))
+    assert bench.run(made) == (0, ["begin", "begin"])
