@@ -107,6 +107,10 @@ def test_damaged_and_newer_files(blank, doctor):
         " or erase the file",
     }
     with Board(board.port) as link:
+        link.write_file("/flash/pt/config.json", b'{"v": 1, "server": "x", "transport": "ftp"}')
+    checks = doctor(board)[1]
+    assert "settings that cannot be used" in checks[-1]["text"] and checks[-1]["remedy"]
+    with Board(board.port) as link:
         link.write_file("/flash/boot.py", b"import sys; sys.path.remove('/rom')")
     (check,) = doctor(board)[1]
     assert "not on the board" in check["text"] and "--install" in check["remedy"]

@@ -48,12 +48,20 @@ def test_missing_library_is_named_and_installed(blank, provision, cloud):
 @pytest.mark.parametrize("version", ["0.0.9", "0.0.10", "new", "of no version", ""])
 def test_a_library_that_is_too_old(version):
     with pytest.raises(LibraryMissing, match="0.1.0 is needed"):
-        library.check({"library": version, "missing": []})
+        library.check({"library": version, "missing": {"udp": []}}, "udp")
 
 
 @pytest.mark.parametrize("version", ["0.1.0", "0.1.0.1", "0.10", "1.0"])
 def test_a_library_that_is_not(version):
-    library.check({"library": version, "missing": []})
+    library.check({"library": version, "missing": {"udp": []}}, "udp")
+
+
+def test_the_transport_that_is_installed():
+    bare = {"transport": "udp", "missing": {"udp": ["x"], "tcp": []}}
+    assert library.transport_of(bare) == "tcp" and library.transport_of(bare, "udp") == "udp"
+    assert library.transport_of(bare | {"missing": {"udp": ["x"], "tcp": ["y"]}}) == "udp"
+    assert library.transport_of(bare | {"missing": {"udp": [], "tcp": []}}) == "udp"
+    assert library.transport_of({"transport": "tcp"}) == "tcp"
 
 
 def test_a_part_that_is_missing(blank, provision):

@@ -172,7 +172,16 @@ def test_no_keys_on_fat(blank, provision, api):
 
 
 def test_damaged_files_of_a_board(blank, provision):
-    board = blank({"/pt/config.json": "{", "/pt/device.ec.der": "no key", "/pt/wifi": "PT"})
+    config = '{"v": 1, "transport": "ftp", "device_id": "1", "port": "x", "server": "y"}'
+    board = blank({"/pt/config.json": config, "/pt/wifi": "PT"})
+    status, report, _ = provision("--port", board.port)
+    assert status == 1 and report["stage"] == "id" and "24 hex digits" in report["error"]
+    with Board(board.port) as link:
+        link.write_file("/flash/pt/config.json", b"{")
+        link.write_file("/flash/pt/device.ec.der", b"no key")
+    for server in ("fe80::1", "x" * 64 + ":5", "a b"):
+        status, report, _ = provision("--port", board.port, "--server", server)
+        assert status == 1 and "IPv4" in report["error"]
     status, report, _ = provision("--port", board.port)
     assert status == 1 and report["stage"] == "device key" and "remove" in report["error"]
     status, report, _ = provision("--port", board.port, "--new-key")

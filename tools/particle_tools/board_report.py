@@ -50,12 +50,13 @@ def of_port(port: str, write: bool = False) -> tuple[list[Check], Board | None]:
 
     checks: list[Check] = []
     with Link(port) as link:
-        bare = link.run("bare", transport=None, modules=library.needed())
+        bare = link.run("bare", modules=library.needed())
+        transport = library.transport_of(bare)
         try:
-            library.check(bare)
+            library.check(bare, transport)
             look = link.run("look")
         except LibraryMissing as missing:
-            text = library.explain(missing, bare["transport"], bare["net"])
+            text = library.explain(missing, transport, bare["net"])
             problem, _, remedy = text.partition(": ")
             remedy = f"{_PROVISION}: {remedy}"
             return [Check("library", False, problem, remedy)], None
@@ -81,7 +82,10 @@ def of_port(port: str, write: bool = False) -> tuple[list[Check], Board | None]:
     if not config.get("server") or not look["device_id"]:
         checks.append(Check("address", False, "the board was told no server", _PROVISION))
         return checks, None
-    transport = str(config.get("transport") or look["transport"])
+    transport = str(config.get("transport") or transport)
+    if transport not in PORTS or not isinstance(config.get("port", 1), int):
+        text = "config.json has settings that cannot be used"
+        return [*checks, Check("store", False, text, _PROVISION)], None
     public = {name: bytes.fromhex(found) for name, (found, _) in keys.items() if found}
     algorithm = ALGORITHMS[transport]
     return checks, Board(

@@ -1,10 +1,10 @@
 """What a board is that may have no library yet."""
 
 
-def run(transport, modules):
+def run(modules):
     """Return its network and transport, its library's version and what that lacks.
 
-    transport: None for the one that it is made for. modules: by transport, what it needs.
+    modules: by transport, what that needs; so is `missing`.
     """
     import sys
 
@@ -23,15 +23,12 @@ def run(transport, modules):
                 found["net"] = "wifi"
         except ImportError:
             pass
-    if transport:
-        found["transport"] = transport
     try:
         import particle
-
-        found["library"] = getattr(particle, "version", "of no version")
-        found["missing"] = _missing(particle.__file__, modules[found["transport"]])
-    except ImportError as e:
-        found["missing"] = [str(e)]
+    except ImportError:
+        return found
+    found["library"] = getattr(particle, "version", "of no version")
+    found["missing"] = {name: _missing(particle.__file__, modules[name]) for name in modules}
     return found
 
 

@@ -26,7 +26,17 @@ def needed() -> dict[str, list[str]]:
     return found
 
 
-def check(bare: dict[str, Any]) -> None:
+def transport_of(bare: dict[str, Any], wanted: str | None = None) -> str:
+    """Return the transport that a board is to use: its own, unless only the other is there."""
+    if wanted:
+        return wanted
+    own = bare["transport"]
+    missing = bare.get("missing") or {own: []}
+    whole = [name for name, modules in missing.items() if not modules]
+    return own if own in whole or not whole else whole[0]
+
+
+def check(bare: dict[str, Any], transport: str) -> None:
     """Raise LibraryMissing if a board has no library, one that is too old or lacks a part."""
     version = str(bare["library"])
     if bare["library"] is None:
@@ -38,8 +48,8 @@ def check(bare: dict[str, Any]) -> None:
     if old:
         newest = ".".join(map(str, _OLDEST))
         raise LibraryMissing("", f"the library on the board is {version}, {newest} is needed")
-    if bare["missing"]:
-        module = bare["missing"][0]
+    if bare["missing"][transport]:
+        module = bare["missing"][transport][0]
         raise LibraryMissing(module, f"particle/{module} is not on the board")
 
 

@@ -14,6 +14,7 @@ from particle_tools.sim.first_start import address
 
 _ALGORITHMS = {"udp": ("ec", "ecc"), "tcp": ("rsa", "rsa")}  # here, and in /v1/provisioning
 _UNKNOWN = (403, 404)
+_LONGEST = 64  # characters of a server's name, and one
 
 
 @dataclass(frozen=True)
@@ -41,7 +42,10 @@ class Registry(Api):
         key = self.server_key(_ALGORITHMS[transport][0])
         if not key or not (port or offered):
             raise BoardError("server", f"{self._url} does not offer transport {transport}")
-        return Server(host or str(info.get("host")), port or int(offered), key)
+        host = host or str(info.get("host"))
+        if ":" in host or not 0 < len(host) < _LONGEST or not host.isprintable() or " " in host:
+            raise BoardError("server", f"{host}: a board dials a name or an IPv4 address")
+        return Server(host, port or int(offered), key)
 
     def on_loopback(self) -> bool:
         """Tell whether the cloud serves this machine only."""

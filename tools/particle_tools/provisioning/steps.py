@@ -7,16 +7,19 @@ so already is left alone.
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from particle_tools.board_report import PORTS
 from particle_tools.errors import UserError
 from particle_tools.provisioning import library, networks
 from particle_tools.provisioning.link import Board, BoardError, LibraryMissing
 from particle_tools.provisioning.registry import Registry, algorithm_of, facts, is_loopback
 
 _SIMULATED = "UNIX_SIM"
+_ID = re.compile("[0-9a-fA-F]{24}")
 _NEWER = "newer version"
 
 
@@ -64,7 +67,11 @@ class Provisioner:
                     report["changed"].append("library")
                 board.restart()
                 look = self._look(board, order)
-            self._provision(board, port, order, look, report)
+            try:
+                self._provision(board, port, order, look, report)
+            except LibraryMissing as missing:
+                text = library.explain(missing, look["transport"], look["net"])
+                raise BoardError("library", text) from None
             if order.reset:
                 board.reset()
         return report
@@ -73,22 +80,24 @@ class Provisioner:
         return lambda text: self._show(port, text)
 
     def _look(self, board: Board, order: Order) -> dict[str, Any]:
-        bare = board.run("bare", transport=order.transport, modules=library.needed())
-        transport = bare["transport"]
+        bare = board.run("bare", modules=library.needed())
+        transport = library.transport_of(bare, order.transport)
         try:
-            library.check(bare)
+            library.check(bare, transport)
             look = board.run("look")
         except LibraryMissing as missing:
             text = library.explain(missing, transport, bare["net"])
             raise _Absent(text, library.components(transport, bare["net"])) from None
         _check(look)
+        stored = look["config"].get("transport")
+        look["transport"] = order.transport or (stored if stored in PORTS else transport)
         return look
 
     def _provision(
         self, board: Board, port: str, order: Order, look: dict[str, Any], report: dict[str, Any]
     ) -> None:
         changed = report["changed"]
-        transport = order.transport or look["config"].get("transport") or look["transport"]
+        transport = look["transport"]
         device_id = look["device_id"]
         server = self._registry.server(transport, order.server)
         report |= {"device_id": device_id, "id_from": look["id_from"], "board": look["name"]}
@@ -167,6 +176,9 @@ def _check(look: dict[str, Any]) -> None:
     for stage, text in look["problems"]:
         if not look["usable"] or _NEWER in text or stage == "id":
             raise BoardError(stage, text)
+    if not _ID.fullmatch(str(look["device_id"])):
+        raise BoardError("id", f"device_id {look['device_id']} in config.json: 24 hex digits")
+    look["device_id"] = look["device_id"].lower()
     look["problems"] = [p for p in look["problems"] if not p[1].startswith("config.json")]
 
 
