@@ -31,6 +31,7 @@ from cloud.ota_device import (
 )
 from cloud.running import Api, provision_ec
 from cloud.test_uploads import queue
+from particle_tools.local import wait_for
 
 OLD, NEW = image(600, 7), image(2000, 8)
 COUNT = 4  # chunks of NEW
@@ -91,8 +92,8 @@ def test_an_update_from_start_to_proof(held, rest, device, told):
     assert ended(rest, device.id) == ("success", None)
     app = ("app-hash", digest(NEW).hex().encode())
     status = [("status", b"started"), ("status", b"success")]
-    news = [e for e in told(device) if e[0] in ("status", "app-hash") and e[1] != b"online"]
-    assert [e for e in news if e in (app, *status)] == [status[0], app, status[1]]
+    assert wait_for(lambda: status[1] in told(device), 30)
+    assert [e for e in told(device) if e in (app, *status)] == [status[0], app, status[1]]
     usage = rest("GET", f"/local/v1/usage/{device.id}")[1]
     assert usage["ota_bytes"] > 2000 and usage["operations"] == 0
 
@@ -204,7 +205,7 @@ def test_a_refusal_is_the_end(rest, device, told, code, words):
     state, error = ended(rest, device.id)
     assert state == "failed" and words in error and f"error {code}" in error
     assert '("no way")' in error
-    assert ("status", b"failed") in told(device)
+    assert wait_for(lambda: ("status", b"failed") in told(device), 30)
 
 
 def test_a_refusal_at_the_end(rest, device):

@@ -40,6 +40,7 @@ _RETURN_S = 86_400.0  # until it must have come back
 _WATCH_S = 60.0
 _AGAIN = (None, BUSY, INVALID_STATE, PROTOCOL)  # errors that another attempt may not meet
 _REFUSED = -1320
+_REASON = 120  # characters of what a device says about its reset
 _LOST = "the device came back without what it was given"
 _GONE = "the device took the update and did not come back with it within a day"
 
@@ -187,14 +188,19 @@ class _Step:
             if self._update.phase == APPLIED:
                 # It took everything and does not show it: is the file there, or thrown away?
                 if not isinstance(transfer, V3):
-                    raise UpdateError(_REFUSED, _LOST)
+                    raise self._lost()
                 if await transfer.start() < self._size:
                     await transfer.cancel()
-                    raise UpdateError(_REFUSED, _LOST)
+                    raise self._lost()
             await transfer.run()
         finally:
             if session.transfer is transfer and not session.closed:
                 session.transfer = None
+
+    def _lost(self) -> UpdateError:
+        reason = self._session.last_reset or ""
+        said = "".join(c for c in reason[:_REASON] if c.isprintable())
+        return UpdateError(_REFUSED, f'{_LOST} ("{said}")' if said else _LOST)
 
     async def _stored(self, size: int) -> None:
         # The device has so much of the file.

@@ -11,8 +11,9 @@ from __future__ import annotations
 from collections import deque
 
 _FIRST = 4.0  # chunks; a device may have room for six datagrams
-_LEAST = 2.0  # a device acknowledges two at once
-_QUEUE_S = 0.1  # of delay that we may cause ourselves (RFC 6817, 2.4.2)
+_LEAST = 4.0  # a device acknowledges two at once, and the tail of two is soon lost
+_QUEUE_S = 0.06  # of delay that we may cause ourselves (RFC 6817, 2.4.2: at most 0.1)
+_FLOOR = 5.0  # chunks, however long their queue: a device may keep four beyond a gap
 _SHRINK = 0.85
 _CONGESTED = 0.35  # of a round lost: no link does that all the time, a queue that is full does
 _LOST_SHRINK = 0.7
@@ -81,7 +82,7 @@ class Pace:
         self._bases.append(self._shortest)
         if self._shortest - min(self._bases) > _QUEUE_S:
             self._starting = False
-            self.window = max(_LEAST, self.window * _SHRINK)
+            self.window = max(min(_FLOOR, self.window), self.window * _SHRINK)
         elif total + 1 >= self.window:  # it was used
             self.window = self.window * 2 if self._starting else self.window + 1
 

@@ -13,6 +13,11 @@ from typing import NamedTuple
 from particle_tools.cloud.ota.pace import Pace
 
 _REORDERED = 3  # transmissions that may overtake
+# A device may keep few chunks beyond a gap and drop the rest: it is to be closed at once, and not
+# much is to be on its way. Until more was seen every device is taken for one.
+_FEW = 4
+_FEW_REORDERED = 1
+_FEW_WINDOW = 8
 _LATE = 1.25  # round trips after which what was overtaken is lost
 _ACK_DELAY_S = 0.25  # a device waits 200 ms for a second chunk
 _LONGEST_S = 8.0  # between two attempts to reach a device that is silent
@@ -41,6 +46,8 @@ class Window:
         self._flights: dict[int, _Flight] = {}  # in the order of their transmission
         self._beyond: set[int] = set()  # arrived beyond a gap
         self._lost: set[int] = set()
+        self._kept = 0  # the most chunks that the device ever showed beyond a gap
+        self._gaps = False  # there was one
         self._newest = -1  # transmission of which the arrival is known
         self._silent = 0  # timers that passed since an acknowledgement
         self._since = now  # begin of the silence
@@ -52,7 +59,7 @@ class Window:
 
     def take(self, now: float) -> int | None:
         """Return a chunk to send now, counted from 1; None if none may be sent."""
-        if self.done or len(self._flights) >= int(self._pace.window):
+        if self.done or len(self._flights) >= self._room():
             return None
         if self._lost:
             index, again = min(self._lost), True
@@ -67,6 +74,12 @@ class Window:
         self._flights[index] = _Flight(self.transmissions, now, again)
         self.transmissions += 1
         return index
+
+    def _room(self) -> int:
+        room = int(self._pace.window)
+        if self._gaps and self._kept <= _FEW:
+            room = min(room, _FEW_WINDOW)
+        return room + bool(self._lost)  # a gap is closed first
 
     def acknowledge(self, cumulative: int, bitmap: bytes, now: float) -> None:
         """Take an acknowledgement; one that cannot be true is counted and changes nothing."""
@@ -83,6 +96,8 @@ class Window:
         arrived = [i for i in self._flights if i <= cumulative or i in beyond]
         if cumulative > self.acknowledged or beyond - self._beyond:
             self.progress = now
+        self._kept = max(self._kept, len(beyond))
+        self._gaps = self._gaps or bool(beyond)
         gone = {i for i in self._beyond - beyond if i > cumulative}
         self._lost = {i for i in self._lost | gone if i > cumulative and i not in beyond}
         self.acknowledged, self._beyond = cumulative, beyond
@@ -104,11 +119,12 @@ class Window:
 
     def _overtaken(self, now: float) -> None:
         late = self._pace.smooth * _LATE
+        reordered = _REORDERED if self._kept > _FEW else _FEW_REORDERED
         lost = [
             index
             for index, flight in self._flights.items()
             if flight.order < self._newest
-            and (self._newest - flight.order >= _REORDERED or now >= flight.since + late)
+            and (self._newest - flight.order >= reordered or now >= flight.since + late)
         ]
         for index in lost:
             del self._flights[index]
@@ -127,7 +143,9 @@ class Window:
 
     def _patience(self) -> float:
         pace = self._pace
-        first = pace.smooth + 4 * pace.variation + _ACK_DELAY_S
+        first = pace.smooth + 4 * pace.variation
+        if not self._beyond:  # with a gap every chunk is acknowledged at once
+            first += _ACK_DELAY_S
         return min(_LONGEST_S, first * (1 << min(self._silent, 16)))
 
     def expire(self, now: float) -> None:
