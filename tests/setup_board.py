@@ -91,6 +91,11 @@ class SetupBoard:
         self.says("setup: join the network")
 
     @property
+    def pid(self):
+        """Return the id of its process, whose children are the board."""
+        return self._sim.process.pid
+
+    @property
     def tcp(self):
         """Return the port of the TCP protocol."""
         return self.ports["5609"]
@@ -123,9 +128,7 @@ class SetupBoard:
         """Return the ports of the access point at which the board has sockets."""
         wanted = set(self.ports.values())
         return {
-            s.local_port
-            for s in sockets(family(self._sim.process.pid))
-            if s.listens or s.local_port in wanted
+            s.local_port for s in sockets(family(self.pid)) if s.listens or s.local_port in wanted
         }
 
     def close(self):

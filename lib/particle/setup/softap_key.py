@@ -31,6 +31,7 @@ class SetupKey:
         self.public = self._rsa and self._rsa.public  # SubjectPublicKeyInfo, None without a key
         self._private = self._making = None
         self._left = _FAILURES
+        self._busy = False  # decrypting
         if self._rsa is None:
             self._load()
             if self.public is None and "keygen" in ports:
@@ -81,6 +82,19 @@ class SetupKey:
 
         Whatever is wrong with them raises the same ValueError.
         """
+        while self._busy:
+            yield b""  # one after the other: each takes some kB of memory
+        self._busy = True
+        try:
+            out = yield from self._decrypted(digits)
+        finally:
+            self._busy = False
+        if out is None:
+            self.failed()
+            raise ValueError("not decrypted")
+        return out
+
+    def _decrypted(self, digits):
         out = b""
         good = self.public is not None and not self.exhausted()
         try:
@@ -98,10 +112,7 @@ class SetupKey:
                     yield b""
         except ValueError:
             good = False
-        if not good:
-            self.failed()
-            raise ValueError("not decrypted")
-        return out
+        return out if good else None
 
     def _steps(self, block):
         return decrypt(self._private, block)

@@ -20,6 +20,7 @@ _ANSWER_MS = const(20000)
 _PROTECTED_MS = const(1000)  # even when others wait for a place
 _GREEDY_MS = const(300)  # the same for whoever has several
 _PIECES = const(8)  # of an answer, in one step
+_READS = const(4)  # of a request, in one step
 _UNREAD = const(32)  # buffers of what was sent in vain
 _TICKS = const(0x3FFFFFFF)
 
@@ -149,21 +150,29 @@ class Server:
 
     def _listen(self, visit, now, buf):
         talk = visit.talk
+        for _ in range(_READS):
+            n = self._read(visit, buf)
+            if n:
+                visit.heard = now
+                talk.feed(buf, n)
+            elif n == 0:
+                raise OSError  # he closed before he had asked
+            elif talk.patience is not None and since(visit.heard, now) >= talk.patience:
+                talk.enough()
+            visit.answer = talk.answer()
+            if visit.answer is not None:
+                return True
+            if n != len(buf):
+                break
+        return False
+
+    def _read(self, visit, buf):
         try:
-            n = visit.read(buf)
+            return visit.read(buf)
         except OSError as e:
-            if e.args[0] not in _BUSY:
-                raise
-            n = None
-        if n:
-            visit.heard = now
-            talk.feed(buf, n)
-        elif n == 0:
-            raise OSError  # he closed before he had asked
-        elif talk.patience is not None and since(visit.heard, now) >= talk.patience:
-            talk.enough()
-        visit.answer = talk.answer()
-        return visit.answer is not None
+            if e.args[0] in _BUSY:
+                return None
+            raise
 
     def _say(self, visit, now):
         visit.works = False
