@@ -22,6 +22,8 @@ _NO_MEMORY = const(-260)
 _OTA = const(-1390)
 
 _SILENCE_MS = const(300000)  # without a chunk; then the update is over (cloud-protocol 5)
+_AGAIN_MS = const(1000)
+_LONGEST_MS = const(4000)
 _LEAVE_MS = const(20)  # for the last message to leave before the connection is dropped
 
 # what the host is told; the values of the system event firmware_update
@@ -44,6 +46,7 @@ class Transfer:
 
     _work = _then = _due = None
     _dropping = False
+    _answer = _again = None  # the message that the cloud waits for, and when it goes once more
 
     def __init__(self, conn, target, host):
         self._conn = conn
@@ -57,10 +60,16 @@ class Transfer:
 
     def deadline(self, now):
         """Return the ticks at which `tick` has to be called, None if nothing is due."""
-        return now if self._work else self._due
+        if self._work:
+            return now
+        if self._due is None or self._again and diff(self._again, self._due) < 0:
+            return self._again
+        return self._due
 
     def tick(self, now):
         """Do a slice of what takes long, or what is due."""
+        if self._again is not None and diff(now, self._again) >= 0:
+            self._insist(now)
         if self._work:
             self._slice(now)
         elif self._due is not None and diff(now, self._due) >= 0:
@@ -141,6 +150,26 @@ class Transfer:
         conn = self._conn
         conn.send(ota.failure(conn._w, type, mid, token, error, text))
         return mid
+
+    def _await(self, now, mid):
+        # nothing goes on before the cloud has this: it is repeated sooner than other messages
+        self._answer = mid
+        self._wait = _AGAIN_MS
+        self._again = add(now, _AGAIN_MS)
+        return mid
+
+    def _insist(self, now):
+        conn = self._conn
+        entry = conn._open.get(self._answer)
+        self._again = None
+        if entry and self._wait <= _LONGEST_MS:
+            self._wait *= 2
+            self._again = add(now, self._wait)
+            if entry[1] is not None:
+                entry[1] = None  # as if it were due
+                entry[2] -= 1  # and one more than it would have
+                conn.repeats += 1
+                conn._queue.append(entry[0])
 
     def _refuse(self, m, error, text):
         # a request that was not acknowledged yet

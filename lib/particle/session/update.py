@@ -96,9 +96,8 @@ class Update(Transfer):
         self._chunks = self._doubles = self._unordered = self._acks = 0
         self._state = RECEIVING
         conn = self._conn
-        conn.send(
-            ota.started(conn._w, conn.next(), self._token, _WINDOW // self._size, offset),
-        )
+        mid = self._await(now, conn.next())
+        conn.send(ota.started(conn._w, mid, self._token, _WINDOW // self._size, offset))
         self._heard = now
         self._silence(now)
         self._host.told(BEGIN)
@@ -220,23 +219,23 @@ class Update(Transfer):
             self._begun = now
             self._do(FINISHING, self._target.verify(), self._verified)
         elif state == ENDED and self._counters:
-            self._succeeded()
+            self._succeeded(now)
         elif state != FINISHING:
-            self._give_up(_PROTOCOL, "not all chunks arrived")
+            self._give_up(now, _PROTOCOL, "not all chunks arrived")
 
     def _verified(self, now, _, error, text):
         if error:
-            self._give_up(error, text)
+            self._give_up(now, error, text)
             return
         self._counters = (
             '{"recv_chunks":%d,"dup_chunks":%d,"ooo_chunks":%d,"sent_acks":%d,"proc_time":%d}'
             % (self._chunks, self._doubles, self._unordered, self._acks, diff(now, self._begun))
         )
-        self._succeeded()
+        self._succeeded(now)
 
-    def _succeeded(self):
+    def _succeeded(self, now):
         self._state = ENDED
-        mid = self._say(_CON, _CHANGED, self._token, self._counters)
+        mid = self._await(now, self._say(_CON, _CHANGED, self._token, self._counters))
         self._host.answered(mid, self._acknowledged)
 
     def _acknowledged(self, now, ok):
@@ -247,10 +246,11 @@ class Update(Transfer):
         elif self._state == ENDED:
             self.stop()
 
-    def _give_up(self, error, text):
+    def _give_up(self, now, error, text):
         self._state = ENDED
         self._work = self._due = self._counters = None
         mid = self._fails(_CON, self._conn.next(), self._token, error, text)
+        self._await(now, mid)
         self._host.answered(mid, self._told)
 
     def _told(self, now, ok):
