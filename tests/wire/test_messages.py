@@ -35,11 +35,12 @@ def describe(w, type, mid, token, f, body):
         order = ("temp", "count", "name", "on")
         assert messages.describe_app(f["json"]["f"], [(n, kinds[n]) for n in order]) == body
     flags = f.get("describe_flags", 1)
-    return messages.describe(w, type, mid, token, flags, body, 42 if flags == 1 else None)
+    ctype = 42 if flags == 1 else None
+    return messages.request(w, type, 2, mid, token, b"d", None, ctype, bytes((flags,)), body)
 
 
 def describe_response(w, type, mid, token, f, body):
-    return messages.describe_answer(w, type, mid, token, body)
+    return messages.answer(w, type, CONTENT, mid, token, body)
 
 
 def event(w, type, mid, token, f, body):
@@ -58,7 +59,7 @@ def updates(name):
 
 def subscribe(query):
     def build(w, type, mid, token, f, body):
-        return messages.subscribe(w, type, mid, f["filter"], query)
+        return messages.request(w, type, 1, mid, -1, b"e", f["filter"], None, query)
 
     return build
 

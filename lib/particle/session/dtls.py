@@ -278,7 +278,7 @@ class Dtls(Events):
         flight.append(shake.message(_EXCHANGE, b"\x41" + (yield from p256.public(d))))
         yield
         proof = signature(*(yield from self._keys.sign(shake.transcript())))
-        proof = b"\x04\x03\x00" + bytes((len(proof),)) + proof
+        proof = bytes((4, 3, 0, len(proof))) + proof
         flight.append(shake.message(_VERIFY, proof))
         yield
         secret = prf(secret, b"master secret", hello, 48)

@@ -15,6 +15,7 @@ from ..wire.coap import Writer
 _ACK = const(2)
 _BAD_REQUEST = const(0x80)
 _CHANGED = const(0x44)
+_CONTENT = const(0x45)
 _CON = const(0)
 _CONTENT_FORMAT = const(12)
 _GET = const(1)
@@ -221,7 +222,9 @@ class Messaging(Events):
             self._mid = (self._mid - 1) & 0xFFFF
 
     def _subscribe(self, prefix, flags):
-        self.send(messages.subscribe(self._w, self._type, self.next(), prefix, flags))
+        mid = self.next()
+        kind = self._type
+        self.send(messages.request(self._w, kind, _GET, mid, -1, b"e", prefix, None, flags))
 
     def _post(self, flags, body, ctype):
         if len(body) > self._most:
@@ -229,7 +232,11 @@ class Messaging(Events):
             return
         self._token = (self._token + 1) & 0xFF
         mid = self.next()
-        self.send(messages.describe(self._w, _CON, mid, self._token, flags, body, ctype))
+        query = bytes((flags,))
+        message = messages.request(
+            self._w, _CON, _POST, mid, self._token, b"d", None, ctype, query, body
+        )
+        self.send(message)
 
     # what the cloud says
 
@@ -328,7 +335,7 @@ class Messaging(Events):
             return
         self.acknowledge(m)
         token = self._token_of(m)
-        self.send(messages.describe_answer(self._w, _CON, self.next(), token, body, ctype))
+        self.send(messages.answer(self._w, _CON, _CONTENT, self.next(), token, body, ctype))
 
     def _signal(self, now, m):
         if m.type == _CON:

@@ -119,12 +119,12 @@ class Message:
 
     def name(self, skip=1):
         """Join the Uri-Path segments after the first skip with "/"; None when not UTF-8."""
-        parts = []
+        name = b""
         while self.find(_URI_PATH, skip):
-            parts.append(self._value())
+            name += b"/" + self._value()
             skip += 1
         try:
-            return str(b"/".join(parts), "utf-8")
+            return str(name[1:], "utf-8")
         except UnicodeError:
             return None
 
@@ -203,11 +203,7 @@ class Writer:
 
     # n bytes, big-endian
     def _uint(self, value, n):
-        at = self._room(n)
-        while n:
-            n -= 1
-            self.buf[at + n] = value & 255
-            value >>= 8
+        self._bytes(value.to_bytes(n, "big"))
 
     def _bytes(self, data):
         at = self._room(len(data))

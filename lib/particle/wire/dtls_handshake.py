@@ -45,8 +45,8 @@ def signature(r, s):
         n = n.to_bytes(32, "big").lstrip(b"\x00")
         if not n or n[0] > 127:
             n = b"\x00" + n
-        out += b"\x02" + bytes((len(n),)) + n
-    return b"\x30" + bytes((len(out),)) + out
+        out += bytes((2, len(n))) + n
+    return bytes((0x30, len(out))) + out
 
 
 def parse_signature(der):
@@ -139,8 +139,11 @@ class Handshake:
                 if not part or part[0][:_SEQ] != head[:_SEQ]:
                     m = bytearray(head + bytes(3) + head[1:4] + bytes(size))
                     part = parts[seq] = m, bytearray(size)
-                    while sum([len(p[1]) for p in parts.values()]) > self._limit:
-                        del parts[max(parts)]
+                    room = self._limit
+                    for other in parts.values():
+                        room -= len(other[1])
+                    while room < 0:
+                        room += len(parts.pop(max(parts))[1])
                 part[0][_HEADER + first : _HEADER + first + count] = buf[at:stop]
                 part[1][first : first + count] = b"\x01" * count
             at = stop

@@ -38,19 +38,6 @@ def hello(w, type, mid, device, sizes, device_id=b""):
     return request(w, type, _POST, mid, -1, b"h", None, None, None, data)
 
 
-def describe(w, type, mid, token, flags, body, ctype=None):
-    """Build POST /d?flags (4.2)."""
-    return request(w, type, _POST, mid, token, b"d", None, ctype, bytes((flags,)), body)
-
-
-def describe_answer(w, type, mid, token, body, ctype=None):
-    """Build the separate 2.05 to GET /d (4.2)."""
-    w.begin(type, _CONTENT, mid, token)
-    w.uint(_CONTENT_FORMAT, ctype)
-    w.payload(body)
-    return w.done()
-
-
 def describe_app(functions, variables):
     """Give the application Describe as JSON; variables are pairs (name, kind) (4.2)."""
     f = v = ""
@@ -67,11 +54,6 @@ def event(w, type, mid, name, data, ctype=0, ttl=_TTL):
     return request(w, type, _POST, mid, -1, b"E", name, ctype or None, None, data, age)
 
 
-def subscribe(w, type, mid, prefix, query=None):
-    """Build GET /e/prefix; query "c" asks for CBOR data, "b" accepts binary data (4.4)."""
-    return request(w, type, _GET, mid, -1, b"e", prefix, None, query)
-
-
 def encode(kind, value):
     """Give a value as payload: of a variable of that kind, 2 for the result of a function.
 
@@ -86,12 +68,13 @@ def encode(kind, value):
     return octets(value)
 
 
-def answer(w, type, code, mid, token=-1, payload=None):
-    """Build a message without options: an answer, such as 2.04 with the result of a function.
+def answer(w, type, code, mid, token=-1, payload=None, ctype=None):
+    """Build an answer, such as 2.04 with the result of a function or the separate 2.05 to GET /d.
 
     With code 0 it is an empty message: a CON asks for a sign of life, ACK and RST answer (4.10).
     """
     w.begin(type, code, mid, token)
+    w.uint(_CONTENT_FORMAT, ctype)
     w.payload(payload)
     return w.done()
 
@@ -106,7 +89,10 @@ def time_answer(m):
 def request(
     w, type, code, mid, token, path, name=None, ctype=None, query=None, body=None, age=None
 ):
-    """Build a request; of the path a second segment, and whatever else is not None."""
+    """Build a request: POST /d?flags (4.2), GET /e/prefix?c or b (4.4), GET /t (4.8) and more.
+
+    name: the second segment of the path. What is None is left out.
+    """
     w.begin(type, code, mid, token)
     w.option(_URI_PATH, path)
     w.option(_URI_PATH, name)

@@ -12,29 +12,9 @@ def hello(
     sizes: tuple[int, int, int, int],
     device_id: bytes = b"",
 ) -> bytes: ...
-def describe(
-    w: Writer,
-    type: int,
-    mid: int,
-    token: int,
-    flags: int,
-    body: bytes,
-    ctype: int | None = None,
-) -> bytes: ...
-def describe_answer(
-    w: Writer,
-    type: int,
-    mid: int,
-    token: int,
-    body: bytes,
-    ctype: int | None = None,
-) -> bytes: ...
 def describe_app(functions: Iterable[str], variables: Iterable[tuple[str, int]]) -> bytes: ...
 def event(
     w: Writer, type: int, mid: int, name: str, data: _Data, ctype: int = 0, ttl: int = 60
-) -> bytes: ...
-def subscribe(
-    w: Writer, type: int, mid: int, prefix: str, query: str | bytes | None = None
 ) -> bytes: ...
 def encode(kind: int, value: bool | int | float | str | bytes) -> bytes: ...
 def answer(
@@ -44,6 +24,7 @@ def answer(
     mid: int,
     token: int = -1,
     payload: bytes | None = None,
+    ctype: int | None = None,
 ) -> bytes: ...
 def request(
     w: Writer,
