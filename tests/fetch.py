@@ -7,6 +7,7 @@ import sys
 import time
 
 from interop import api_js, dtls_programs, module_reader, particle_cli, softap_setup, spark_server
+from interop.portal import phone
 from particle_tools.firmware import sources
 from silicon import debian32
 
@@ -14,6 +15,7 @@ FETCHERS = {
     "32-bit MicroPython (Debian i386)": debian32.fetch,
     module_reader.NAME: module_reader.PACKAGES.fetch,
     "MicroPython and mbedTLS sources (Debian)": sources.fetch,
+    "axe-core (npm)": phone.AXE.fetch,
     "mbedTLS client (Debian source)": dtls_programs.MBEDTLS_CLIENT.fetch,
     "mbedTLS server (Debian source)": dtls_programs.MBEDTLS_SERVER.fetch,
     "particle-api-js (npm)": api_js.PACKAGES.fetch,

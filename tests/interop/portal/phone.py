@@ -8,9 +8,11 @@ import contextlib
 import shutil
 import time
 
+from interop import node
 from particle_tools import ROOT
 
 NAME = "Chromium"
+AXE = node.Packages("axe-core")
 COMMAND = "apt-get install chromium chromium-driver"
 LIMIT_S = 60
 
@@ -62,6 +64,7 @@ class Phone:
         service = webdriver.ChromeService(shutil.which("chromedriver"))
         self.driver = webdriver.Chrome(options=options, service=service)
         self.driver.set_page_load_timeout(LIMIT_S)
+        self.driver.set_script_timeout(LIMIT_S)
         self.taps = 0
         self.size("phone")
 
@@ -99,6 +102,16 @@ class Phone:
         finally:
             self._devtools("Page.removeScriptToEvaluateOnNewDocument", identifier=number)
 
+    @contextlib.contextmanager
+    def scheme(self, name):
+        """Prefer "light" or "dark" for a while."""
+        feature = {"name": "prefers-color-scheme", "value": name}
+        self._devtools("Emulation.setEmulatedMedia", features=[feature])
+        try:
+            yield
+        finally:
+            self._devtools("Emulation.setEmulatedMedia", features=[])
+
     def join(self, system="Android"):
         """Join the access point and follow the system to the page: two taps."""
         self.taps = 2  # the network in the list of the phone, and "sign in to the network"
@@ -120,6 +133,14 @@ class Phone:
 
     def _devtools(self, method, **values):
         return self.driver.execute_cdp_cmd(method, values)
+
+    def barriers(self):
+        """Return what axe-core has against the page as it is: "rule: element" of each finding."""
+        script = AXE.find() / "node_modules" / "axe-core" / "axe.min.js"
+        self.driver.execute_script(script.read_text("utf-8"))
+        found = self.driver.execute_async_script("axe.run().then(arguments[0]);")
+        rules = found["violations"] + found["incomplete"]
+        return [f"{rule['id']}: {node['html']}" for rule in rules for node in rule["nodes"]]
 
     # the person
 

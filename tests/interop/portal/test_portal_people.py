@@ -3,9 +3,10 @@
 import pytest
 from selenium.webdriver.common.keys import Keys
 
+from interop import node
 from interop.boards import eventually
 from interop.portal.listening import Board
-from interop.portal.phone import PROBES
+from interop.portal.phone import AXE, PROBES
 
 # what browsers of 2011 do not have
 _OLD = """
@@ -94,6 +95,32 @@ def test_what_a_screen_reader_says(board, hand):
         e.get_attribute("id") for e in shown if e.tag_name == "button" and e.size["height"] < 44
     ]
     assert low == []
+
+
+def test_no_barriers(need, board, hand):
+    """axe-core finds nothing that keeps anybody out, in any view, by day and by night."""
+    need("axe-core (npm)", AXE.find(), node.COMMAND)
+    for scheme in ("light", "dark"):
+        with hand.scheme(scheme):
+            hand.join()
+            hand.networks()
+            assert hand.barriers() == []
+            hand.choose("Corp")
+            hand.tap("fixed")
+            assert hand.barriers() == []
+            hand.tap("connect")
+            hand.sees("Enter user name", "#problem")
+            assert hand.barriers() == []
+            hand.tap("back")
+            hand.tap("other")
+            hand.tap("language")
+            assert hand.barriers() == []
+            hand.tap("language")
+    hand.join()
+    hand.choose("Cafe")
+    hand.tap("connect")
+    hand.sees("Connected", "#done h2")
+    assert hand.barriers() == []
 
 
 def test_no_field_is_cut_off(board, hand):
