@@ -67,7 +67,8 @@ def test_the_program(world):
     stored = page.ask("/configure-ap", idx=0, ssid="Attic", sec=0x400004, pwd=secret, hid=1)
     assert stored == {"r": 0}
     page.ask("/portal/join?ssid=Attic")
-    assert wait_for(lambda: page.ask("/portal/state")["state"] == "joined", _LIMIT_S)
+    state = lambda: (page.ask("/portal/state") or {}).get("state")  # noqa: E731
+    assert wait_for(lambda: state() == "joined", _LIMIT_S), board.output()
     assert page.ask("/connect-ap", idx=0) == {"r": 0}
     assert events.wait("ready", _LIMIT_S)["data"] == "192.168.4.2"
     assert page.ask("/device-id") is None  # nothing listens any more
