@@ -67,6 +67,14 @@ class Sender:
             self.offsets.append(size)
             self._new = False
 
+    async def _applied(self):
+        # a device that has not heard that we know does not apply it: then all begins anew
+        for _ in range(200):
+            if self.board.program.resets:
+                return True
+            await asyncio.sleep(0.5)
+        return False
+
     async def _run(self):
         begin = self.world.time
         while not self.done:
@@ -83,8 +91,8 @@ class Sender:
             if not run.cancelled():
                 try:
                     run.result()
-                    self.done = True
                     self.seconds = self.world.time - begin
+                    self.done = await self._applied()
                 except (UpdateError, DeviceError) as error:
                     self.failures.append(str(error))
             await asyncio.sleep(0.5)
