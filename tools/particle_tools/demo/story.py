@@ -4,14 +4,13 @@ import json
 import time
 import urllib.request
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
+from particle_tools.demo.stage import APPLICATION, Stage, Told, check
+from particle_tools.demo.updates import bad_update, update
 from particle_tools.errors import UserError
-from particle_tools.local import Events, LocalCloud, SimulatedBoard, wait_for
+from particle_tools.local import LocalCloud, SimulatedBoard, wait_for
 
-_APPLICATION = Path(__file__).with_name("application.py")
 _VARIABLES = {
     "door": "string",
     "greeting": "string",
@@ -20,40 +19,6 @@ _VARIABLES = {
     "temp": "double",
     "locked": "bool",
 }
-
-
-@dataclass
-class Stage:
-    """What the steps share: the folder and the running processes."""
-
-    folder: Path
-    running: list[Any] = field(default_factory=list)
-    cloud: LocalCloud = None  # type: ignore[assignment]
-    board: SimulatedBoard = None  # type: ignore[assignment]
-    events: Events = None  # type: ignore[assignment]
-    api: Any = None
-
-    def boot(self) -> None:
-        """Switch the board on; the first time it is provisioned."""
-        self.board = SimulatedBoard(
-            self.folder / "board", self.cloud, script=_APPLICATION, transport="udp"
-        )
-        self.running.append(self.board)
-
-    def close(self) -> None:
-        """Stop everything that was started."""
-        if self.events:
-            self.events.close()
-        for child in reversed(self.running):
-            child.stop()
-
-
-@dataclass
-class Told:
-    """What a step proved: one sentence and its numbers."""
-
-    text: str
-    facts: dict[str, Any]
 
 
 def local_cloud(stage: Stage) -> Told:
@@ -194,7 +159,7 @@ def power_cut(stage: Stage) -> Told:
 
 def photon(stage: Stage) -> Told:
     """A second board, of the kind that speaks AES over TCP, shares the same account."""
-    board = SimulatedBoard(stage.folder / "photon", stage.cloud, script=_APPLICATION)
+    board = SimulatedBoard(stage.folder / "photon", stage.cloud, script=APPLICATION)
     stage.running.append(board)
 
     def heard() -> bool:
@@ -219,6 +184,8 @@ STEPS: list[Callable[[Stage], Told]] = [
     subscription,
     power_cut,
     photon,
+    update,
+    bad_update,
 ]
 
 
@@ -227,9 +194,3 @@ def described(stage: Stage) -> dict[str, Any] | None:
     check(stage.board.alive(), "the board stopped")
     device = stage.api.device(stage.board.device_id)
     return device if device["online"] and device["functions"] else None
-
-
-def check(condition: Any, problem: str) -> None:
-    """Raise UserError when a step did not prove what it says."""
-    if not condition:
-        raise UserError(problem)
