@@ -155,7 +155,7 @@ class Updating:
         platform = client._values["platform_id"]
         product = client._values["product_id"]
         about = {
-            "board": client._board.NAME,
+            "board": getattr(client._board, "NAME", sys.platform),
             "platform": platform,
             "product": platform if product == _UNKNOWN else product,
             "abi": getattr(sys.implementation, "_mpy", 0),

@@ -49,7 +49,7 @@ def printed(tmp_path_factory):
 
 
 def test_commands_print_what_the_guide_shows(printed):
-    keys, first, second, signed = printed
+    keys, first, second, signed, _ = printed
     shown = blocks("text")
     assert shape(keys) == shape(shown[0])
     assert shape(first) == shape(shown[1])
