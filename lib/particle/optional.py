@@ -1,5 +1,6 @@
 """What a client has besides its core: the verbs that are seldom needed, and their state."""
 
+import gc
 import os
 import sys
 
@@ -10,6 +11,8 @@ from .errors import Error
 _NOT_SUPPORTED = const(-120)
 _NOT_IMPLEMENTED = const(0xA1)  # response code
 _OTA_3 = const(0x80)  # flag of the Hello: updates of version 3
+_CHUNK = const(1136)  # bytes of a chunk of an update, at most (cloud-protocol 5.2.1)
+_ROOMY = const(65536)  # bytes of free memory
 _CELLULAR_S = const(1380)  # between pings (cloud-protocol 3.7)
 _STEP = const(256)  # numbers reserved with one write to flash
 _UNKNOWN = const(0xFFFF)  # id of a product
@@ -103,13 +106,16 @@ def _hear_of_updates(client, conn):
     for code, chars in ((2, "SCFusc"), (3, "u")):
         for char in chars:
             conn.on(code, char, message)
-    device = conn._hello[0]
+    device, sizes = conn._hello[:2]
+    # chunks that come too early are kept: longer ones where there is memory for four
+    if not hasattr(gc, "mem_free") or gc.mem_free() > _ROOMY:
+        sizes = sizes[:3] + (_CHUNK,)
     if client._values["transport"] == "udp":
         device = device[:2] + (device[2] | _OTA_3, device[3])
     boot = booted()
     if boot and device[0] != _UNKNOWN and boot.version():
         device = (device[0], boot.version()) + device[2:]
-    conn._hello = (device,) + conn._hello[1:]
+    conn._hello = (device, sizes) + conn._hello[2:]
 
 
 def tell_modules(client, conn):
