@@ -35,15 +35,23 @@ def other():
 
 @pytest.fixture
 def blank(tmp_path):
-    """Give `blank(files)`: a new board with these files, at its prompt, with its serial `port`."""
+    """Give `blank(files)`: a new board with these files, at its prompt, with its serial `port`.
+
+    `switch_on(*arguments)` starts one again whose `sim` was closed or has ended.
+    """
     bench = Bench(tmp_path)
     made = []
 
     def start(files=None):
         board = bench.board(files, name=f"board{len(made)}")
         made.append(board)
-        board.sim = bench.start(board, None, "--pty")
-        board.port = board.sim.wait_for("serial ").split()[1]
+
+        def switch_on(*arguments):
+            board.sim = bench.start(board, None, "--pty", *arguments)
+            board.port = board.sim.wait_for("serial ").split()[1]
+
+        board.switch_on = switch_on
+        switch_on()
         return board
 
     yield start

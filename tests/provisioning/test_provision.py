@@ -107,6 +107,29 @@ def test_cut_before_every_step(blank, cloud, api):
     assert len(api.device(report["device_id"])["id"]) == 24
 
 
+def test_the_power_of_the_board_fails(blank, provision):
+    """Wherever it does, the same command goes on; a key that was made is never made again."""
+    board = blank()
+    board.sim.close()
+    words = ("--wifi", "home:correct horse")
+    keys = []
+    for cut in (3, 10, 30, 90):
+        board.switch_on("--cut", f"{cut}:half")
+        status, report, _ = provision("--port", board.port, *words)
+        if status:
+            assert report["stage"] == "port" and board.sim.wait() == 80
+        board.sim.close()
+        key = image.read(board.flash, "/pt/device.ec.der")
+        keys += [key] if key else []
+        if status == 0:
+            break
+    assert status == 0 and cut > 3 and len(set(keys)) == 1
+    board.switch_on()
+    assert provision("--port", board.port, *words)[1]["changed"] == []
+    good, text = connected(board)
+    assert good, text
+
+
 def test_a_board_without_files(blank, provision):
     """Its profile says NVS: keys and settings are there, and the client finds them by itself."""
     board = blank({"/particle_board.py": REAL_BOARD})
