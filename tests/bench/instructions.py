@@ -65,8 +65,10 @@ def measure() -> list[Figure]:
     counted, failed = count(default_files())
     for text in failed:
         print(f"NOT COUNTED: {text}")
-    longest = max(counted, key=lambda one: one.longest)
-    worst = max(counted, key=lambda one: one.collected)
+    # the boot stage has nothing beside it that would have to wait
+    beside = [one for one in counted if not one.key.startswith("boot_")]
+    longest = max(beside, key=lambda one: one.longest)
+    worst = max(beside, key=lambda one: one.collected)
     note = f"{worst.key}, when a heap of {_HEAP} KiB is collected in it"
     small = next(one for one in counted if one.key == "record_open_small")
     return [

@@ -5,7 +5,7 @@ from pathlib import Path
 from littlefs import LittleFS
 
 from bench.figures import Figure
-from particle_tools import packing
+from particle_tools import ROOT, packing
 
 _BLOCK = 4096
 _GOALS = {"core-udp": 34_000, "core-tcp": 24_000}
@@ -37,7 +37,15 @@ def measure() -> list[Figure]:
         if packing.source(module).exists()
     )
     figures.append(Figure("mpy_all", total, "bytes", "everything that is written", 120_000))
+    note = "particle_boot and ota/bootrecord"
+    figures.append(Figure("mpy_boot_stage", boot_stage(), "bytes", note, 4_000))
     return figures
+
+
+def boot_stage() -> int:
+    """Return the bytes of what runs before an application is chosen, packed."""
+    files = (ROOT / "firmware" / "boot" / "particle_boot.py", packing.source("ota/bootrecord"))
+    return sum(len(packing.compile_module(path)) for path in files)
 
 
 def on_flash(files: dict[str, bytes]) -> int:
