@@ -1,5 +1,6 @@
 """One command makes a device of a board, again changes nothing, and can be cut anywhere."""
 
+import json
 import subprocess
 import sys
 
@@ -11,7 +12,7 @@ from particle_tools.provisioning.registry import Registry, is_loopback
 from particle_tools.provisioning.steps import Order, Provisioner
 from particle_tools.sim import image
 
-CONNECT = "import particle; particle.connect(20); print(particle.publish('up', 'x', ack=True))"
+CONNECT = "import particle; particle.connect(30); print(particle.publish('up', 'x', ack=True))"
 NVS_BOARD = """
 NAME = "UNIX_SIM"
 PLATFORM_ID = 3
@@ -20,12 +21,14 @@ TRANSPORT = "udp"
 STORE = "nvs"
 DNS = None
 """
-REAL_BOARD = NVS_BOARD.replace("UNIX_SIM", "PICO_W").replace('"host"', '"wifi"')
+WIFI_BOARD = NVS_BOARD.replace('"host"', '"wifi"')
+REAL_BOARD = WIFI_BOARD.replace("UNIX_SIM", "PICO_W")
+AIR = {"networks": [{"ssid": "home", "password": "correct horse", "rssi": -50}]}
 
 
-def connected(board):
-    """Connect with unmodified mpremote, after a soft reset of the board."""
-    argv = [sys.executable, "-m", "mpremote", "connect", board.port, "exec", CONNECT]
+def connected(board, then=""):
+    """Connect with unmodified mpremote, after a soft reset of the board; then: more to run."""
+    argv = [sys.executable, "-m", "mpremote", "connect", board.port, "exec", CONNECT + then]
     done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
     return "Publish up" in done.stdout and "sent" in done.stdout, done.stdout + done.stderr
 
@@ -143,11 +146,13 @@ def test_a_board_without_files(blank, provision):
     assert ["--lan" in n or "--wifi" in n for n in report["notes"]] == [True, True]
     # the simulated one can
     with Board(board.port) as link:
-        link.write_file("/flash/particle_board.py", NVS_BOARD.encode())
+        link.write_file("/flash/particle_board.py", WIFI_BOARD.encode())
     status, report, err = provision("--port", board.port, "--wifi", "home:correct horse")
     assert status == 0, err
-    good, text = connected(board)
-    assert good, text
+    # it joins and connects with what it was told, and nothing else
+    (board.path / "radio.json").write_text(json.dumps(AIR))
+    good, text = connected(board, "; print(particle.wifi)")
+    assert good and "<Wifi b'home' 192.168.4.2" in text, text
     board.sim.close()
     assert b"device.ec.der" in (board.path / "nvs.json").read_bytes()
     assert image.open_image(board.flash).listdir("/") == ["boot.py", "particle_board.py"]
