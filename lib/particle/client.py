@@ -125,7 +125,7 @@ class Cloud(Servicing):
         try:
             from .optional import find
         except ImportError:
-            if name != "_store":
+            if name != "_store" or getattr(self._board, "STORE", "littlefs") != "littlefs":
                 raise ImportError(name + hint) from None
             from .store.container import Store  # the core alone knows files only
 

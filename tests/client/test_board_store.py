@@ -116,6 +116,14 @@ if sys.implementation.name == "cpython":  # where a module can be made missing
         try:
             assert "component networks" in str(raises(ImportError, lambda: Cloud(board=Paired)))
             assert type(Cloud(board=Files)._store) is Store
+            # the core alone
+            optional = sys.modules["particle.optional"]
+            sys.modules["particle.optional"] = None
+            try:
+                assert "component repl" in str(raises(ImportError, lambda: Cloud(board=Paired)))
+                assert type(Cloud(board=Files)._store) is Store
+            finally:
+                sys.modules["particle.optional"] = optional
         finally:
             sys.modules["particle.store.place"] = here
 
