@@ -15,6 +15,7 @@ max_event_data_size: int
 max_variable_value_size: int
 max_function_argument_size: int
 cloud: Cloud
+led: _Led
 retained: Any
 setup: _Setup
 system: _System
@@ -74,6 +75,12 @@ class Event:
     name: str
     data: str | bytes | None
     content_type: int
+
+class _Led:
+    @property
+    def state(self) -> str: ...
+    def driver(self, device: Any = None) -> None: ...
+    def on_signal(self, handler: Callable[[bool], Any]) -> None: ...
 
 class _Setup:
     stream: Any

@@ -73,7 +73,7 @@ class _Quiet:
         return 0
 
     def stage(self):
-        return "setup"
+        return "setup" if self._setup.active() else "link"
 
 
 class _Board:

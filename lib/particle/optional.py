@@ -161,6 +161,13 @@ def find(client, name):
             raise ImportError("wifi: install the components wifi and networks (%s)" % e) from None
         client.wifi = Wifi(client)
         return client.wifi
+    if name == "led":
+        try:
+            from .runtime.led import Led
+        except ImportError:
+            raise ImportError("led: install the component led") from None
+        client.led = Led(client)
+        return client.led
     if name == "setup":
         try:
             from .listening import Setup

@@ -14,7 +14,6 @@ particle = pytest.importorskip("particle")
 # Names that do not exist yet, by the issue that brings them. A name that is
 # written must leave this table, and nothing may be missing from it.
 PENDING = {
-    9: "led",
     # No open issue brings these yet.
     None: "cellular ethernet ble ledger use_ledgers Ledger STRUCTURED",
 }

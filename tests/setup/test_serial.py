@@ -48,6 +48,19 @@ class Repl(Stream):
         self.closed = True
 
 
+class Eager(Stream):
+    """Somebody who answers a prompt while its last byte is on its way."""
+
+    answers = ()
+
+    def write(self, data):
+        n = super().write(data)
+        if self.answers and self.outbox.endswith((b": ", b":\r\n")):
+            self.inbox += self.answers[0]
+            self.answers = self.answers[1:]
+        return n
+
+
 class Console:
     """A board with a console, and all that the console asks it for."""
 
@@ -201,6 +214,14 @@ def test_editing():
     c.type("w")
     assert c.type("A" * 32 + "\x7f").startswith(b"A" * 32 + b"\r\nSecurity")
     assert c.type("3") == b"3" and c.type("x").startswith(b"\r\nSecurity Cipher")
+
+
+def test_an_answer_that_comes_with_the_prompt():
+    c = Console(Eager(), enterprise=True)
+    c.stream.answers = [b"Corporate\n", b"0\n", b"me\n", b"secret12\n", b"\n", b"\n"]
+    c.stream.inbox = b"w"
+    c.step()
+    assert c.said == "connect" and c.stored[0][:2] == (b"Corporate", b"secret12")
 
 
 def test_asked_again():

@@ -66,6 +66,8 @@ COMPONENTS = {
     ],
     # Wi-Fi as a link, and the object that it is used with; with what is under "networks".
     "wifi": ["net/ping", "net/wifi", "wireless"],
+    # The status LED; with what is under "repl".
+    "led": ["runtime/led"],
     # Listening mode, in which a board is set up; each way to do so is a component of its own.
     "setup": ["listening", "setup/button", "setup/mode"],
     "console": ["setup/serial"],

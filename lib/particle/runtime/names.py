@@ -12,7 +12,7 @@ _FLAGS = {
 }
 # of the default client, not of the module
 _VALUES = (
-    "device_id interface retained setup wifi"
+    "device_id interface led retained setup wifi"
     " max_event_data_size max_variable_value_size max_function_argument_size"
 ).split()
 

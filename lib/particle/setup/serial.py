@@ -218,12 +218,17 @@ class Door:
         self._say("\r\n")
         return bytes(line)
 
+    def _flush(self):
+        # throws away what waits to be read, before anything is said that may be answered
+        self._drop = True
+        yield 0
+
     def _ask(self, prompt, most, only=None):
         # the answer; only: the characters that are one
         while True:
             self._say(prompt)
             line = yield from self._line(most)
-            self._drop = True
+            yield from self._flush()
             if only is None or line and line in only:
                 return line
 
@@ -237,7 +242,7 @@ class Door:
                 break
             if len(text) <= most:
                 text += line + b"\r\n"
-        self._drop = True
+        yield from self._flush()
         try:
             return der(text) if len(text) - 2 <= most else None
         except ValueError:
@@ -303,7 +308,6 @@ class Door:
         ssid = b""
         while not ssid:
             ssid = yield from self._ask("SSID: ", _SSID)
-        yield 0  # the line end goes out before the radio looks around
         security, cipher = self._look_around(ssid)
         seen = security != _UNKNOWN
         enterprise = self._wifi.enterprise
