@@ -53,8 +53,14 @@ class Board(SimulatedBoard):
         self.hears(AIR, **air)
         script = folder / "program.py"
         script.write_text(_PROGRAM)
-        super().__init__(self._folder, cloud, script=script, transport=transport, options=options)
+        self._start = {"script": script, "transport": transport, "options": options}
+        super().__init__(self._folder, cloud, **self._start)
         self.says("setup: join the network")
+
+    def cut_power(self):
+        """Switch it off and on."""
+        self.kill()
+        super().__init__(self._folder, self._cloud, **self._start)
 
     def hears(self, air, **values):
         """Change what is in the air."""

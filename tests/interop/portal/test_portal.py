@@ -183,6 +183,22 @@ def test_a_reload_after_a_failure(board, hand):
     assert "Home" in hand.networks()
 
 
+def test_a_power_cut_in_the_middle(board, hand):
+    board.hears(AIR, join_ms=60000)
+    hand.join()
+    hand.choose("Home")
+    hand.write("correct horse")
+    hand.tap("connect")
+    hand.sees("The device joins", "#step")
+    board.cut_power()
+    hand.sees("The device does not answer", "#problem")
+    assert hand.find("password").get_property("value") == "correct horse"
+    board.hears(AIR)
+    hand.tap("connect")
+    hand.sees("Connected", "#done h2")
+    board.online("Home")
+
+
 def test_a_phone_that_leaves_in_the_middle(hand, cloud, places, tmp_path):
     board = Board(tmp_path, cloud, places, options=["--time-scale", "4"])
     try:

@@ -500,6 +500,9 @@ function follow(answer) {
   if (answer.state === 'failed') {
     return failed(TEXTS.en['why ' + answer.why] ? answer.why : 'rejected', answer.text);
   }
+  if (answer.state !== 'joining') { // it was restarted
+    return failed('lost');
+  }
   step('joining', answer.ssid || wanted.ssid);
   setTimeout(function () {
     insist('/portal/state', null, follow);
