@@ -1,8 +1,11 @@
 """The door of softAP: the access point on both kinds of ports, and that all of it ends."""
 
+import sys
+
 import particle.setup.softap_dns as dns
 import particle.setup.softap_server as server
 from fake_sockets import Net, Peer
+from particle.errors import Error
 from particle.setup.mode import Mode
 from particle.setup.softap import Door
 from radio import SOURCE, Radio
@@ -99,6 +102,21 @@ def test_what_does_not_open_is_closed():
         b.door.open(0)
         assert [n.open for n in b.nets] == [1, 1, 0]
         b.close()
+
+
+def test_without_rsa():
+    """The parts of it are in another component (packing.py)."""
+    name = "particle.setup.softap_key"
+    kept = sys.modules.pop(name, None)
+    sys.modules[name] = None
+    try:
+        for port in PORTS:
+            b = Bench(port)
+            assert "core-tcp" in raises(Error, b.door.open, 0).text
+            b.close()
+            assert not b.nets and not b.radio.WLAN(b.radio.AP_IF).active()
+    finally:
+        sys.modules[name] = kept
 
 
 def visit(bench, data, number=0):

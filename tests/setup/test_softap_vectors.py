@@ -84,6 +84,22 @@ def test_damaged_requests_change_nothing_and_end():
                 assert commands._room == 16000
 
 
+def test_damaged_requests_of_http():
+    for e in EXCHANGES:
+        request = e.get("http_request", "").encode()
+        body = request.find(b"\r\n\r\n")
+        if body > 200:
+            continue
+        for at in range(body + 4):
+            for damaged in (request[:at], request[:at] + b"\xff" + request[at + 1 :]):
+                w = world(e)
+                commands = w.commands(rsa=NoKey())
+                got = ask(HttpTalk, Site(commands), damaged)
+                assert got is None or got.startswith(b"HTTP/1.1 "), (damaged, got)
+                assert got is None or got[9:12] in (b"200", b"400", b"404"), (damaged, got)
+                assert len(w.networks) <= 1 and commands._room == 16000
+
+
 class NoKey:
     """A key that nothing was encrypted with; fast."""
 

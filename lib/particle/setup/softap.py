@@ -7,12 +7,14 @@ import time
 
 from micropython import const
 
+from ..errors import Error
 from .softap_commands import Commands, passed
 from .softap_dns import Names
 from .softap_http import HttpTalk, Site
-from .softap_key import SetupKey
 from .softap_server import Server
 from .softap_tcp import TcpTalk
+
+_NOT_SUPPORTED = const(-120)  # error number of Device OS (errors.py)
 
 _CHANNEL = const(11)
 _TCP = const(5609)
@@ -97,6 +99,11 @@ class Door:
     def open(self, now):
         """Begin; raise OSError when the radio or its network refuses."""
         ports = self._ports
+        try:
+            from .softap_key import SetupKey
+        except ImportError as e:
+            text = "setup by phone needs the component core-tcp (%s)" % e
+            raise Error(_NOT_SUPPORTED, text) from None
         self._buf = bytearray(_BUFFER)
         self._key = SetupKey(ports)
         self._commands = commands = Commands(ports, self._key)
