@@ -26,7 +26,6 @@ from particle.setup import (
 
 _CODE = (mode, portal, softap_commands, softap_configure, softap_dns, softap_http, softap_json)
 _CODE += (softap_key, softap_server, softap_tcp)
-_LOOK_MS = 20
 
 
 class _Network:
@@ -91,13 +90,10 @@ def serve(tcp, http, dns, seconds=60):
     idle = most = _used() - before
     print("open")
     begin = time.ticks_ms()
-    looked = 0
     while True:
         now = time.ticks_diff(time.ticks_ms(), begin)
         said = door.step(now)
-        if now - looked >= _LOOK_MS:
-            looked = now
-            most = max(most, _used() - before)
+        most = max(most, _used() - before)
         if said == "connect" or now > seconds * 1000:
             break
         time.sleep_ms(1)
