@@ -41,8 +41,13 @@ def script() -> str:
     Raises UserError if it is not ECMAScript 5.
     """
     parts = "\n".join((_HERE / name).read_text("utf-8") for name in SCRIPTS)
-    table = json.dumps(texts(), ensure_ascii=False)
-    return "(function () {'use strict';\n" + parts.replace("{{texts}}", table) + "})();\n"
+    languages = list(texts().values())
+    table = {key: [language[key] for language in languages] for key in languages[0]}
+    return "(function () {'use strict';\n" + parts.replace("{{texts}}", _json(table)) + "})();\n"
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
 
 
 def minified(source: str) -> str:

@@ -3,7 +3,9 @@
 // ES5, as old captive browsers speak it. What the device or the air says is set as text, never
 // as HTML.
 
+// key -> its text in each language
 var TEXTS = {{texts}};
+var LANGUAGES = ['en', 'de'];
 
 var WEP = 1;
 var ENTERPRISE = 0x2000000;
@@ -11,7 +13,7 @@ var PATIENCE = 90000; // ms without any answer
 var KEY = 300000; // ms in which a device makes its key; it begins when it opens its network
 var POLL = 500; // ms
 
-var language = /^de/i.test(navigator.language || navigator.userLanguage || '') ? 'de' : 'en';
+var language = /^de/i.test(navigator.language || navigator.userLanguage || '') ? 1 : 0;
 var wanted = null; // {ssid, sec, listed}
 var networks = null; // as shown, the strongest first
 var device = {}; // what /portal/state said last
@@ -25,7 +27,7 @@ function $(id) {
 // the text of a key in the language; %1 is the next argument, and so on
 function text(key) {
   var parts = arguments;
-  return (TEXTS[language][key] || key).replace(/%(\d)/g, function (mark, number) {
+  return TEXTS[key][language].replace(/%(\d)/g, function (mark, number) {
     return parts[number];
   });
 }
@@ -144,14 +146,14 @@ function step() {
 }
 
 function translate() {
-  document.documentElement.lang = language;
+  document.documentElement.lang = LANGUAGES[language];
   document.title = text('title');
   var all = document.querySelectorAll('[data-t]');
   for (var i = 0; i < all.length; i++) {
     say(all[i], text(all[i].getAttribute('data-t')));
   }
   say($('language'), text('language'));
-  $('language').lang = language === 'de' ? 'en' : 'de';
+  $('language').lang = LANGUAGES[1 - language];
   if (device.id) {
     say($('device'), text('device', device.id.slice(-6)));
   }
@@ -498,7 +500,7 @@ function follow(answer) {
     return finish();
   }
   if (answer.state === 'failed') {
-    return failed(TEXTS.en['why ' + answer.why] ? answer.why : 'rejected', answer.text);
+    return failed(TEXTS['why ' + answer.why] ? answer.why : 'rejected', answer.text);
   }
   if (answer.state !== 'joining') { // it was restarted
     return failed('lost');
@@ -526,7 +528,7 @@ function result() {
 
 function begin() {
   $('language').onclick = function () {
-    language = language === 'de' ? 'en' : 'de';
+    language = 1 - language;
     translate();
   };
   $('rescan').onclick = function () {
