@@ -53,7 +53,7 @@ def int32(value):
 
 
 class Servicing:
-    """Two ways to serve a connection: `process`, `run`; `run_forever` is in tasks.py (DESIGN 5)."""
+    """Two ways to serve a connection (DESIGN 5); the third, `run_forever`, is in tasks.py."""
 
     def process(self):
         """Do what is due and return at once; return how many events of the connection there were.
