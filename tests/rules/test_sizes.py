@@ -49,7 +49,7 @@ CEILINGS = {
     "session/dtls": 3850,
     "session/kept": 500,
     "session/dtls_std": 2000,
-    "session/aes_tcp": 2600,
+    "session/aes_tcp": 2800,
     "session/transfer": 1850,
     "session/update": 3450,
     "session/chunked": 1800,
