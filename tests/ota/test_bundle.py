@@ -3,15 +3,49 @@
 import hashlib
 import os
 import struct
+import sys
 
-from bundles import ABOUT, FILES, SECRET, bundle, deflated, hexed, lines, public, tree, wrapped
+import bundles
+from bundles import ABOUT, FILES, SECRET, deflated, hexed, lines, public, tree, wrapped
 from particle.errors import UpdateError
+from particle.ota import bundle as unpacking
 from particle.ota.bundle import Bundle
 from particle.ota.signed import keys
 from particle.ota.slots import clear
 from particle.ota.unpack import unpack
 from particle.wire.module import user_slots
 from support import folder, raises
+
+_SLOW = sys.platform == "qemu"
+_verify = unpacking.verify
+
+
+def bundle(*args, **facts):
+    """Return a bundle; what is not about signatures is not slowed by them."""
+    return bundles.bundle(*args, real=False, **facts)
+
+
+def signed(**facts):
+    """Return a bundle with a signature."""
+    return bundles.bundle(**facts)
+
+
+def _believe(kind, key, signature, digest):
+    yield
+    return signature == bytes(64) or (yield from _verify(kind, key, signature, digest))
+
+
+def run(steps):
+    """Drive a generator, or a bundle, that takes zeros for a signature; return its value."""
+    unpacking.verify = _believe
+    try:
+        while True:
+            try:
+                next(steps)
+            except StopIteration as done:
+                return done.value
+    finally:
+        unpacking.verify = _verify
 
 
 def slot():
@@ -21,19 +55,24 @@ def slot():
 def install(data, step=0, path=None, **options):
     """Unpack a bundle fed in pieces; return the slot's files."""
     path = path or slot()
-    b = Bundle(path, dict(ABOUT), options.pop("keys", [public()]), **options)
-    step = step or len(data)
+    run(_install(data, step or len(data), path, options.pop("keys", [public()]), options))
+    return tree(path)
+
+
+def _install(data, step, path, keys, options):
+    b = Bundle(path, dict(ABOUT), keys, **options)
     try:
         for at in range(0, len(data), step):
             b.feed(data[at : at + step])
             while b.busy():
+                yield
                 b.step()
         b.finish()
         while b.busy():
+            yield
             b.step()
     finally:
         b.close()
-    return tree(path)
 
 
 def refused(data, **options):
@@ -46,17 +85,17 @@ def refused(data, **options):
 
 
 def test_a_good_bundle_in_any_pieces():
-    data = bundle()
+    data = signed()
     head = data[: len(data) - sum([len(content) for content in FILES.values()])]
     wanted = dict(FILES)
     wanted["manifest"] = head
-    for step in (0, 1, 7, 512):
+    for step in (0, 61) if _SLOW else (0, 1, 7, 512):
         assert install(data, step) == wanted, step
 
 
 def test_what_comes_while_the_signature_is_checked_waits():
     path = slot()
-    data = bundle()
+    data = signed()
     b = Bundle(path, ABOUT, [public()])
     for at in range(0, len(data), 64):
         b.feed(data[at : at + 64])
@@ -117,8 +156,8 @@ def refused_beside(data, active):
 
 
 def test_whose_bundle():
-    good = bundle()
-    code, text = refused(bundle(kind=0))
+    good = signed()
+    code, text = refused(signed(kind=0))
     assert code == -1320 and "not signed" in text
     code, text = refused(good, keys=[])
     assert code == -1320 and "firmware keys" in text
@@ -199,7 +238,8 @@ def test_too_many_files():
     text = head + b"".join([(line % i).encode() for i in range(257)])
     code, why = refused(bundle(text=text, content=b""))
     assert code == -1370 and "256 files" in why
-    assert len(install(bundle(text=text[: text.rfind(b"file")], content=b""), 4096)) == 257
+    if not _SLOW:
+        assert len(install(bundle(text=text[: text.rfind(b"file")], content=b""), 4096)) == 257
     # ten thousand do not even fit what a manifest may have
     size = 10000 * len(line)
     good = bundle()
@@ -298,12 +338,8 @@ def stored(data):
     with open(root + "/image", "wb") as file:
         file.write(data)
     b = Bundle(root + "/a", ABOUT, [public()])
-    steps = unpack(root + "/image", len(data), b, 12, user_slots(12))
-    while True:
-        try:
-            next(steps)
-        except StopIteration as done:
-            return done.value, tree(root + "/a")
+    found = run(unpack(root + "/image", len(data), b, 12, user_slots(12)))
+    return found, tree(root + "/a")
 
 
 def packed(inner, size=None, bits=10):

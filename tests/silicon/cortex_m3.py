@@ -80,8 +80,8 @@ def rom(file: str) -> dict[str, bytes]:
     files[file.removeprefix("tests/").removesuffix(".py") + ".mpy"] = compiled(
         device_suite.ROOT / file
     )
-    for path in filter(Path.is_file, sorted((TESTS / "vectors").iterdir())):
-        files["vectors/" + path.name] = path.read_bytes()
+    for path in filter(Path.is_file, sorted((TESTS / "vectors").rglob("*"))):
+        files[path.relative_to(TESTS).as_posix()] = path.read_bytes()
     return files
 
 
