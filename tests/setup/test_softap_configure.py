@@ -312,6 +312,17 @@ def test_a_full_flash():
     assert d.network("HomeWiFi") is None
 
 
+def test_a_damaged_claim_code():
+    d = Desk(HOME)
+
+    def damaged():
+        raise Error(-280, "claim is damaged", "store")
+
+    d.world.claimed = damaged
+    said = ask(TcpTalk, d.commands, b"device-id\n0\n\n")
+    assert said == b'\n\n{"id":"3200200018473335313231EF","c":"0"}'
+
+
 def test_json():
     kinds = {"a": True, "b": False}
     assert members(b'{"a":"x\\"y","b":-12}', kinds) == {"a": b'x\\"y', "b": -12}

@@ -233,6 +233,19 @@ def test_pages():
     assert r.asks(b"GET /hello HTTP/1.1\r\n\r\n").endswith(b"\r\n\r\nSoft AP Setup\0")
 
 
+def test_a_scan_costs_nobody_his_place():
+    """While the radio looks around nobody is served for 3 s; who has asked meanwhile stays."""
+    r = Running()
+    peers = [r.visit() for _ in range(4)]
+    r.run(50)
+    for peer in peers:
+        peer.send(VERSION)
+    others = [r.visit(VERSION) for _ in range(2)]
+    r.ms = r.ms + 3000 & 0x3FFFFFFF
+    r.run(200)
+    assert [peer.closed for peer in peers + others] == ["server"] * 6
+
+
 def test_who_is_who():
     assert host(("10.0.0.1", 5)) == "10.0.0.1"
     assert host(b"\x02\x00\x12\x34\x7f\0\0\1" + bytes(8)) == b"\x7f\0\0\1"

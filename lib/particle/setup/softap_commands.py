@@ -113,8 +113,12 @@ class Commands:
 
     def _device_id(self, body):
         client = self.ports["client"]
-        text = '{"id":"%s","c":"%d"}' % (client.device_id.upper(), 1 if client.claimed() else 0)
-        yield text.encode()
+        try:
+            claimed = client.claimed()
+        except Error as e:
+            print("setup: claim code:", e)  # damaged: another one can be set
+            claimed = False
+        yield ('{"id":"%s","c":"%d"}' % (client.device_id.upper(), claimed)).encode()
 
     def _scan(self, body):
         before = b'{"scans":['

@@ -81,8 +81,6 @@ class Server:
 
         buf: room for what one of them sent. Never raises OSError.
         """
-        for _ in self._ready(0):
-            self._welcome(now)
         worked = False
         for visit in list(self._visits):
             if visit.works and worked:
@@ -98,6 +96,9 @@ class Server:
                 # the next slice is somebody else's
                 self._visits.remove(visit)
                 self._visits.append(visit)
+        # last: after a scan somebody may seem to have been silent whose request is there
+        for _ in self._ready(0):
+            self._welcome(now)
         return worked
 
     def visits(self):
