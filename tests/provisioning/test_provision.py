@@ -116,7 +116,7 @@ def test_the_power_of_the_board_fails(blank, provision):
     board.sim.close()
     words = ("--wifi", "home:correct horse")
     keys = []
-    for cut in (3, 10, 30, 90):
+    for cut in (4, 16, 64):
         board.switch_on("--cut", f"{cut}:half")
         status, report, _ = provision("--port", board.port, *words)
         if status:
@@ -126,7 +126,7 @@ def test_the_power_of_the_board_fails(blank, provision):
         keys += [key] if key else []
         if status == 0:
             break
-    assert status == 0 and cut > 3 and len(set(keys)) == 1
+    assert status == 0 and cut > 4 and len(set(keys)) == 1
     board.switch_on()
     assert provision("--port", board.port, *words)[1]["changed"] == []
     good, text = connected(board)
@@ -207,9 +207,8 @@ def test_damaged_files_of_a_board(blank, provision):
     with Board(board.port) as link:
         link.write_file("/flash/pt/config.json", b"{")
         link.write_file("/flash/pt/device.ec.der", b"no key")
-    for server in ("fe80::1", "x" * 64 + ":5", "a b"):
-        status, report, _ = provision("--port", board.port, "--server", server)
-        assert status == 1 and "IPv4" in report["error"]
+    status, report, _ = provision("--port", board.port, "--server", "fe80::1")
+    assert status == 1 and "IPv4" in report["error"]
     status, report, _ = provision("--port", board.port)
     assert status == 1 and report["stage"] == "device key" and "remove" in report["error"]
     status, report, _ = provision("--port", board.port, "--new-key")
