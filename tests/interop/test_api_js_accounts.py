@@ -88,8 +88,7 @@ def test_firmware(client, auth, device_id, cloud, key, tmp_path):
     flash = {"deviceId": device_id, "auth": auth}
     answer = client.call("flashDevice", **flash, files={"app.bin": str(file)})
     assert (answer["id"], answer["status"]) == (device_id, "Update queued")
-    with cloud.device(key, device_id).connect() as device:
-        device.ping()
+    with cloud.device(key, device_id).connect():
         file.write_bytes(module(_PLATFORM)[:-1])
         files = {"app.bin": str(file)}
         _refused(client, 400, "cut off", "flashDevice", **flash, files=files)

@@ -151,7 +151,7 @@ def test_flash(curl, token, device, tmp_path):
     path = f"/v1/devices/{device.id}?access_token={token}"
     for form in (("-F", f"file=@{file}", "-F", "file_type=binary"), ("-F", f"file=@{file}")):
         status, body = curl(path, "-X", "PUT", *form)
-        assert status == 200 and body["status"] == "Update queued"
+        assert status == 200 and body["status"] == "Update started"
     chunked = ("-H", "Transfer-Encoding: chunked", "-X", "PUT", "-F", f"file1=@{file}")
     assert curl(path, *chunked)[0] == 200
     source = tmp_path / "app.ino"
