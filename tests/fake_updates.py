@@ -3,17 +3,19 @@ flash is a folder; what a boot stage does is left out. CPython only.
 """
 
 import asyncio
+from dataclasses import replace
 
 import machine
 
 from fake_board import PowerCut
 from particle_tools.cloud.exchanges import DeviceError
+from particle_tools.cloud.ota.legacy import Legacy
 from particle_tools.cloud.ota.transfer import Image
 from particle_tools.cloud.ota.v3 import V3
 from particle_tools.cloud.ota.wire import UpdateError
 from particle_tools.images import modules
 
-PLATFORM = 6
+PLATFORM = 60000
 
 
 def image(size, seed=1):
@@ -48,16 +50,22 @@ class Receiver:
 
 
 class Sender:
-    """Sends an image to a board, in every session anew until it is there."""
+    """Sends an image to a board, in every session anew until it is there.
 
-    def __init__(self, world, board, data):
+    chunk: its size, None for what the board wants. older: by the older protocol.
+    """
+
+    def __init__(self, world, board, data, chunk=None, older=False):
         self.world = world
         self.board = board
         self.data = data
         self.done = False
         self.failures = []
         self.offsets = []  # at which a transfer began
-        self.seconds = 0.0  # from the first chunk to the last answer
+        self.seconds = 0.0  # from the start to the last answer
+        self.first = self.last = 0.0  # when the board was ready, and had all chunks
+        self._chunk = chunk
+        self._kind = Legacy if older else V3
         self.task = world.inside(lambda: world.loop.create_task(self._run()))
         world._mine.add(self.task)
 
@@ -66,6 +74,8 @@ class Sender:
         if self._new:
             self.offsets.append(size)
             self._new = False
+            self.first = self.first or self.world.time
+        self.last = self.world.time
 
     async def _applied(self):
         # a device that has not heard that we know does not apply it: then all begins anew
@@ -82,7 +92,9 @@ class Sender:
             if session is None or session.closed:
                 await asyncio.sleep(0.1)
                 continue
-            transfer = V3(session, Image("app.bin", 5, self.data), self._stored)
+            if self._chunk:
+                session.hello = replace(session.hello, chunk=self._chunk)
+            transfer = self._kind(session, Image("app.bin", 5, self.data), self._stored)
             session.transfer = transfer
             self._new = True
             run = session.spawn(transfer.run())

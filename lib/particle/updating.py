@@ -11,7 +11,6 @@ from micropython import const
 from .operation import now
 from .optional import booted, tell_modules
 from .ota.staging import Staging
-from .runtime.control import reset
 from .session.messaging import add
 from .session.transfer import BEGIN, COMPLETE, FAILED, PROGRESS
 
@@ -109,11 +108,10 @@ class Updating:
         self._tell("FIRMWARE_UPDATE", step)
 
     def _tell(self, name, value):
-        try:
+        if self._client.more.watchers:
             from .runtime.events import tell
-        except ImportError:
-            return  # nobody can be listening
-        tell(self._client, name, value)
+
+            tell(self._client, name, value)
 
     def answered(self, mid, then):
         """Have `then(now, ok)` called when the message `mid` is acknowledged, or never will be."""
@@ -142,6 +140,8 @@ class Updating:
     def _reset(self, t):
         # the application may have changed its mind
         if self._client.more.reset_enabled:
+            from .runtime.control import reset
+
             reset(self._client, "update")
 
     def _slots(self, root):

@@ -18,6 +18,7 @@ from bench import (
     mbedtls_m3,
     setup,
     sizes,
+    updates,
     wire,
     wire_mqtt,
     wire_rows,
@@ -35,7 +36,7 @@ def main() -> int:
     figures = sizes.measure() + wire.measure() + wire_udp.measure() + latency.measure()
     figures += handshake.measure() + cloud_udp.measure() + wire_rows.measure()
     by_phone = setup.measure()
-    figures += by_phone
+    figures += by_phone + updates.measure()
     mqtt = wire_mqtt.measure()
     figures += mqtt
     on_m3 = frozen.measure() + instructions.measure() + c_module.measure() + heap_frozen.measure()
@@ -51,7 +52,7 @@ def main() -> int:
     if not smallest:
         print("NOT RUN: heap32_mpy_steady, heap32_setup need the 32-bit MicroPython; make fetch")
     if not on_m3:
-        print(f"NOT RUN: *_frozen_* and m3_* need {cortex_m3.NAME}; {cortex_m3.COMMAND}")
+        print(f"NOT RUN: *_frozen_*, heap32_ota, m3_* need {cortex_m3.NAME}; {cortex_m3.COMMAND}")
     target = ROOT / "build" / "bench.json"
     target.parent.mkdir(exist_ok=True)
     target.write_text(json.dumps(record(figures), indent=2) + "\n")

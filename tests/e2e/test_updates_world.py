@@ -3,7 +3,7 @@
 import pytest
 
 from fake_board import PowerCut
-from fake_updates import Receiver, Sender, image
+from fake_updates import PLATFORM, Receiver, Sender, image
 from fake_world import World
 from particle.ota.staging import Staging
 from relay import Weather
@@ -20,7 +20,7 @@ def world(tmp_path):
 
 def sending(world, size=60000):
     """Return a connected board and what sends it an image."""
-    board = world.board(Receiver())
+    board = world.board(Receiver(), platform_id=PLATFORM)
     assert world.run(60, lambda: board.client is not None and board.client.connected())
     return board, Sender(world, board, image(size))
 

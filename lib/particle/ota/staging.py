@@ -14,7 +14,6 @@ import struct
 from micropython import const
 
 from ..errors import UpdateError
-from ..wire.module import Refused
 
 # Error numbers of Device OS (errors.py)
 _INTEGRITY = const(-1330)
@@ -87,8 +86,7 @@ class Staging:
             raise UpdateError(_INVALID_SIZE, "no room for %d bytes" % size)
         if not self._file:
             if sha and not self.stored:
-                with open(self._record, "wb") as f:
-                    f.write(struct.pack(_HEAD, _MAGIC, sha, size))
+                self._append("wb", struct.pack(_HEAD, _MAGIC, sha, size))
             mode = "ab" if self.stored else "wb"
             self._file = open(self._part, mode)  # noqa: SIM115  it stays open
         self._block = block
@@ -167,9 +165,12 @@ class Staging:
         # first the entry: what it speaks of is not in the file before it is flushed; a short
         # part has none, what is wrong with it is found at the end
         if self._step > _SHORT:
-            with open(self._record, "ab") as f:
-                f.write(struct.pack(_ENTRY, self.stored, self._crc))
+            self._append("ab", struct.pack(_ENTRY, self.stored, self._crc))
         self._file.flush()
+
+    def _append(self, mode, data):
+        with open(self._record, mode) as f:
+            f.write(data)
 
     def pause(self):
         """Take note that no more comes for now."""
@@ -178,8 +179,9 @@ class Staging:
 
     def verify(self):
         """Read the whole file and check it; a generator. Raises `UpdateError`, OSError."""
-        if self._file:
-            self._close()
+        from ..wire.module import Refused  # when the chunks need no memory any more
+
+        self._close()
         image = self._image and self._image(self.size, self._function)
         sha = hashlib.sha256()
         buf = bytearray(_PIECE)

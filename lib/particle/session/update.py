@@ -217,6 +217,7 @@ class Update(Transfer):
             self._say(_CON, _CHANGED, m.token)
         elif state == RECEIVING and self._have == self._count:
             self._begun = now
+            self._early = self._room = self._ack_due = None
             self._do(FINISHING, self._target.verify(), self._verified)
         elif state == ENDED and self._counters:
             self._succeeded(now)

@@ -1,0 +1,83 @@
+"""Updates over a link of 32 kB/s and 100 ms, what they write to flash and take of the heap.
+
+The link is on a fake clock, with the real sender of the cloud and the real client at its ends. A
+share counts the bytes of the image alone; the link carries IPv4 and UDP headers too.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+
+import device_suite
+from bench.figures import Figure
+from particle_tools import ROOT, interpreter
+from silicon import cortex_m3
+
+_HEAP_APP = Path(__file__).with_name("updates_heap_app.py")
+_HEAP_GOAL = 8192
+_LINK = "32 kB/s, round trip 100 ms; image of 1 MB"
+# key, loss, options of a sender, goal, note
+_SHARES = (
+    ("ota_share", 0.0, {}, 0.9, "version 3, chunks of 1136 bytes"),
+    ("ota_share_loss_10", 0.1, {}, 0.68, "a tenth of all datagrams is lost, mean of 4 runs"),
+    ("ota_share_512", 0.0, {"chunk": 512}, None, "chunks of 512 bytes"),
+    ("ota_share_512_loss_10", 0.1, {"chunk": 512}, None, "chunks of 512 bytes, a tenth is lost"),
+    ("ota_share_older", 0.0, {"older": True}, None, "the older protocol, over the same link"),
+)
+
+
+def measure() -> list[Figure]:
+    """Measure what can be measured here; the heap needs the emulated Cortex-M3."""
+    figures = []
+    for key, loss, options, goal, note in _SHARES:
+        whole, chunks = _shares(loss, options)
+        if options.get("older"):
+            note += f"; {_LINK}"
+        else:
+            note += f"; {_LINK}; with start and finish {whole:.2f}"
+        share = whole if options.get("older") else chunks
+        figures.append(Figure(key, round(share, 3), "", note, goal))
+    written = _written()
+    note = "image of 200 kB on littlefs, with records for a resume"
+    figures.append(Figure("ota_flash_bytes_per_byte", written, "", note, 1.05))
+    if cortex_m3.available():
+        note = "beyond the connection, code frozen, chunks of 512 bytes, four kept; Cortex-M3"
+        figures.append(Figure("heap32_ota", _heap(), "bytes", note, _HEAP_GOAL))
+    return figures
+
+
+def _shares(loss: float, options: dict) -> list[float]:
+    path = os.pathsep.join(["tests/shims/cpython", "lib", "tests"])
+    done = subprocess.run(
+        [sys.executable, "-m", "bench.updates_app", json.dumps([loss, options])],
+        cwd=ROOT,
+        env=os.environ | {"PYTHONPATH": path},
+        stdout=subprocess.PIPE,
+        text=True,
+        timeout=600,
+        check=True,
+    )
+    rows = json.loads(done.stdout.splitlines()[-1])
+    return [statistics.mean(column) for column in zip(*rows, strict=True)]
+
+
+def _written() -> float:
+    done = device_suite.start(interpreter.find(), "tests/bench/updates_flash_app.py", seconds=100)
+    if done.returncode:
+        raise RuntimeError(done.stdout)
+    return round(float(done.stdout.split()[-1]), 4)
+
+
+def _heap() -> int:
+    files = cortex_m3.helpers(_HEAP_APP) | {"app.mpy": cortex_m3.compiled(_HEAP_APP)}
+    name = "coap-messages.json"
+    files["vectors/" + name] = (cortex_m3.TESTS / "vectors" / name).read_bytes()
+    return int(cortex_m3.run("import app; app.measure()", files, seconds=100))
+
+
+if __name__ == "__main__":
+    for figure in measure():
+        print(figure.key, figure.value, figure.goal, figure.note)
