@@ -366,5 +366,10 @@ def test_the_folder_does_not_hide_the_object():
     import particle
     import particle.listening  # noqa: F401
 
-    for name in ("start", "stop", "active"):
-        assert hasattr(particle.setup, name)
+    kept = particle._default
+    particle._default = Cloud(board=Board, store=Files())
+    try:
+        assert particle.setup is particle.cloud.setup
+        assert not particle.setup.active()
+    finally:
+        particle._default = kept

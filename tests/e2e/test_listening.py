@@ -49,3 +49,30 @@ def test_a_network_that_is_typed_brings_it_online(desk, events, tmp_path):
             assert events.wait("online", 60)["data"] == "False wifi"
         finally:
             t.close()
+
+
+_AGAIN = """
+import particle
+particle.function("listen", lambda text: particle.setup.start())
+particle.connect(120)
+particle.publish("up")
+particle.run()
+"""
+
+
+def test_safe_mode_that_listens(desk, api, events):
+    with desk.may_listen():
+        board = desk.board(_AGAIN, transport="udp", pty=True)
+        t = Terminal(board.serial)
+        try:
+            events.wait("up", 60)
+            api.call(board.device_id, "listen", "")
+            t.listens()
+            t.type(b"L")
+            # it listens first, and connects when it is let go
+            t.finds(rb"safe mode: [^\n]*\n")
+            t.listens()
+            t.type(b"x")
+            events.wait("spark/status/safe-mode", 60)
+        finally:
+            t.close()
