@@ -1,5 +1,6 @@
 """`particle-mp setup softap` sets a simulated board up as a person would."""
 
+import io
 import json
 import socket
 import threading
@@ -87,6 +88,27 @@ def test_from_the_list_to_the_network(board, setup, tmp_path):
     assert report["networks"] == ["Home", "Attic", "\\xff ", "Corp"]
     assert "b'Home' 10.0.0.7" in board.says("ends")
     assert board.listeners() == set()
+
+
+class Terminal(io.StringIO):
+    """What somebody types."""
+
+    def isatty(self):
+        """Tell that it is one."""
+        return True
+
+
+def test_somebody_at_a_terminal(board, setup, monkeypatch):
+    monkeypatch.setattr("sys.stdin", Terminal("\n1\n2\n"))
+    monkeypatch.setattr("getpass.getpass", lambda prompt: HOME["password"])
+    status, _, err = setup(board, "--stay")
+    assert status == 1 and "1 to 32 bytes" in err
+    for name in ("Home", "\\x1b[2J"):
+        status, out, _ = setup(board, "--stay")
+        assert status == 0 and f"wifi       {name} stored" in out
+    found, _ = board.knows(lambda known, code: len(known) == 2)
+    assert found["Home"]["password"] == HOME["password"]
+    assert found["\x1b[2J"]["security"] == 0
 
 
 def answering(*answers):

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import getpass
 import json
+import os
+import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -32,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     wifi.add_argument(
         "--wifi",
         metavar="SSID[:PASSWORD]",
-        help="network to join; the password is asked for when it is left out",
+        help="network to join; what is left out is asked for at a terminal",
     )
     wifi.add_argument("--wifi-file", type=Path, metavar="FILE.json", help="a list of networks")
     claim = softap.add_mutually_exclusive_group()
@@ -61,7 +64,7 @@ def run(args: argparse.Namespace) -> int:
         wifi = [networks.from_argument(args.wifi)]
     elif args.wifi_file:
         wifi = networks.from_file(args.wifi_file)
-    elif not args.list:
+    elif not args.list and (args.json or not sys.stdin.isatty()):
         raise UserError("--wifi SSID or --wifi-file FILE is needed, or --list")
     api = _cloud(args)
     device = Device(args.address, args.port, args.http)
@@ -69,11 +72,13 @@ def run(args: argparse.Namespace) -> int:
     progress = Progress()
     setup = Setup(device, pages, progress.show)
     try:
-        if args.list:
+        if not wifi:
             found = setup.scan()
             progress.clear()
             _list(found, args.json)
-            return 0
+            if args.list:
+                return 0
+            wifi = [_choose(found)]
         code = args.claim_code
         if api:
             code = api.post("/v1/device_claims")["claim_code"]
@@ -125,11 +130,31 @@ def _list(found: list[dict[str, Any]], as_json: bool) -> None:
         print(json.dumps({"networks": named}))
         return
     for entry in found:
-        # whoever is near chooses what is printed here
-        name = "".join(c if c.isprintable() else f"\\x{ord(c) & 255:02x}" for c in entry["ssid"])
+        name = _printable(entry["ssid"])
         print(f"{entry['rssi']:4} dBm  {security_name(entry['sec']):15} {name}")
     if not found:
         print("the board hears no network")
+
+
+def _printable(text: str) -> str:
+    # whoever is near chooses the names of networks, and the terminal obeys
+    return "".join(c if c.isprintable() else f"\\x{ord(c) & 255:02x}" for c in text)
+
+
+def _choose(found: list[dict[str, Any]]) -> dict[str, Any]:
+    from particle_tools.provisioning import networks
+
+    try:
+        wanted = input("Network, by its line (1 is the first) or its name: ").strip()
+        if wanted.isdigit() and 1 <= int(wanted) <= len(found):
+            entry = found[int(wanted) - 1]
+            ssid = entry["ssid"].encode("utf-8", "surrogateescape")
+            prompt = f"Password of {_printable(entry['ssid'])}: "
+            password = getpass.getpass(prompt) if entry["sec"] else ""
+            return {"ssid": ssid, "password": os.fsencode(password) or None}
+        return networks.from_argument(wanted)
+    except EOFError:
+        raise UserError("no network was chosen") from None
 
 
 def _show(report: dict[str, Any], as_json: bool) -> None:
@@ -145,4 +170,4 @@ def _show(report: dict[str, Any], as_json: bool) -> None:
     if report.get("online"):
         rows.append(("cloud", "online"))
     for name, text in rows:
-        print(f"{name:10} {text}")
+        print(f"{name:10} {_printable(text)}")
