@@ -35,6 +35,8 @@ class World:
         self.link = self.trying = self
         self.ssid = b"Home"
         self.tried = []
+        self.cleared = []
+        self.clear_credentials = self.cleared.append
         self.ports = {"client": self, "wifi": self, "mode": self}
         self.page = portal.page(self.ports, self, "192.168.0.1:8080", "Photon-ABCDEF")
         self.site = Site(self, self.page)
@@ -137,6 +139,26 @@ def test_states():
     w.join = "joined"
     said = w.state()
     assert (said["state"], said["ssid"], said["ip"]) == ("joined", "Home", "10.0.0.7")
+
+
+def test_networks_that_refused_the_password_are_forgotten():
+    w = World()
+    w.why = "password"
+    for name in ("One", "Two", "Home", ""):
+        w.state("/portal/join?ssid=" + name)
+        w.join = Error(-130, "wrong password", "link")
+        w.state()
+        w.state()
+    w.why = "absent"
+    w.state("/portal/join?ssid=Three")
+    w.join = Error(-170, "not found", "link")
+    w.state()
+    assert w.cleared == []
+    w.state("/portal/join?ssid=Home")
+    w.join = "joined"
+    w.state()
+    w.state()
+    assert sorted(w.cleared) == [b"One", b"Two"]
 
 
 def test_any_network_is_joined_when_none_is_named():

@@ -28,7 +28,7 @@ _TEXT = b"Content-Type: text/plain\r\nCache-Control: no-store\r\n"
 _MISSING = b"The page is not installed: mip install the component portal.\n"
 
 # what browsers and systems fetch on their own, and is no page
-_NO_PAGES = (".ico", ".png", ".dat", ".json", ".txt.gz")
+_NO_PAGES = (".ico", ".png", ".dat")
 
 
 def page(ports, commands, address="192.168.0.1", name=""):
@@ -47,6 +47,7 @@ class _Portal:
         self._home = "http://%s/index" % address
         self._name = name.encode()
         self._wanted = b""
+        self._refused = []  # names of networks whose password was wrong
 
     def page(self, path, query):
         # -> None or an iterator: header lines, then the content in pieces
@@ -56,9 +57,8 @@ class _Portal:
             return self._state()
         if path == "/portal/join":
             return self._join(query)
-        for end in _NO_PAGES:
-            if path.endswith(end):
-                return None
+        if path[-4:] in _NO_PAGES:
+            return None
         # Android /generate_204, Apple /hotspot-detect.html, Windows /connecttest.txt, Firefox
         # /canonical.html, and whatever comes next
         return iter((b"Location: " + self._home.encode() + b"\r\nCache-Control: no-store\r\n",))
@@ -80,11 +80,17 @@ class _Portal:
         elif join == "joined":
             said["state"] = b"joined"
             said["ssid"] = wifi.link.trying.ssid
+            while self._refused:  # a person who gave up did not want these to be tried for ever
+                ssid = self._refused.pop()
+                if ssid not in (b"", said["ssid"]):
+                    wifi.clear_credentials(ssid)
             said["ip"] = wifi.link.info()[0]
         else:
             said["state"] = b"failed"
             said["why"] = wifi.link.why
             said["text"] = join.text
+            if said["why"] == "password" and self._wanted not in self._refused:
+                self._refused.append(self._wanted)
         return iter((_JSON, _object(said)))
 
 
