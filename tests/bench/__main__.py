@@ -7,6 +7,7 @@ import time
 from bench import (
     c_module,
     channel_heap,
+    cloud_load,
     cloud_udp,
     estimates,
     frozen,
@@ -35,6 +36,8 @@ def main() -> int:
     begin = time.monotonic()
     figures = sizes.measure() + wire.measure() + wire_udp.measure() + latency.measure()
     figures += handshake.measure() + cloud_udp.measure() + wire_rows.measure()
+    load = cloud_load.measure()
+    figures += load
     by_phone = setup.measure()
     figures += by_phone + updates.measure()
     mqtt = wire_mqtt.measure()
@@ -45,6 +48,8 @@ def main() -> int:
     smallest = heap.measure()
     figures += on_m3 + smallest
     print(table(figures))
+    if not any(figure.key == "spark_messages_per_s" for figure in load):
+        print(f"NOT RUN: {cloud_load.NAME} needs {cloud_load.PEER}; {cloud_load.COMMAND}")
     if not mqtt:
         print(f"NOT RUN: mqtt_* needs {wire_mqtt.NAME}; {wire_mqtt.COMMAND}")
     if not any(figure.key == "portal_taps" for figure in by_phone):

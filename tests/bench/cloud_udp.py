@@ -19,8 +19,8 @@ from cloud.test_process import LOGIN, Process
 _SESSIONS = 600
 _RECORDS = 20000
 _WINDOW = 32  # messages without an answer
-_THREADS = 4
-_FORM = {"extensions": COMPACT, "suites": (0xC0AE,), "merged": True, "pad": 0}
+THREADS = 4
+FORM = {"extensions": COMPACT, "suites": (0xC0AE,), "merged": True, "pad": 0}
 
 
 def measure() -> list[Figure]:
@@ -37,10 +37,10 @@ def _measure(process: Process) -> list[Figure]:
     key = new_ec_key()
     ids = [provision_ec(process.api, key) for _ in range(_SESSIONS)]
     load = _Load(process.child.pid)
-    with ThreadPoolExecutor(_THREADS) as pool:
+    with ThreadPoolExecutor(THREADS) as pool:
 
         def connect(device_id):
-            device = process.udp_device(key, device_id, timeout=20, **_FORM)
+            device = process.udp_device(key, device_id, timeout=20, **FORM)
             return device.connect()
 
         memory = load.memory()
@@ -65,7 +65,7 @@ def _measure(process: Process) -> list[Figure]:
             "cloud_udp_handshakes_per_s",
             round(_SESSIONS / took),
             "1/s",
-            f"{_THREADS} clients on the same {os.cpu_count()} cores",
+            f"{THREADS} clients on the same {os.cpu_count()} cores",
         ),
         Figure("cloud_udp_session_bytes", round(memory / _SESSIONS), "bytes", "in memory"),
         Figure("cloud_udp_ping_cpu_us", round(pings[0] * 1e6), "us", "CPU per ping and its ACK"),
