@@ -75,6 +75,9 @@ class Boot:
 
     def off(self):
         """Put back what the boot has replaced."""
+        if self.client.more.updating:
+            # a file that is left to the collector of garbage breaks a flash that is made in Python
+            self.client.more.updating.target._close()
         sys.modules.pop("machine", None)
         if self.kept[0]:
             sys.modules["machine"] = self.kept[0]
