@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from e2e.updates import image
 from particle.runtime.diagnose import _STAGES
 from particle.runtime.remedy import TEXTS
 from particle_tools import ROOT
@@ -82,6 +83,15 @@ def test_what_outlives_a_reset(start):
 def test_a_start_up_that_looks_for_safe_mode_goes_on(start):
     api, events, board = start(programs("device.md")[4])
     assert board.process.wait(30) == 0, board.output()
+
+
+def test_updates(start):
+    api, events, board = start(programs("device.md")[5])
+    assert wait_for(lambda: api.device(board.device_id)["online"], 15), board.output()
+    api.flash(board.device_id, image(1))
+    assert wait_for(lambda: "off to the new application" in board.lines(), 60), board.output()
+    told = [line for line in board.lines() if line.startswith("update ")]
+    assert told[0] == "update 0 3" and "update 1 2" in told, told
 
 
 def test_every_stage_has_a_row():
