@@ -12,7 +12,10 @@ from collections import deque
 
 _FIRST = 4.0  # chunks; a device may have room for six datagrams
 _LEAST = 4.0  # a device acknowledges two at once, and the tail of two is soon lost
-_QUEUE_S = 0.06  # of delay that we may cause ourselves (RFC 6817, 2.4.2: at most 0.1)
+# Delay that we may cause ourselves: it carries the link over pauses of either end. Where chunks
+# are lost it is also time in which a gap stays open.
+_QUEUE_S, _LOSSY_QUEUE_S = 0.2, 0.06
+_LOSSY = 0.02  # of the chunks, lately
 _FLOOR = 5.0  # chunks, however long their queue: a device may keep four beyond a gap
 _SHRINK = 0.85
 _CONGESTED = 0.35  # of a round lost: no link does that all the time, a queue that is full does
@@ -36,6 +39,7 @@ class Pace:
         self._shortest: float | None = None  # of this round
         self._until = 0  # number of the transmission that ends it
         self._arrived = self._lost = 0
+        self._share = 0.0  # of what was lost, smoothed
 
     @property
     def shortest(self) -> float:
@@ -74,13 +78,15 @@ class Pace:
 
     def _round(self) -> None:
         total = self._arrived + self._lost
+        self._share += _GAIN * (self._lost / max(1, total) - self._share)
         if total >= _ENOUGH and self._lost > _CONGESTED * total:
             self._starting = False
             self.window = max(_LEAST, self.window * _LOST_SHRINK)
         if self._shortest is None:
             return  # only repetitions arrived: nothing is known about the delay
         self._bases.append(self._shortest)
-        if self._shortest - min(self._bases) > _QUEUE_S:
+        queue = _QUEUE_S if self._share < _LOSSY else _LOSSY_QUEUE_S
+        if self._shortest - min(self._bases) > queue:
             self._starting = False
             self.window = max(min(_FLOOR, self.window), self.window * _SHRINK)
         elif total + 1 >= self.window:  # it was used
