@@ -88,7 +88,9 @@ class UdpDevice:
     def recv_raw(self, timeout=None):
         """Receive a datagram; None if none comes."""
         wait = self.timeout if timeout is None else timeout
-        if not select.select([self.sock], [], [], wait)[0]:
+        ready = select.poll()  # select() knows no descriptor above 1023
+        ready.register(self.sock, select.POLLIN)
+        if not ready.poll(wait * 1000):
             return None
         try:
             data = self.sock.recv(65536)
