@@ -55,6 +55,8 @@ def blank(tmp_path):
         return board
 
     yield start
+    for board in made:
+        print(board.path.name, board.sim.process.poll(), board.sim.lines)
     bench.close()
 
 

@@ -98,9 +98,21 @@ class Interpreter:
         self._process.kill()
         self._process.wait()
 
-    def interrupt(self) -> None:
-        """Raise KeyboardInterrupt in the code that runs."""
-        self._process.send_signal(signal.SIGINT)
+    def interrupt(self) -> bool:
+        """Raise KeyboardInterrupt in the code that runs; False if it takes no interrupt now."""
+        # it stands still between the look and the signal, which would else be its end when it
+        # comes to its prompt just then
+        self._process.send_signal(signal.SIGSTOP)
+        try:
+            os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
+            taken = self.interruptible()
+            if taken:
+                self._process.send_signal(signal.SIGINT)
+        except ChildProcessError:
+            return False  # it has ended
+        finally:
+            self._process.send_signal(signal.SIGCONT)
+        return taken
 
     def interruptible(self) -> bool:
         """Return whether Ctrl-C is an interrupt now, not a character (micropython.kbd_intr)."""

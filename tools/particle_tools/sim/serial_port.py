@@ -156,9 +156,10 @@ class SerialPort:
         at = self._from_user.find(_CTRL_C)
         if at >= 0 and self._child.interruptible():
             self._write_board(bytes(self._from_user[:at]))
-            del self._from_user[: at + 1]
-            self._child.interrupt()
-            self._hold_until = time.monotonic() + _GRACE
+            del self._from_user[:at]
+            if self._child.interrupt():
+                del self._from_user[:1]
+                self._hold_until = time.monotonic() + _GRACE
             return False
         if self._enter_raw:
             return False
