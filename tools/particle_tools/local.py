@@ -211,7 +211,7 @@ class LocalCloud(_Child):
         data = ["--data", str(folder / "cloud")]
         arguments = ["cloud", *ports, *data, "--user", self.user, *options]
         super().__init__(arguments, folder / "cloud.log")
-        self.ready = self._wait_ready("the local cloud", 20)
+        self.ready = self._wait_ready("the local cloud", 60)
         self.url: str = self.ready["http"]
 
     def api(self) -> Api:
@@ -246,7 +246,7 @@ class SimulatedBoard(_Child):
         if pty:
             arguments += ["--pty"]
         super().__init__([*arguments, *options], folder.with_name(folder.name + ".log"))
-        ready = self._wait_ready("the simulated board", 30)
+        ready = self._wait_ready("the simulated board", 60)
         self.device_id: str = ready["device_id"]
         self.serial: str | None = ready["serial"]
 
