@@ -8,6 +8,7 @@ import sys
 
 from micropython import const
 
+from .errors import Error
 from .operation import now
 from .optional import booted, tell_modules
 from .ota.staging import Staging
@@ -39,7 +40,8 @@ class Updating:
     def __init__(self, client):
         self._client = client
         self.conn = client._conn
-        root = getattr(client._store, "root", client._board.STORE_ROOT)
+        # a store that is no folder has none: images go where files are
+        self._root = root = getattr(client._store, "root", "") or client._board.STORE_ROOT
         self.target = self._slots(root) if booted() else Staging(root, self._image)
         self._transfers = {}  # version 3 or not -> Transfer
         self._told = 0
@@ -90,6 +92,14 @@ class Updating:
         kind = getattr(client._board, "OTA", "none")
         if kind != "app-ab":
             return _NOT_SUPPORTED, "this board takes no updates (OTA = %s)" % kind
+        try:
+            from .store.place import refuse_fat
+
+            refuse_fat(self._root)
+        except ImportError:
+            pass  # its component is not there: there is littlefs only
+        except Error as e:
+            return _NOT_SUPPORTED, e.text
         more = client.more
         if not (more.updates_enabled or more.updates_forced):
             return _DISABLED, "updates are disabled"

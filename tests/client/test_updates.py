@@ -11,6 +11,7 @@ import particle
 from fake_cloud import Board, Files, make, settle
 from particle.runtime import system
 from particle.runtime.power import System
+from particle.store import place
 from support import folder, raises
 
 with open("tests/vectors/modules/micropython_app_user.bin", "rb") as file:
@@ -204,6 +205,18 @@ def test_board_that_takes_no_updates(boot):
         boot.client._board = Other
         assert boot.begin() == 0xA3
     assert os.listdir(Profile.STORE_ROOT) == []
+
+
+@booted
+def test_board_whose_files_are_on_fat(boot):
+    # where a power cut while one file is written loses others (ota-and-boot 6.3)
+    kept = place._is_fat
+    place._is_fat = lambda root: root == Profile.STORE_ROOT
+    try:
+        assert boot.begin() == 0xA3
+    finally:
+        place._is_fat = kept
+    assert boot.begin() == 0x44
 
 
 @booted
