@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from cloud.device import CON, pack
 from cloud.ota_device import (
     CANCEL,
     CHUNK_INDEX,
@@ -255,6 +256,17 @@ def test_a_newer_file_takes_the_place_of_one_on_its_way(rest, device):
     assert [u["state"] for u in queue(rest, device.id)] == ["started", "replaced"]
     accept(device, start)
     assert chunks(device, 2, 512) == other
+
+
+def test_what_a_device_says_of_updates_does_not_begin_it_anew(rest, device):
+    begin(rest, device)
+    take(device, "C")
+    mid = device.next_mid()
+    name = [(11, word) for word in (b"E", b"particle", b"device", b"updates", b"enabled")]
+    device.send(pack(CON, 2, mid, options=name, payload=b"true"))
+    acknowledge(device, COUNT)
+    finish(device)
+    reaches(rest, device.id, phase="applied", attempts=1)
 
 
 def test_a_canceled_update_is_forgotten_by_the_device(rest, device):

@@ -162,6 +162,13 @@ class Updates:
         )
         return found is not None
 
+    def waits(self, device_id: str) -> bool:
+        """Tell whether something waits that has not begun."""
+        found = self._db.one(
+            "SELECT 1 FROM updates WHERE device_id = ? AND state = 'waiting'", device_id
+        )
+        return found is not None
+
     async def take(self, device_id: str) -> Update | None:
         """Begin what waits for a device, or go on with what was begun; None if it may not."""
         if not self.allowed(device_id):

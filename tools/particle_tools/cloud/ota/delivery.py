@@ -51,7 +51,7 @@ class Delivery:
     def __init__(self, services: Services) -> None:
         self._services = services
         self._updates = services.updates
-        self._runs: dict[str, asyncio.Task] = {}
+        self._runs: dict[str, tuple[Session, asyncio.Task]] = {}
         self._places = asyncio.Semaphore(_AT_ONCE)
         self._watcher: asyncio.Task | None = None
         self._updates.deliver = self.deliver
@@ -67,12 +67,16 @@ class Delivery:
             self._watcher.cancel()
 
     def deliver(self, device_id: str) -> None:
-        """Send a device what is there for it, instead of what it is being sent."""
+        """Send a device what is there for it, a newer file instead of what it is being sent."""
         session = self._services.sessions.get(device_id)
         if session is None or session.closed:
             return
+        running = self._runs.get(device_id)
+        if running is not None and running[0] is session and not self._updates.waits(device_id):
+            return
         self._end(device_id)
-        task = self._runs[device_id] = session.spawn(self._run(session))
+        task = session.spawn(self._run(session))
+        self._runs[device_id] = session, task
         task.add_done_callback(lambda done: self._done(device_id, done))
 
     def stop(self, device_id: str) -> None:
@@ -84,12 +88,13 @@ class Delivery:
             session.transfer = None
 
     def _end(self, device_id: str) -> None:
-        run = self._runs.pop(device_id, None)
-        if run is not None:
-            run.cancel()
+        running = self._runs.pop(device_id, None)
+        if running is not None:
+            running[1].cancel()
 
     def _done(self, device_id: str, task: asyncio.Task) -> None:
-        if self._runs.get(device_id) is task:
+        running = self._runs.get(device_id)
+        if running is not None and running[1] is task:
             del self._runs[device_id]
 
     async def _watch(self) -> None:
