@@ -51,18 +51,18 @@ def life(call, at, number):
         return link.sock
 
     link.open = open_
-    assert c.connect(timeout=30, background=False)
-    assert c.wait_until(c.connected, 10)  # it may have failed in the same moment
+    assert c.connect(timeout=120, background=False)
+    assert c.wait_until(c.connected, 60)  # it may have failed in the same moment
     p = c.publish("a", "1")
-    c.wait_until(p.done, 10)
+    c.wait_until(p.done, 60)
     # how it ended is known, and a new connection works
     assert p.done()
-    assert c.wait_until(c.connected, 10)
+    assert c.wait_until(c.connected, 60)
     settle(c, link, lambda: not c._conn._queue)
     link.say(b"\x41\x02\x33\xb1f\x03led\x41x")
     if c.wait_until(lambda: calls, 0.2) is False:
         # what was on its way was lost with the connection
-        assert c.wait_until(c.connected, 10)
+        assert c.wait_until(c.connected, 60)
         settle(c, link, lambda: not c._conn._queue)
         link.say(b"\x41\x02\x33\xb1f\x03led\x41x")
         settle(c, link, lambda: calls)
