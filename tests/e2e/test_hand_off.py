@@ -85,7 +85,13 @@ def test_applications_come_and_go(desk, api, events, transport):
 
 
 @pytest.mark.parametrize(
-    "source", [HUNGRY, HANGING, LOST, SICK], ids=["hungry", "hanging", "lost", "sick"]
+    "source",
+    [
+        pytest.param(HUNGRY, id="hungry", marks=pytest.mark.soak),
+        pytest.param(HANGING, id="hanging"),
+        pytest.param(LOST, id="lost", marks=pytest.mark.soak),
+        pytest.param(SICK, id="sick"),
+    ],
 )
 def test_bad_applications_are_given_up(desk, api, events, source):
     board = start(desk, "udp", scale=60)

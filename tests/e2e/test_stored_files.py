@@ -81,7 +81,7 @@ REFUSED = [
     (DEVICE, lambda data: data[:-1], "device key", "provision the board"),
     (DEVICE, lambda data: data[:300], "device key", "provision the board"),
     (DEVICE, flipped, "device key", "provision the board"),
-    (DEVICE, lambda data: data + b"\1", "device key", "trailing"),
+    (DEVICE, lambda data: data + b"\1", "device key", "not an RSA key"),
     (DEVICE, lambda data: b"\xff" * len(data), "device key", "provision the board"),
     (DEVICE, lambda data: RSA.generate(2048).export_key("DER"), "device key", "RSA-1024"),
     (DEVICE, lambda data: ECC.generate(curve="P-256").export_key(format="DER"), "device key", ""),
@@ -90,7 +90,7 @@ REFUSED = [
     (SERVER, lambda data: b"", "server key", "missing or empty"),
     (SERVER, lambda data: data[:200], "server key", "provision the board"),
     (SERVER, lambda data: bytes(294), "server key", "provision the board"),
-    (SERVER, lambda data: data + b"more", "server key", "trailing"),
+    (SERVER, lambda data: data + b"more", "server key", "not an RSA key"),
     (
         SERVER,
         lambda data: RSA.generate(1024).public_key().export_key("DER"),
