@@ -5,6 +5,8 @@ import json
 import pytest
 
 from particle_tools.cli import main
+from particle_tools.provisioning.batch import read
+from particle_tools.provisioning.steps import Order
 
 
 @pytest.fixture
@@ -76,6 +78,15 @@ def test_tables_that_cannot_be_read(batch, lines, problem):
     status, reports, err = batch(lines)
     assert (status, reports) == (1, {}) and len(err.splitlines()) == 1
     assert problem in err
+
+
+def test_blanks_belong_to_names_and_passwords_of_networks_only(tmp_path):
+    path = tmp_path / "boards.csv"
+    path.write_text('port, name ,ssid,password\n a , first ," Home "," pass word "\nb,,x,\n')
+    (first, one), (second, two) = read(path, Order())
+    assert (first, one.name, second) == ("a", "first", "b")
+    assert one.networks == [{"ssid": b" Home ", "password": b" pass word "}]
+    assert two.networks == [{"ssid": b"x", "password": None}]
 
 
 def test_lines_that_cannot_be_meant(batch, tmp_path):

@@ -22,6 +22,7 @@ from particle_tools.sim.first_start import address
 
 MOST_JOBS = 64
 _COLUMNS = ("port", "name", "transport", "server", "product", "ssid", "password")
+_AS_IT_IS = ("ssid", "password")  # blanks at the ends belong to it
 _MOST_BYTES = 10_000_000
 
 Row = tuple[str, Order | UserError]
@@ -58,7 +59,9 @@ def read(path: Path, order: Order) -> list[Row]:
         values = dict(zip(names, line.values(), strict=False))
         if None in line or any(value is None for value in values.values()):
             raise UserError(f"--batch {path}: line {number} has not {len(names)} columns")
-        rows.append(_row(number, {name: text.strip() for name, text in values.items()}, order))
+        for name in set(values).difference(_AS_IT_IS):
+            values[name] = values[name].strip()
+        rows.append(_row(number, values, order))
     ports = [port for port, _ in rows if port]
     twice = sorted({port for port in ports if ports.count(port) > 1})
     if twice:
