@@ -118,6 +118,13 @@ def test_on_a_board(blank, provision, tmp_path):
     assert report["changed"] == ["wifi n3"] and report["notes"] == []
     status, report, _ = provision("--port", board.port, "--wifi", f"new:{SECRET}")
     assert report["changed"] == ["wifi new"] and "corp had to go" in report["notes"][0]
+    # the preferred one comes first though the board knows it, changed or not
+    for name, password in (("n6", SECRET), ("n4", f"{SECRET}2")):
+        _, report, _ = provision("--port", board.port, "--wifi", f"{name}:{password}")
+        with Board(board.port) as link:
+            known = link.run("look")["networks"]
+        assert report["changed"] == [f"wifi {name}"]
+        assert bytes.fromhex(known[0][0]) == name.encode() and len(known) == 10
     # the board itself refuses what this side cannot know
     status, report, err = provision("--port", board.port, "--wifi", f"new:{SECRET[:4]}")
     assert status == 1 and "password" in report["error"] and SECRET[:4] not in err

@@ -27,6 +27,11 @@ def run(networks):
         else:
             dropped = known.add(ssid, password, **wanted)
         out.insert(0, [hexlify(ssid).decode(), done, dropped and hexlify(dropped).decode()])
+    # one that was known has kept its place
+    first = networks[0]["ssid"]
+    if next(iter(known)).ssid != first:
+        known.used(first)
+        out[0][1] = out[0][1] or "changed"
     return out
 
 

@@ -69,7 +69,7 @@ class Setup:
         if order.claim_code:
             self._claim(order.claim_code)
             report["claim_code"] = "stored"
-        # the last one that is stored is the one that is tried first
+        # the last new one that is stored comes first; one that the board knows, when it was joined
         report["networks"] = [shown(n["ssid"]) for n in order.networks]
         secrets = self._secrets(order.networks)
         heard = {} if not order.networks else {e["ssid"]: e["sec"] for e in self.scan()}
