@@ -77,7 +77,7 @@ CEILINGS = {
     "setup/button": 1200,
     "setup/mode": 1900,
     "setup/serial": 5500,
-    "setup/portal": 1900,
+    "setup/portal": 1950,
     "setup/softap": 2450,
     "setup/softap_commands": 2500,
     "setup/softap_configure": 2300,

@@ -3,11 +3,16 @@
 import json
 import os
 import sys
+from binascii import hexlify
 
+import softap_world
+from particle.crypto.rsa import encrypt
 from particle.errors import Error
 from particle.setup import portal
+from particle.setup.mode import Mode
 from particle.setup.softap_http import HttpTalk, Site
-from support import folder
+from softap_world import VECTORS, Heard
+from support import drive, folder, rng
 
 PROBES = (
     "/generate_204",  # Android
@@ -34,7 +39,8 @@ class World:
     def __init__(self):
         self.link = self.trying = self
         self.ssid = b"Home"
-        self.tried = []
+        self.joins = []
+        self.tried = {}
         self.cleared = []
         self.clear_credentials = self.cleared.append
         self.ports = {"client": self, "wifi": self, "mode": self}
@@ -42,7 +48,8 @@ class World:
         self.site = Site(self, self.page)
 
     def try_join(self, now, ssid):
-        self.tried.append((now, ssid))
+        assert self.join != "joining"
+        self.joins.append((now, ssid))
         self.join = "joining"
 
     def info(self):
@@ -129,7 +136,7 @@ def test_states():
     assert said["state"] == "idle" and said["ssid"] == ""
     assert said["ap"] == "Photon-ABCDEF" and said["id"] == w.device_id
     said = w.state("/portal/join?ssid=Caf%C3%A9%20%22%3C%2B1")
-    assert w.tried == [(5, b'Caf\xc3\xa9 "<+1')]
+    assert w.joins == [(5, b'Caf\xc3\xa9 "<+1')]
     assert said["state"] == "joining" and said["ssid"] == 'Caf\u00e9 "<+1'
     w.join = Error(-130, "'Home': wrong password", "link")
     w.why = "password"
@@ -154,6 +161,7 @@ def test_networks_that_refused_the_password_are_forgotten():
     w.join = Error(-170, "not found", "link")
     w.state()
     assert w.cleared == []
+    assert [ssid for _, ssid in w.joins] == [b"One", b"Two", b"Home", None, b"Three"]
     w.state("/portal/join?ssid=Home")
     w.join = "joined"
     w.state()
@@ -161,8 +169,113 @@ def test_networks_that_refused_the_password_are_forgotten():
     assert sorted(w.cleared) == [b"One", b"Two"]
 
 
+class Air:
+    """The radio of a listening board, and real commands; `passwords`: the right ones."""
+
+    passwords = {b"Home": b"correct horse", b"Attic": b"battery staple", b"Cafe": None}
+    error = Error(-130, "wrong password", "link")
+    device_id = "0123456789abcdef01234567"
+    only = why = None
+
+    def __init__(self):
+        self.world = w = softap_world.World(*[Heard(name) for name in self.passwords])
+        w.link = self
+        w.clear_credentials = w.networks.remove
+        w.ports["event"] = lambda name, parameter: None
+        self.mode = Mode(w.ports, [])
+        self.commands = w.commands()
+        self.page = portal.page(w.ports, self.commands)
+        self.mode.enter(0)
+        self.mode.step(0)
+
+    def up(self):
+        self.trying = self.world.networks.find(self.only)
+
+    def down(self):
+        pass
+
+    def info(self):
+        return ("10.0.0.7", "", "", "")
+
+    def step(self, now):
+        ssid = self.trying.ssid
+        right = self.world.networks.password(ssid) == self.passwords[ssid]
+        self.why = None if right else "password"
+        return 4 if right else 5
+
+    def ask(self, what, ssid=None):
+        """Return (state, SSID) that the page is told."""
+        _, said = self.page("/portal/" + what, "ssid=" + ssid if ssid else "")
+        said = json.loads(said)
+        return said["state"], said["ssid"]
+
+    def joins(self, ssid):
+        """Return what becomes of joining a network."""
+        assert self.ask("join", ssid) == ("joining", ssid)
+        return self.ends()
+
+    def ends(self):
+        """Return how joining ended."""
+        self.mode.step(0)
+        return self.ask("state")
+
+    def stores(self, ssid, password):
+        """Store a network as the page does."""
+        n = int(VECTORS["test_key"]["n"], 16)
+        given = {"ssid": ssid, "sec": 0x400004, "hid": 1}
+        given["pwd"] = hexlify(drive(encrypt(n, 65537, password, rng(1)))).decode()
+        said = b"".join(list(self.commands.http("configure-ap", json.dumps(given).encode())))
+        assert said == b'{"r":0}'
+
+    def known(self):
+        """Return the SSIDs that are stored."""
+        return sorted([n.ssid.decode() for n in self.world.networks])
+
+
+def stocked():
+    """Return an `Air` whose board knows three networks, Home with a wrong password."""
+    air = Air()
+    air.world.networks.add("Attic", b"battery staple")
+    air.world.networks.add("Home", b"mistyped")
+    air.world.networks.add("Cafe")
+    return air
+
+
+def test_who_asks_while_another_one_is_joined_blames_nobody():
+    air = stocked()
+    assert air.ask("join", "Home") == ("joining", "Home")
+    assert air.ask("join", "Attic") == ("joining", "Home")
+    assert air.ends() == ("failed", "Home")
+    assert air.joins("Cafe") == ("joined", "Cafe")
+    assert air.known() == ["Attic", "Cafe"]
+
+
+def test_a_password_that_was_mended_is_kept():
+    air = stocked()
+    assert air.joins("Home") == ("failed", "Home")
+    air.stores("Home", b"correct horse")
+    assert air.ask("state") == ("failed", "Home")  # of the password before
+    assert air.joins("Cafe") == ("joined", "Cafe")
+    assert air.known() == ["Attic", "Cafe", "Home"]
+    # one that is mended before anybody has asked how it went
+    air = stocked()
+    air.ask("join", "Home")
+    air.mode.step(0)
+    air.stores("Home", b"correct horse")
+    assert air.ask("state") == ("failed", "Home")
+    assert air.joins("Cafe") == ("joined", "Cafe")
+    assert air.known() == ["Attic", "Cafe", "Home"]
+    # and one that is as wrong as before
+    air = stocked()
+    air.stores("Home", b"mistyped again")
+    assert air.joins("Home") == ("failed", "Home")
+    assert air.joins("Cafe") == ("joined", "Cafe")
+    assert air.known() == ["Attic", "Cafe"]
+
+
 def test_any_network_is_joined_when_none_is_named():
     w = World()
     for query in ("", "?", "?ssid=", "?other=1", "?ssid=%zz", "?ssid=%"):
+        w.join = None
         w.state("/portal/join" + query)
-    assert [ssid for _, ssid in w.tried] == [None] * 6
+    assert [ssid for _, ssid in w.joins] == [None] * 6

@@ -34,8 +34,8 @@ _NO_PAGES = (".ico", ".png", ".dat")
 def page(ports, commands, address="192.168.0.1", name=""):
     """Return the function page(path, query) of `softap_http.Site`.
 
-    ports: of the listening mode. commands: `softap_commands.Commands`, for the time. address:
-    that of the access point, with the port if it is not 80; name: what it is called.
+    ports: of the listening mode. commands: `softap_commands.Commands`. address: that of
+    the access point, with the port if it is not 80; name: what it is called.
     """
     return _Portal(ports, commands, address, name).page
 
@@ -47,7 +47,6 @@ class _Portal:
         self._home = "http://%s/index" % address
         self._name = name.encode()
         self._wanted = b""
-        self._refused = []  # names of networks whose password was wrong
 
     def page(self, path, query):
         # -> None or an iterator: header lines, then the content in pieces
@@ -64,13 +63,18 @@ class _Portal:
         return iter((b"Location: " + self._home.encode() + b"\r\nCache-Control: no-store\r\n",))
 
     def _join(self, query):
-        name, _, ssid = query.partition("=")
-        self._wanted = _octets(ssid) if name == "ssid" else b""
-        self._ports["mode"].try_join(self._commands.now, self._wanted or None)
+        mode = self._ports["mode"]
+        if mode.join != "joining":  # one after the other
+            name, _, ssid = query.partition("=")
+            self._wanted = ssid = _octets(ssid) if name == "ssid" else b""
+            if ssid:
+                self._commands.tried.setdefault(ssid, False)
+            mode.try_join(self._commands.now, ssid or None)
         return self._state()
 
     def _state(self):
         wifi = self._ports["wifi"]
+        tried = self._commands.tried
         join = self._ports["mode"].join
         said = {"ssid": self._wanted, "ap": self._name, "id": self._ports["client"].device_id}
         if join is None:
@@ -80,17 +84,16 @@ class _Portal:
         elif join == "joined":
             said["state"] = b"joined"
             said["ssid"] = wifi.link.trying.ssid
-            while self._refused:  # a person who gave up did not want these to be tried for ever
-                ssid = self._refused.pop()
-                if ssid not in (b"", said["ssid"]):
+            for ssid in list(tried):  # who gave up did not want these to be tried for ever
+                if tried.pop(ssid) and ssid != said["ssid"]:
                     wifi.clear_credentials(ssid)
             said["ip"] = wifi.link.info()[0]
         else:
             said["state"] = b"failed"
             said["why"] = wifi.link.why
             said["text"] = join.text
-            if said["why"] == "password" and self._wanted not in self._refused:
-                self._refused.append(self._wanted)
+            if said["why"] == "password" and self._wanted in tried:
+                tried[self._wanted] = True
         return iter((_JSON, _object(said)))
 
 

@@ -45,7 +45,8 @@ def passed(now, then):
 class Commands:
     """Run commands with the ports of a listening mode (mode.py); key: a `softap_key.SetupKey`.
 
-    now: ticks that whoever steps the servers sets. connecting: connect-ap was asked for.
+    now: ticks that whoever steps the servers sets. connecting: connect-ap was asked for. tried:
+    SSID -> whether its password was refused, of what was tried (portal.py) as it is stored now.
     """
 
     def __init__(self, ports, key):
@@ -53,6 +54,7 @@ class Commands:
         self.key = key
         self.now = 0
         self.connecting = False
+        self.tried = {}
         self._room = _ROOM
         self._heard = None  # access points
         self._when = 0

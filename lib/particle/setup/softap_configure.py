@@ -92,7 +92,7 @@ def configure(commands, body):
         options["hidden"] = True
     if security == 0 or given.get("eap") == _TLS:
         password = None
-    return _store(commands.ports["wifi"], ssid, password, options)
+    return _store(commands, ssid, password, options)
 
 
 def _name(commands, text):
@@ -159,13 +159,14 @@ def _private_key(key, secret, digits):
     return plain[:-n]
 
 
-def _store(wifi, ssid, password, options):
+def _store(commands, ssid, password, options):
     try:
-        wifi.set_credentials(ssid, password, **options)
+        commands.ports["wifi"].set_credentials(ssid, password, **options)
     except ValueError as e:
         print("setup: not stored:", e)
         return _EAP_INVALID if "eap" in options else _LENGTH
     except Error as e:
         print("setup: not stored:", e)
         return _NOT_STORED
+    commands.tried.pop(ssid, None)  # what refused it refused something else
     return _STORED
