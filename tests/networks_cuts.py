@@ -52,6 +52,8 @@ CHANGES = (
     lambda n: n.remove("home"),
     lambda n: access.set_access_point(n.store, "internet", "user", "secret"),
     lambda n: access.set_claim_code(n.store, "c" * 63),
+    # twice: what is removed next has an older content
+    lambda n: access.set_claim_code(n.store, "d" * 63),
     lambda n: access.set_access_point(n.store, None),
     lambda n: access.set_claim_code(n.store, None),
     lambda n: n.add("n9", "p" * 20),

@@ -186,6 +186,13 @@ def test_sealed_is_not_readable():
     assert "another board" in str(raises(Error, list, Networks(other)))
     raises(Error, other.read, "wifi.eap0")
     raises(ValueError, Sealed, place, bytes(15), rng())
+    # a nonce is used once: what is stored again looks different
+    stored = set()
+    for _ in range(3):
+        store.put(2, store.get(2))
+        store.write("wifi.eap0", store.read("wifi.eap0"))
+        stored.update((place.get(2), place.read("wifi.eap0")))
+    assert len(stored) == 6 and len({data[1:13] for data in stored}) == 6
     # without the key it is not replaced either
     raises(Error, Networks(place).add, "b", "12345678")
     assert Networks(store).password("home") == b"Geheim77"
