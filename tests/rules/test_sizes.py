@@ -85,7 +85,7 @@ CEILINGS = {
     "setup/softap_http": 2500,
     "setup/softap_json": 1500,
     "setup/softap_key": 1350,
-    "setup/softap_server": 2200,
+    "setup/softap_server": 2350,
     "setup/softap_tcp": 1000,
     "runtime/background": 400,
     "runtime/board": 400,

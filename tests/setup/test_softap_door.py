@@ -43,7 +43,7 @@ class Bench:
     def getaddrinfo(self, host, port):
         """Return the address as it is; refuse one to whom nothing is left."""
         if len(self.nets) - 1 == self.refuse:
-            raise OSError(112)
+            raise OSError(12)
         return [(2, 1, 0, "", (host, port))]
 
     def poll(self):

@@ -2,11 +2,12 @@
 
 import particle.setup.softap_server as module
 from fake_sockets import Net, Peer
+from particle.errors import Error
 from particle.setup.softap_http import HttpTalk, Site
 from particle.setup.softap_server import Server, host
 from particle.setup.softap_tcp import TcpTalk
 from softap_world import GUEST, HOME, VECTORS, World, body_of
-from support import vectors
+from support import raises, vectors
 
 VERSION = b"GET /version HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n"
 STEP_MS = 10
@@ -68,6 +69,36 @@ def test_an_answer_and_the_end():
 
 def test_it_listens_on_its_address_only():
     assert Running().net.bound == ("192.168.0.1", 80)
+
+
+class Taken(Net):
+    """Somebody else listens there already."""
+
+    number = 98
+    where = ("192.168.0.1", 8081)
+
+    def getaddrinfo(self, host, port):
+        return [(2, 1, 0, "", self.where)]
+
+    def bind(self, address):
+        raise OSError(self.number)
+
+
+def test_a_port_that_is_in_use():
+    kept = module.socket, module.select
+    unix = b"\2\0\x1f\x91\x7f\0\0\1"
+    for number, where in ((98, Taken.where), (112, Taken.where), (98, unix), (13, unix)):
+        net = module.socket = module.select = Taken()
+        net.number, net.where = number, where
+        try:
+            e = raises(OSError, Server, "192.168.0.1", 80, None)
+        finally:
+            module.socket, module.select = kept
+        assert net.open == 0
+        if number == 13:
+            assert e.args[0] == 13
+        else:
+            assert isinstance(e, Error) and "port 8081 is in use: end " in e.text
 
 
 def test_a_slow_one_does_not_keep_another_waiting():

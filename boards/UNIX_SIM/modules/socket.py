@@ -3,7 +3,7 @@
 A host has no 192.168.0.1, and ports below 1024 are not for everybody. DIR/radio.json says where
 they are instead, for a socket that is bound at the address of the access point:
 
-    {"ap": {"address": "127.0.0.1", "ports": {"80": 8080, "53": 5353, "5609": 5609}}}
+    {"ap": {"address": "127.0.0.1", "ports": {"80": 8081, "53": 5353, "5609": 5609}}}
 
 These are the defaults; a port that is not named keeps its number.
 """
@@ -16,7 +16,7 @@ import usocket
 from usocket import *  # noqa: F403
 
 _ADDRESS = "127.0.0.1"
-_PORTS = {"80": 8080, "53": 5353}
+_PORTS = {"80": 8081, "53": 5353}
 
 
 def getaddrinfo(host, port, *more):

@@ -10,6 +10,10 @@ import socket
 
 from micropython import const
 
+from ..errors import Error
+
+_NETWORK = const(-230)  # error number of Device OS (errors.py)
+_IN_USE = (98, 112)  # EADDRINUSE; 112 esp32
 # "not now, try again": EAGAIN, EALREADY, EINPROGRESS; 118, 119 esp32
 _BUSY = (11, 114, 115, 118, 119)
 
@@ -35,6 +39,11 @@ def host(peer):
     return peer[0] if isinstance(peer, tuple) else bytes(peer[4:8])
 
 
+def _port(where):
+    # of what getaddrinfo gives
+    return where[1] if isinstance(where, tuple) else where[2] << 8 | where[3]
+
+
 class _Visit:
     def __init__(self, sock, who, talk, now):
         sock.setblocking(False)
@@ -57,7 +66,7 @@ class Server:
     None or, once the request is whole, a generator of the pieces of the answer (b"" for a slice
     of calculation); `patience`: ms of silence after which `enough()` is called, or None; and
     `close()`.
-    Raises OSError.
+    Raises OSError; `Error(NETWORK)` when somebody listens there.
     """
 
     def __init__(self, address, port, talk):
@@ -66,15 +75,19 @@ class Server:
         self._s = s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
         try:
             s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            s.bind(socket.getaddrinfo(address, port)[0][-1])
+            where = socket.getaddrinfo(address, port)[0][-1]
+            s.bind(where)
             s.listen(_BACKLOG)
             s.setblocking(False)
             self._poll = p = select.poll()
             p.register(s, select.POLLIN)
             self._ready = getattr(p, "ipoll", None) or p.poll
-        except OSError:
+        except OSError as e:
             s.close()
-            raise
+            if e.args[0] not in _IN_USE:
+                raise
+            text = "port %d is in use: end what listens there, or give it another port"
+            raise Error(_NETWORK, text % _port(where)) from None
 
     def step(self, now, buf):
         """Serve everybody a little; tell whether there is more to calculate.
