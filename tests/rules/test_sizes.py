@@ -83,7 +83,7 @@ CEILINGS = {
     "setup/softap_configure": 2300,
     "setup/softap_dns": 1000,
     "setup/softap_http": 2500,
-    "setup/softap_json": 1500,
+    "setup/softap_json": 1650,
     "setup/softap_key": 1350,
     "setup/softap_server": 2350,
     "setup/softap_tcp": 1000,

@@ -6,7 +6,7 @@ ends with the connection or is chunked, so that pages can be sent while they are
 
 from micropython import const
 
-from .softap_json import whole
+from .softap_json import Ending
 
 _LINE = const(400)  # bytes of a line that are kept: a path with its query
 _HEAD = const(6000)  # bytes of all header lines
@@ -64,6 +64,7 @@ class HttpTalk:
         self._body = None  # while the head is read
         self._refused = 0
         self._whole = False
+        self._ending = Ending()
         self.patience = None
 
     def feed(self, data, n):
@@ -116,7 +117,7 @@ class HttpTalk:
             self.patience = _PATIENCE_MS
         elif self._body is not None and self._came >= self._length:
             # clients count the length in UTF-16 units: the rest is waited for (2.2, rule 7)
-            self._whole = not self._length or whole(self._body)
+            self._whole = not self._length or self._ending.reached(self._body)
             self.patience = _PATIENCE_MS
 
     def enough(self):

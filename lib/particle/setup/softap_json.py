@@ -59,20 +59,32 @@ def members(body, kinds):
     return found
 
 
-def whole(body):
-    """Tell whether nothing is missing at the end of an object: what is in it may be wrong."""
-    depth = at = 0
-    try:
+class Ending:
+    """Look for the end of an object that comes in pieces; each byte is looked at once."""
+
+    def __init__(self):
+        self._at = self._depth = 0
+        self._inside = False  # a string
+
+    def reached(self, body):
+        """Tell whether nothing is missing at the end of `body`: what is in it may be wrong.
+
+        body: what came before, and more.
+        """
+        at = self._at
         while at < len(body):
-            octet = body[at]
-            if octet == 34:
-                at = _string(body, at)
-                continue
-            depth += (octet in b"{[") - (octet in b"}]")
+            if self._inside:
+                at = body.find(b'"', at)
+                if at < 0:
+                    break
+                self._inside = _escaped(body, at)
+            else:
+                octet = body[at]
+                self._inside = octet == 34
+                self._depth += (octet in b"{[") - (octet in b"}]")
             at += 1
-    except ValueError:
-        return False
-    return depth <= 0
+        self._at = len(body)
+        return self._depth <= 0 and not self._inside
 
 
 def unescaped(text):
@@ -126,11 +138,16 @@ def _string(body, at):
         end = body.find(b'"', end + 1)
         if end < 0:
             raise ValueError('"')
-        before = end
-        while body[before - 1] == 92:
-            before -= 1
-        if (end - before) & 1 == 0:
+        if not _escaped(body, end):
             return end + 1
+
+
+def _escaped(body, at):
+    # -> whether the quote there, in a string, does not end it
+    before = at
+    while body[before - 1] == 92:
+        before -= 1
+    return (at - before) & 1 > 0
 
 
 def _number(text):

@@ -5,7 +5,7 @@ NAME LF LENGTH LF [header lines] LF BODY   ->   LF LF JSON, and the end of the c
 
 from micropython import const
 
-from .softap_json import whole
+from .softap_json import Ending
 
 _NAME = const(30)
 _HEAD = const(1000)  # bytes of header lines
@@ -33,6 +33,7 @@ class TcpTalk:
         self._came = 0
         self._good = True
         self._whole = False
+        self._ending = Ending()
         self.patience = None
 
     def feed(self, data, n):
@@ -54,7 +55,7 @@ class TcpTalk:
             self.patience = _PATIENCE_MS
         elif self._came >= self._length:
             # clients count the length in UTF-16 units: the rest is waited for (rule 7)
-            self._whole = not self._length or whole(self._body)
+            self._whole = not self._length or self._ending.reached(self._body)
             self.patience = _PATIENCE_MS
 
     def _head(self, octet):
