@@ -247,6 +247,55 @@ def test_tls():
     assert certificates(d.world.files, d.network("Corp"))["client_cert"] == text.encode()
 
 
+def test_nobody_may_try_private_keys_for_ever():
+    # the padding of a key tells as much as that of a password
+    v = VECTORS["eap_tls_key"]
+    secret = unhexlify(v["aes_key"]) + unhexlify(v["iv"])
+    wrong = (unhexlify(v["ciphertext"])[:-16], bytes(16), b"x" * 17)
+    given = [tls(secret, key) for key in wrong] + [tls(secret[:31], bytes(16))]
+    d = Desk()
+    for n in range(20):
+        assert not d.commands.key.exhausted(), n
+        assert d.ask(**given[n % 4]) == BAD
+    assert d.commands.key.exhausted()
+    assert len(d.world.networks) == 0
+
+
+def test_one_is_decrypted_after_the_other():
+    class Rsa:
+        """A key elsewhere that counts how many it decrypts at a time."""
+
+        public = b"\x30"
+        now = most = done = 0
+
+        def rsa_decrypt(self, block):
+            self.now += 1
+            self.most = max(self.most, self.now)
+            yield
+            yield
+            self.now -= 1
+            self.done += 1
+            return b"correct horse"
+
+    rsa = Rsa()
+    key = World().commands(rsa=rsa).key
+    waiting = [key.decrypt(GOOD.encode()) for _ in range(4)]
+    next(waiting[3])
+    waiting.pop().close()  # whoever leaves in the middle keeps nobody waiting
+    rsa.now = 0
+    rounds = 0
+    while waiting:
+        for steps in list(waiting):
+            try:
+                assert next(steps) == b""
+            except StopIteration as end:
+                assert end.value == b"correct horse"
+                waiting.remove(steps)
+        rounds += 1
+        assert rounds < 50
+    assert rsa.done == 3 and rsa.most == 1
+
+
 def test_names_with_quotes():
     odd = Heard(b'say "hi" \\ \xc3\xa9')
     raw = Heard(b"a\\tb")

@@ -87,3 +87,21 @@ def test_talks_ask_on_from_where_they_were():
         finally:
             module.Ending = Ending
         assert Counting.bytes == len(body)
+
+
+def test_header_lines_have_an_end():
+    # 1000 bytes of them; then nobody is listened to any more, and nothing is done
+    for lines, answered in ((b"x" * 998, True), (b"x" * 1001, False), (b"x\n" * 501, False)):
+        for pieces in (1, 300, None):
+            request = b"version\n0\n" + lines
+            talk = tcp.TcpTalk(World().commands())
+            for at in range(0, len(request), pieces or len(request)):
+                part = request[at : at + (pieces or len(request))]
+                talk.feed(part, len(part))
+            if answered:
+                assert talk.answer() is None
+                talk.feed(b"\n\n", 2)
+            said = talk.answer()
+            assert said is not None and b"".join(list(said)) == (
+                b'\n\n{"v":2}' if answered else b""
+            )
