@@ -1,5 +1,6 @@
 """Updates in a fake world: the real sender of the cloud and the real client of a board, whose
-flash is a folder; what a boot stage does is left out. CPython only.
+flash is a folder; what a boot stage does is left out. CPython only. Who has used a `Receiver`
+calls `plain_updates.remove` in the end.
 """
 
 import asyncio
@@ -7,6 +8,7 @@ from dataclasses import replace
 
 import machine
 
+import plain_updates
 from fake_board import PowerCut
 from particle_tools.cloud.exchanges import DeviceError
 from particle_tools.cloud.ota.legacy import Legacy
@@ -39,6 +41,7 @@ class Receiver:
             board.due = None
             client = board.client
             client._board.OTA = "app-ab"
+            plain_updates.install(str(board.root))
             from particle.runtime.events import on
 
             on(client, 1 << 8, lambda event, step: self.steps.append(step))

@@ -1,5 +1,6 @@
 """A fake world whose boards are behind one slow link: bytes a second, round trip, loss."""
 
+import plain_updates
 from fake_updates import PLATFORM, Receiver, Sender, image
 from fake_world import World
 from relay import Weather, protected
@@ -11,7 +12,7 @@ _QUEUE_S = 0.5  # what the link keeps that it cannot send yet
 
 
 class ShapedWorld(World):
-    """A world with the link of issue 11."""
+    """A world with such a link."""
 
     def __init__(self, folder, seed=1, weather=None):
         super().__init__(folder, seed, weather)
@@ -46,13 +47,16 @@ def share(folder, size, loss=0.0, seed=4, **options):
 
     The whole is from the start to the last answer; options: of `Sender`.
     """
-    with ShapedWorld(folder, seed) as world:
-        board = world.board(Receiver(), platform_id=PLATFORM)
-        assert world.run(60, lambda: board.client is not None and board.client.connected())
-        world.run(5)
-        world.storm.weather = Weather(loss=loss)
-        sender = Sender(world, board, image(size), **options)
-        assert world.run(1800, lambda: sender.done), sender.failures
-        assert (board.root / "update.img").read_bytes() == sender.data
-        chunks = sender.last - sender.first
-        return [len(sender.data) / seconds / RATE for seconds in (sender.seconds, chunks)]
+    try:
+        with ShapedWorld(folder, seed) as world:
+            board = world.board(Receiver(), platform_id=PLATFORM)
+            assert world.run(60, lambda: board.client is not None and board.client.connected())
+            world.run(5)
+            world.storm.weather = Weather(loss=loss)
+            sender = Sender(world, board, image(size), **options)
+            assert world.run(1800, lambda: sender.done), sender.failures
+            assert (board.root / "update.img").read_bytes() == sender.data
+            chunks = sender.last - sender.first
+            return [len(sender.data) / seconds / RATE for seconds in (sender.seconds, chunks)]
+    finally:
+        plain_updates.remove()

@@ -42,6 +42,7 @@ class Updating:
         self.conn = client._conn
         # a store that is no folder has none: images go where files are
         self._root = root = getattr(client._store, "root", "") or client._board.STORE_ROOT
+        # without a boot stage every update is refused
         self.target = self._slots(root) if booted() else Staging(root, self._image)
         self._transfers = {}  # version 3 or not -> Transfer
         self._told = 0
@@ -92,6 +93,8 @@ class Updating:
         kind = getattr(client._board, "OTA", "none")
         if kind != "app-ab":
             return _NOT_SUPPORTED, "this board takes no updates (OTA = %s)" % kind
+        if not booted():
+            return _NOT_SUPPORTED, "not chosen by the boot stage: start without main.py"
         try:
             from .store.place import refuse_fat
 

@@ -8,6 +8,8 @@ import sys
 from binascii import crc32
 
 import particle
+import particle_boot
+import plain_updates
 from fake_cloud import Board, Files, make, settle
 from particle.runtime import system
 from particle.runtime.power import System
@@ -56,6 +58,7 @@ class Boot:
     def __init__(self, store=None, profile=Profile):
         self.store = store or Flash()
         profile.STORE_ROOT = folder("updates") if store is None else profile.STORE_ROOT
+        plain_updates.install(profile.STORE_ROOT)
         self.kept = sys.modules.get("machine"), system._told
         self.machine = sys.modules["machine"] = Machine()
         system._told = False
@@ -79,6 +82,7 @@ class Boot:
         if self.client.more.updating:
             # a file that is left to the collector of garbage breaks a flash that is made in Python
             self.client.more.updating.target._close()
+        plain_updates.remove()
         sys.modules.pop("machine", None)
         if self.kept[0]:
             sys.modules["machine"] = self.kept[0]
@@ -205,6 +209,16 @@ def test_board_that_takes_no_updates(boot):
         boot.client._board = Other
         assert boot.begin() == 0xA3
     assert os.listdir(Profile.STORE_ROOT) == []
+
+
+@booted
+def test_application_that_no_boot_stage_has_chosen(boot):
+    # its own main.py would run again, and an image without a signature be stored for nothing
+    particle_boot.record = None
+    assert boot.begin() == 0xA3
+    error, text = boot.client.more.updating.refusal(len(IMAGE))
+    assert error == -120 and "main.py" in text
+    assert os.listdir(Profile.STORE_ROOT) == [] and boot.values("FIRMWARE_UPDATE") == []
 
 
 @booted

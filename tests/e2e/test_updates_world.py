@@ -2,6 +2,7 @@
 
 import pytest
 
+import plain_updates
 from fake_board import PowerCut
 from fake_updates import PLATFORM, Receiver, Sender, image
 from fake_world import World
@@ -16,6 +17,7 @@ def world(tmp_path):
     """Give a world in fair weather."""
     with World(tmp_path, seed=4, weather=FAIR) as found:
         yield found
+    plain_updates.remove()
 
 
 def sending(world, size=60000):
