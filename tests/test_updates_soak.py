@@ -1,4 +1,4 @@
-"""Damaged messages of updates, many of them (issue 11): a sample is in tests/session."""
+"""Damaged messages of updates, many of them: a sample is in tests/session."""
 
 import pytest
 

@@ -312,7 +312,7 @@ def update(flash, image, sha):
 def test_bytes_written():
     if not vfs:
         return
-    # the ceiling of issue 11; every block is written once, records are few
+    # the ceiling for it: every block is written once, records are few
     for size in (100000, 200000):
         image = bytes(size)
         flash = Counted(blocks=80)
