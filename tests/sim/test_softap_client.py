@@ -135,17 +135,57 @@ WHO = b'\n\n{"id":"3200200018473335313231EF","c":"0"}'
         ([b""], "does not say who it is"),
         ([b"HTTP/1.1 200 OK\r\n\r\n"], "does not answer device-id like a board"),
         ([b"[]"], "does not answer device-id like a board"),
+        ([b'{"id":' * 10_000], "does not answer device-id like a board"),
         ([b'{"id":5}'], "does not say who it is"),
         ([WHO, b'{"r":-1}'], "does not take the claim code"),
         ([WHO, b'{"r":0}', b'{"r":1}'], "gave no RSA-1024 key"),
         ([WHO, b'{"r":0}', b'{"b":"30","r":0}'], "gave no RSA-1024 key"),
         ([WHO, b'{"r":0}', b'{"b":"xx","r":0}'], "is no key"),
+        ([WHO, b'{"r":0}', b'{"b":5}'], "is no key"),
     ],
 )
 def test_what_is_no_such_board(answers, problem, capsys):
     port = answering(*answers)
     where = ["--address", "127.0.0.1", "--port", str(port)]
     status = cli.main(["setup", "softap", *where, "--wifi", "a:12345678", "--claim-code", CODE])
+    err = capsys.readouterr().err
+    assert status == 1 and problem in err and len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    "scans",
+    [
+        b'"x"',
+        b"5",
+        b'["a"]',
+        b'[{"ssid":"a"}]',
+        b'[{"ssid":"a","rssi":"-50","sec":0}]',
+        b'[{"ssid":"a","rssi":-50,"sec":[]}]',
+        b'[{"ssid":["a"],"rssi":-50,"sec":0}]',
+        b'[{"ssid":"\\ud800","rssi":-50,"sec":0}]',
+        b'[{"rssi":-50,"sec":0}]',
+    ],
+)
+def test_lists_that_are_none(scans, capsys):
+    for before, option in (((), "--list"), ((WHO,), "--wifi=a:")):
+        port = answering(*before, b'{"scans":' + scans + b"}")
+        status = cli.main(
+            ["setup", "softap", "--address", "127.0.0.1", "--port", str(port), option]
+        )
+        err = capsys.readouterr().err
+        assert status == 1 and "scan-ap: the board's answer is no list" in err
+        assert len(err.splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("result", "problem"),
+    [(b"[]", "refused ([])"), (b'{"a":5}', "refused ({'a': 5})"), (b"7", "refused (7)")]
+    + [(b'"x\\ny"', r"refused ('x\ny')"), (b"null", "a Photon knows neither"), (b"2", "store it")],
+)
+def test_networks_that_are_refused(result, problem, capsys):
+    port = answering(WHO, b'{"scans":[{"ssid":"a","rssi":-50,"sec":0}]}', b'{"r":%s}' % result)
+    where = ["--address", "127.0.0.1", "--port", str(port)]
+    status = cli.main(["setup", "softap", *where, "--wifi", "a:"])
     err = capsys.readouterr().err
     assert status == 1 and problem in err and len(err.splitlines()) == 1
 

@@ -57,7 +57,7 @@ def from_file(path: Path) -> list[dict[str, Any]]:
         found = json.loads(path.read_bytes())
     except OSError as error:
         raise UserError(f"--wifi-file {path}: {error.strerror}") from None
-    except ValueError:
+    except (RecursionError, ValueError):
         raise UserError(f"--wifi-file {path}: it is no JSON") from None
     if not isinstance(found, list) or not all(isinstance(entry, dict) for entry in found):
         raise UserError(f"--wifi-file {path}: a list of objects is expected")
@@ -91,8 +91,20 @@ def _entry(where: str, path: Path, entry: dict[str, Any]) -> dict[str, Any]:
     for key in ("cipher", "channel"):
         if not isinstance(out.get(key, 0), int) or isinstance(out.get(key), bool):
             raise UserError(f"{where}: {key} is a number")
+    if not isinstance(out.get("hidden", False), int):
+        raise UserError(f"{where}: hidden is true or false")
+    if not isinstance(out.get("eap", ""), str):
+        raise UserError(f'{where}: eap is "tls" or "peap"')
+    if "static" in out and not _is_static(out["static"]):
+        raise UserError(f"{where}: static is four texts: address, mask, gateway, name server")
     _check(out["ssid"], out.get("password", b""), where)
     return out
+
+
+def _is_static(value: Any) -> bool:
+    if not isinstance(value, list) or len(value) != 4:
+        return False
+    return all(isinstance(text, str) and text.isascii() for text in value)
 
 
 def _security(where: str, value: Any) -> int:

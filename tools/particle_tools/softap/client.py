@@ -8,6 +8,7 @@ import socket
 from dataclasses import dataclass
 from typing import Any
 
+from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from cryptography.hazmat.primitives.ciphers import Cipher, algorithms, modes
 from cryptography.hazmat.primitives.serialization import load_der_public_key
@@ -67,7 +68,7 @@ class Device:
         try:
             # the name of a network may be no text
             found = json.loads(raw.decode("utf-8", "surrogateescape") or "{}")
-        except ValueError:
+        except (RecursionError, ValueError):
             found = None
         if not isinstance(found, dict):
             raise UserError(f"{self.host} does not answer {name} like a board in setup mode")
@@ -110,7 +111,7 @@ class Secrets:
         try:
             # SEQUENCE with two bytes of length
             key = load_der_public_key(spki[: 3 + spki[2]] if spki[1:2] == b"\x81" else spki)
-        except (IndexError, ValueError):
+        except (IndexError, UnsupportedAlgorithm, ValueError):
             key = None
         if not isinstance(key, rsa.RSAPublicKey) or key.key_size != 1024:
             raise UserError("public-key: the board gave no RSA-1024 key: install core-tcp, keygen")

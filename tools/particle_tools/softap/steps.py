@@ -57,6 +57,8 @@ class Setup:
         """Return what the board hears, the strongest first: ssid, rssi, sec, ch."""
         self._show("looking around")
         found = self._device.ask("scan-ap").get("scans", [])
+        if not isinstance(found, list) or not all(_is_heard(entry) for entry in found):
+            raise UserError("scan-ap: the board's answer is no list of networks")
         return sorted(found, key=lambda entry: -entry["rssi"])
 
     def run(self, order: Order) -> dict[str, Any]:
@@ -82,7 +84,7 @@ class Setup:
         return report
 
     def _claim(self, code: str) -> None:
-        if len(code.encode()) != _CODE:
+        if len(os.fsencode(code)) != _CODE:
             raise UserError(f"claim code: {_CODE} characters, not {len(code)}")
         if self._device.ask("set", {"k": "cc", "v": code}).get("r") != 0:
             raise UserError("set: the board does not take the claim code")
@@ -91,9 +93,10 @@ class Setup:
         if not any(n.get("password") or n.get("private_key") for n in networks):
             return None
         self._show("asking for its key")
+        digits = self._device.ask("public-key").get("b", "")
         try:
-            return Secrets(bytes.fromhex(self._device.ask("public-key").get("b", "")))
-        except ValueError:
+            return Secrets(bytes.fromhex(digits))
+        except (TypeError, ValueError):
             raise UserError("public-key: the board's answer is no key") from None
 
     def _configure(
@@ -104,7 +107,9 @@ class Setup:
         answer = self._device.ask("configure-ap", _body(network, secrets, heard))
         code = answer.get("r")
         if code != 0:
-            raise UserError(f"configure-ap: {name}: {_PROBLEMS.get(code, f'refused ({code})')}")
+            known = code is None or isinstance(code, int)
+            problem = _PROBLEMS.get(code) if known else None
+            raise UserError(f"configure-ap: {name}: {problem or f'refused ({code!r})'}")
 
     def _join(self, ssid: bytes) -> dict[str, Any] | None:
         # the board tries it while it still talks to us, if it has the page for people
@@ -132,6 +137,19 @@ class Setup:
             self._device.ask("connect-ap", {"idx": 0})
         except UserError:
             pass  # the access point may be gone before its answer (setup-protocols 2.7)
+
+
+def _is_heard(entry: Any) -> bool:
+    # whether this is one network, as scan-ap tells it
+    if not isinstance(entry, dict):
+        return False
+    if type(entry.get("rssi")) is not int or type(entry.get("sec")) is not int:
+        return False
+    try:
+        entry["ssid"].encode("utf-8", "surrogateescape")
+    except (AttributeError, KeyError, ValueError):
+        return False
+    return True
 
 
 def _body(

@@ -146,7 +146,7 @@ def _choose(found: list[dict[str, Any]]) -> dict[str, Any]:
 
     try:
         wanted = input("Network, by its line (1 is the first) or its name: ").strip()
-        if wanted.isdigit() and 1 <= int(wanted) <= len(found):
+        if wanted.isdecimal() and 1 <= int(wanted) <= len(found):
             entry = found[int(wanted) - 1]
             ssid = entry["ssid"].encode("utf-8", "surrogateescape")
             prompt = f"Password of {_printable(entry['ssid'])}: "
