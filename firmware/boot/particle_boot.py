@@ -1,6 +1,6 @@
 """The boot stage: choose an application, check it, run it (ota-and-boot 4.1, 4.3).
 
-Frozen; `main.py`, frozen too, only calls `start`. An application is the folder of a slot, its
+Frozen; `main.py`, frozen too, calls `start`. An application is the folder of a slot, its
 module `app` is run. A new one has three boots to reach the cloud and to say that it is well, and
 is watched until then. In the end the board runs the new application or the old one; without any
 it is in safe mode: it serves the cloud and takes an update.
@@ -10,6 +10,7 @@ import hashlib
 import os
 import struct
 import sys
+import time
 
 import machine
 from micropython import const
@@ -22,6 +23,7 @@ _HEADER_BYTES = const(24)
 _PIECE = const(512)
 _LINE = const(256)
 _CRASHES = const(8)  # of an application that was confirmed, before safe mode
+_SHORT_MS = const(60000)  # for an application to run until it ends
 _WDT_MS = const(8000)
 
 record = None  # of this boot, when an application was chosen
@@ -74,7 +76,7 @@ def check(path, digest, contents):
                 h.update(line)
                 left -= len(line) or left
                 words = line[:-1].decode().split(" ", 3)
-                if len(words) < 4:
+                if words[0] not in ("file", "keep"):
                     facts[words[0]] = words[-1]
                 elif not _same(path + "/" + words[3], int(words[1]), words[2], contents):
                     return None
@@ -107,7 +109,7 @@ def choose(record):
         _written(record.roll_back, reason)
     active = record.active
     found = record.found and check(_slot(active), record.digest, not record.digest)
-    if found:
+    if found and found[0] >= record.floor:
         return active, False, found[1]
     # the other one must be complete; without a good record nothing says which one is newer
     good = []
@@ -171,14 +173,9 @@ def _bitten():
         return False
 
 
-def start(frozen=(".frozen",)):
-    """Run the application of this board. Returns when it ends, for the prompt.
-
-    frozen: where modules are found that no update changes. What lies about on the file system
-    hides none of them.
-    """
+def start():
+    """Run the application of this board. Returns when it ends, for the prompt."""
     global record, trial, floor, watchdog, root, path
-    sys.path[:] = frozen
     try:
         import particle_board as board
     except ImportError:
@@ -207,12 +204,18 @@ def start(frozen=(".frozen",)):
         _crashes(-1)
         _safe("the application has failed %d times" % _CRASHES)
         return
+    begin = time.ticks_ms()
     try:
         __import__(name)
-    except Exception as e:
-        sys.print_exception(e)
-        if not trial:
+    except (Exception, SystemExit) as e:
+        ended = isinstance(e, SystemExit)
+        if not ended:
+            sys.print_exception(e)
+        # to end is nothing bad, but nothing that may go on and on
+        if not trial and not (ended and time.ticks_diff(time.ticks_ms(), begin) > _SHORT_MS):
             _crashes(1)
+        if ended and not trial:
+            raise
         machine.reset()
 
 

@@ -175,7 +175,10 @@ class Updating:
             "client": version_number,
         }
         signers = keys(client._board, client._store)
-        return AppSlots(root, self._image, about, signers, platform, user_slots(platform))
+        end = booted().slot()  # of the names in the slot that runs
+        runs = "ab".find(end[1:]) if end else None
+        places = user_slots(platform)
+        return AppSlots(root, self._image, about, signers, platform, places, runs)
 
     def _image(self, size, function):
         # every function of it is checked with the first bytes

@@ -82,3 +82,22 @@ def test_what_is_wrong_leaves_the_slot_empty_and_the_record_alone():
         assert not BootRecord(root).found
     _send(target, good)
     assert target.finish()
+
+
+def test_what_failed_leaves_no_files():
+    target, root = _target()
+    damaged = bundle()
+    damaged = damaged[:-9] + bytes((damaged[-9] ^ 1,)) + damaged[-8:]
+    raises(UpdateError, _send, target, wrapped(damaged))
+    assert tree(root + "/b") == {}
+
+
+def test_the_slot_that_runs_is_never_overwritten():
+    root = folder("app_slots")
+    install(root + "/a", 1)
+    install(root + "/b", 2)
+    target = AppSlots(root, None, dict(ABOUT), [public()], 12, user_slots(12), 1)
+    before = tree(root + "/b")
+    _send(target, wrapped(bundle()))
+    assert target.finish() == root + "/a"
+    assert tree(root + "/b") == before

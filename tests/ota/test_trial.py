@@ -94,6 +94,18 @@ def test_kept_when_the_cloud_was_reached_for_a_while():
     assert not w.trial and w.resets == 0 and w.fed > 40
 
 
+def test_what_cannot_be_written_is_written_later():
+    w = World(True)
+    w._conn.ready = True
+    os.mkdir(w.root + "/boot.rec.new")
+    w.run(10)
+    assert w.trial and w.stored().state == TRIAL
+    os.rmdir(w.root + "/boot.rec.new")
+    w.run(1)
+    found = w.stored()
+    assert not w.trial and (found.state, found.active, found.version) == (CONFIRMED, 1, 2)
+
+
 def test_a_connection_that_does_not_last_does_not_count():
     w = World(True)
     for _ in range(9):
@@ -152,7 +164,7 @@ def test_a_rollback_is_told_once():
     w._conn.ready = True
     w._conn.waiting = []
     w.run(1)
-    why = "update_rollback, version 2: three boots did not reach the cloud"
+    why = "update_rollback, version 2: it was not well in three boots"
     assert w.said == [("spark/device/last_reset", why)]
     w.run(10)
     assert len(w.said) == 1 and not w.stored().flags & ROLLED_BACK

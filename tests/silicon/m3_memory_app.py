@@ -12,6 +12,8 @@ import _memory
 
 import particle
 
+_TIMEOUT = -160
+
 
 def connect():
     """Connect; with a handshake because the session was forgotten."""
@@ -29,6 +31,12 @@ def outcome(what):
         what()
     except MemoryError:
         return "MemoryError"
+    except particle.Error as error:
+        _memory.fail()
+        if error.errno == _TIMEOUT:
+            return "timeout"  # what did not fit was lost, and came too seldom
+        sys.print_exception(error)
+        return repr(error)
     except Exception as error:
         _memory.fail()
         sys.print_exception(error)

@@ -6,6 +6,7 @@ from bench import instructions
 from silicon import cortex_m3
 
 _SLICE = 2_000_000
+_BOOT = 50_000_000
 
 
 @pytest.mark.parametrize("file", instructions.default_files(), ids=lambda path: path.stem)
@@ -14,8 +15,10 @@ def test_every_slice_is_short(need, file):
     counted, failed = instructions.count([file])
     assert not failed
     assert counted
+    # nothing waits for the boot stage, which may read 60 kB; its own limit is in ota-and-boot 7
+    limit = _BOOT if file.stem == "boot" else _SLICE
     longest = {one.key: max(one.longest, one.collected) for one in counted}
-    assert {key: n for key, n in longest.items() if n > _SLICE} == {}
+    assert {key: n for key, n in longest.items() if n > limit} == {}
 
 
 def test_what_is_counted(need, tmp_path):

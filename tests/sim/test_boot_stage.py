@@ -50,6 +50,13 @@ def test_a_confirmed_application_that_fails_again_and_again(bench):
     assert "boot: the application has failed 8 times" in lines
 
 
+def test_an_application_that_ends_at_once_again_and_again(bench):
+    sim = bench.start(board(bench, a=(1, "print('begin')\nraise SystemExit\n")))
+    sim.wait_for("boot: the application has failed 8 times")
+    sim.wait()
+    assert sim.lines.count("begin") == 8
+
+
 def test_a_hanging_application_that_was_confirmed_is_not_watched(bench):
     made = board(bench, a=(1, "import machine\nprint(machine.reset_cause())\n"))
     assert bench.run(made) == (0, ["1"])

@@ -81,7 +81,7 @@ def _main(mode):
         # as a firmware whose frozen main.py is the boot stage
         vfs.mount(vfs.VfsPosix(os.getenv("SIM_BOOT")), "/boot", readonly=True)
         sys.path[:] = _FROZEN
-        source = "import particle_boot; particle_boot.start(%r)" % (_FROZEN,)
+        source = "import particle_boot\nparticle_boot.start()"
     failed = 0 if source is None else _run("main.py", source)
     if mode == "run":
         _sim.die(failed)

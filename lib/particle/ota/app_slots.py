@@ -27,14 +27,16 @@ _RESERVE = const(16)  # blocks that are left to others
 class AppSlots(Staging):
     """The target of a board with slots in the folder `root`; image: as of `Staging`.
 
-    about, keys: as of `Bundle`. platform_id, places: as of `unpack`.
+    about, keys: as of `Bundle`. platform_id, places: as of `unpack`. runs: number of the slot
+    whose application runs, None: as the record says.
     """
 
-    def __init__(self, root, image, about, keys, platform_id, places):
+    def __init__(self, root, image, about, keys, platform_id, places, runs=None):
         super().__init__(root, image)
         self._root = root
         self._about = about
         self._keys = keys
+        self._runs = runs
         self._platform = platform_id, places
         self._ready = None  # slot, version, SHA-256 of the manifest
         self._asset = None  # path of one that was kept
@@ -45,6 +47,9 @@ class AppSlots(Staging):
             raise UpdateError(_BUSY, "an update is being tried; wait for its end", "update")
         self._ready = self._asset = None
         self.resets = True
+        path = self._slot(1 - self._active())
+        if not _there(path + "/manifest"):
+            yield from clear(path)  # nothing that could run: it is but room
         return (yield from super().begin(size, sha, function))
 
     def verify(self):
@@ -52,14 +57,15 @@ class AppSlots(Staging):
         yield from super().verify()
         from .assets import is_asset, keep
 
-        record = BootRecord(self._root)
-        slot = 1 - record.active
-        path = self._slot(slot)
+        active = self._active()
+        slot = 1 - active
+        path = None
         try:
             if is_asset(self._part):
                 self._asset = yield from keep(self._part, self.size, self._root)
                 self.resets = False
                 return
+            path = self._slot(slot)
             yield from clear(path)
             found = os.statvfs(self._root)
             room = found[0] * max(0, found[4] - _RESERVE)
@@ -67,9 +73,9 @@ class AppSlots(Staging):
                 path,
                 self._about,
                 self._keys,
-                record.floor,
+                BootRecord(self._root).floor,
                 room,
-                self._slot(record.active),
+                self._slot(active),
             )
             module = yield from unpack(self._part, self.size, bundle, *self._platform)
             with open(self._root + "/module." + _NAMES[slot], "wb") as f:
@@ -87,6 +93,8 @@ class AppSlots(Staging):
                     if not pieces % SLICE:
                         yield
         except OSError as e:
+            if path:
+                yield from clear(path)
             if isinstance(e, UpdateError):
                 self.discard()  # the same bytes would be refused again
                 raise
@@ -103,5 +111,17 @@ class AppSlots(Staging):
         self.discard()
         return self._slot(slot)
 
+    def _active(self):
+        # what runs is never overwritten, whatever the record says
+        return BootRecord(self._root).active if self._runs is None else self._runs
+
     def _slot(self, number):
         return self._root + "/" + _NAMES[number]
+
+
+def _there(path):
+    try:
+        os.stat(path)
+        return True
+    except OSError:
+        return False

@@ -58,10 +58,13 @@ class BootRecord:
         if crc32(data[:_SUMMED]) & 0xFFFFFFFF != struct.unpack_from("<I", data, _SUMMED)[0]:
             return False
         fields = struct.unpack_from(_FORMAT, data)
+        state, active, trial = fields[2:5]
+        if active > 1 or state not in (CONFIRMED, TRIAL) or (state == TRIAL and trial > 1):
+            return False
         self.state, self.active, self.trial, self.tries, self.flags, self.reason = fields[2:8]
         self.sequence, self.floor, self.version, self.trial_version, digest = fields[8:]
         self.digest = None if digest == _UNKNOWN else digest
-        return self.active < 2 and (self.state == CONFIRMED or self.trial < 2)
+        return True
 
     def save(self):
         """Replace what is stored. Raises OSError; then the old record is intact."""

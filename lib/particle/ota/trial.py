@@ -10,7 +10,7 @@ import time
 
 from micropython import const
 
-from .bootrecord import ROLLED_BACK, BootRecord
+from .bootrecord import ROLLED_BACK, TRIAL, BootRecord
 
 _EVERY_MS = const(500)
 _SETTLED_MS = const(5000)  # connected, before it is called well
@@ -18,7 +18,7 @@ _LIMIT_S = const(600)  # for a trial; and of running well, until earlier failure
 _PERIOD = const(0x3FFFFFFF)  # of ticks
 _REASONS = (
     "unknown",
-    "three boots did not reach the cloud",
+    "it was not well in three boots",
     "it was damaged",
     "exception",
     "deadline",
@@ -70,7 +70,12 @@ class Trial:
     def _try(self, now):
         boot = self._boot
         if self._reached >= _SETTLED_MS and _well():
-            boot.record.confirm(boot.floor)
+            # read again: what could not be written must not stay in what is written next
+            record = BootRecord(boot.root)
+            if record.state != TRIAL:
+                return
+            record.confirm(boot.floor)
+            boot.record = record
             boot.trial = False
             _forget_crashes(boot.root)
             print("update: version %d is kept" % boot.record.version)
