@@ -26,6 +26,8 @@ ENABLED, FORCED = "particle/device/updates/enabled", "particle/device/updates/fo
 PENDING = "particle/device/updates/pending"
 SENDING, FINISHING, APPLIED = "sending", "finishing", "applied"  # phases of what is started
 _STATUS = "spark/flash/status"
+_TRIAL_S = 86_400.0  # after its success, in which a device may give an application up
+_REASON = 120  # characters of what it says about that
 _KEPT = 20  # updates of a device that are over, without their files
 _TEXT = {True: b"true", False: b"false"}
 
@@ -245,6 +247,42 @@ class Updates:
             lambda db: _end(db, update.device_id, update.id, state, now, error)
         ):
             self._publish(update.device_id, _STATUS, state.encode())
+
+    async def rolled_back(self, device_id: str, said: str) -> None:
+        """Let the update fail whose application the device gave up: `said` is what it says of it.
+
+        One whose application it has not shown yet is left to who transfers it.
+        """
+        now = self._clock.time()
+        error = "".join(c for c in said[:_REASON] if c.isprintable())
+
+        def job(db: sqlite3.Connection) -> str | None:
+            row = db.execute(
+                "SELECT id, state, position, ended_at FROM updates WHERE device_id = ? AND"
+                " (state IN ('success', 'failed')"
+                " OR state = 'started' AND (position > 0 OR phase = ?))"
+                " ORDER BY id DESC LIMIT 1",
+                (device_id, APPLIED),
+            ).fetchone()
+            if row is None:
+                return None
+            if row["state"] == "started" and row["position"] > 0:  # its assets are on their way
+                _end(db, device_id, row["id"], "failed", now, error)
+            elif row["state"] == "success" and now - row["ended_at"] < _TRIAL_S:
+                db.execute(
+                    "UPDATE updates SET state = 'failed', error = ? WHERE id = ?",
+                    (error, row["id"]),
+                )
+            else:
+                return None
+            return row["state"]
+
+        was = await self._db.write(job)
+        if was is None:
+            return
+        if was == "started":
+            self.stop(device_id)
+        self._publish(device_id, _STATUS, b"failed")
 
     def unreturned(self, since: float) -> list[Update]:
         """Return the updates whose devices took them before `since` and were not seen again."""
