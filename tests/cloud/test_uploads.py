@@ -13,6 +13,7 @@ from cloud.running import Api, Restarted, provision
 from firmware_files import GOLDEN, module
 from particle_tools.cloud import modules
 from particle_tools.cloud.modules import BadModule
+from particle_tools.images.modules import application
 
 BOUNDARY = "b0undary"
 PLATFORM = 3  # of a test device
@@ -153,6 +154,13 @@ def test_a_bundle(api, target):
         ("cat.txt", "asset", 4),
         ("empty", "asset", 0),
     ]
+
+
+def test_a_module_with_a_zip_in_it_is_no_bundle(api, target):
+    data = application(bundle({"fonts.txt": b"abc"}), PLATFORM, PLATFORM, 1)
+    assert zipfile.is_zipfile(io.BytesIO(data))
+    assert put(api, target, ("file", "app.bin", data))[0] == 200
+    assert [f["kind"] for f in queue(api, target)[0]["files"]] == ["module"]
 
 
 @pytest.mark.parametrize(

@@ -162,6 +162,18 @@ def test_assets_travel_in_a_zip(app, capsys):
     assert "sign the ZIP" in refusal(capsys, "sign", "bare.bin", "--key", "k.pem")
 
 
+def test_a_zip_among_the_files_of_an_application(app):
+    with zipfile.ZipFile(app / "app/fonts.zip", "w") as archive:
+        archive.writestr("fonts.txt", "abc")
+    pack("--asset", "app/data.json", out="a.zip")
+    pack(out="b.bin")
+    assert zipfile.is_zipfile(app / "b.bin")
+    for name in ("a.zip", "b.bin"):
+        firmware("inspect", name, "--key", "k.der")
+    found, _ = install(app, (app / "b.bin").read_bytes())
+    assert found["fonts.zip"] == (app / "app/fonts.zip").read_bytes()
+
+
 def test_inspect_reads_any_module(capsys):
     for path in sorted(modules_of_the_specification()):
         firmware("inspect", path)

@@ -11,6 +11,7 @@ from particle_tools.cloud.modules import BadModule
 from particle_tools.cloud.updates import ASSET, MODULE, File
 
 _ASSETS = "assets/"
+_ZIP = b"PK\x03\x04"  # how one begins
 _MEMBERS = 256
 _ASSET_FUNCTION = 9
 _BINARY = (".bin", ".zip")
@@ -31,7 +32,8 @@ def images(
     """
     found: list[File] = []
     for name, data in files:
-        if zipfile.is_zipfile(io.BytesIO(data)):
+        # a module may have a ZIP in it
+        if data[:4] == _ZIP and zipfile.is_zipfile(io.BytesIO(data)):
             found += _bundle(data, largest)
         else:
             found.append(File(name, MODULE, data))

@@ -14,6 +14,7 @@ from particle_tools.images import bundles, modules
 from particle_tools.images.bundles import Bundle
 
 _ASSETS = "assets/"
+_ZIP = b"PK\x03\x04"  # how one begins
 _LARGEST = 1 << 25
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file
 
@@ -50,7 +51,8 @@ def read(path: Path) -> Update:
 def parse(data: bytes) -> Update:
     """Take the bytes of an update file apart. Raises UserError."""
     assets: dict[str, bytes] = {}
-    if zipfile.is_zipfile(io.BytesIO(data)):
+    # a module may have a ZIP in it
+    if data[:4] == _ZIP and zipfile.is_zipfile(io.BytesIO(data)):
         data, assets = _unzipped(data)
     found = modules.parse(data)
     last = found[-1]
