@@ -113,6 +113,23 @@ def test_a_device_that_comes_back_without_it(held, rest, device):
     assert state == "failed" and "came back without" in error
 
 
+@pytest.mark.parametrize(("said", "state"), [("update", "success"), ("power_down", "failed")])
+def test_a_device_that_describes_no_application(held, rest, device, said, state):
+    begin(rest, device)
+    chunks(device, COUNT, 512)
+    finish(device)
+    reaches(rest, device.id, phase="applied")
+    with again(device, description(assets=[b"x" * 32])) as fresh:
+        fresh.publish("spark/device/last_reset", said.encode())
+        fresh.ping_through()
+        held.pass_time(1)
+        if state == "failed":
+            accept(fresh, take(fresh, "S"))
+            finish(fresh)
+        found, error = ended(rest, device.id)
+    assert found == state and (error is None or said in error)
+
+
 def test_a_device_that_has_it_but_did_not_hear_the_acknowledgement(held, rest, device):
     begin(rest, device)
     chunks(device, COUNT, 512)
