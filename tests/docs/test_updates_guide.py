@@ -9,9 +9,11 @@ from pathlib import Path
 
 import pytest
 
+from e2e.desk import stored
 from particle_tools import ROOT
 from particle_tools.cli import build_parser
 from particle_tools.images import actions
+from sim.boards import Bench
 
 GUIDE = (ROOT / "docs/updates.md").read_text()
 
@@ -31,25 +33,32 @@ def printed(tmp_path_factory):
     """Run all commands in one folder; give what each block printed."""
     folder = tmp_path_factory.mktemp("guide")
     tools = Path(sys.executable).parent
-    path = {"PATH": f"{tools}:{os.environ['PATH']}"}
+    place = Bench(folder)
+    board = place.board({"/pt/config.json": "{}"})
+    port = place.start(board, None, "--pty").wait_for("serial ").split()[1]
+    path = {"PATH": f"{tools}:{os.environ['PATH']}", "PORT": port}
     found = []
-    for block in blocks("sh"):
-        done = subprocess.run(
-            ["sh", "-ec", block],
-            cwd=folder,
-            env=os.environ | path,
-            capture_output=True,
-            text=True,
-            timeout=120,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        found.append(done.stdout)
+    try:
+        for block in blocks("sh"):
+            done = subprocess.run(
+                ["sh", "-ec", block],
+                cwd=folder,
+                env=os.environ | path,
+                capture_output=True,
+                text=True,
+                timeout=120,
+                check=False,
+            )
+            assert done.returncode == 0, done.stderr
+            found.append(done.stdout)
+    finally:
+        place.close()
+    assert stored(folder / "board")["update.0.der"] == (folder / "update.0.der").read_bytes()
     return found
 
 
 def test_commands_print_what_the_guide_shows(printed):
-    keys, first, second, signed, _ = printed
+    keys, _, first, second, signed, _ = printed
     shown = blocks("text")
     assert shape(keys) == shape(shown[0])
     assert shape(first) == shape(shown[1])
