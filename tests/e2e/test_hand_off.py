@@ -5,7 +5,7 @@
 import pytest
 
 from e2e.desk import store
-from e2e.updates import OTHER, image, start, tampered
+from e2e.updates import GOOD, OTHER, image, start, tampered
 from particle_tools.errors import UserError
 from particle_tools.local import wait_for
 
@@ -101,8 +101,23 @@ def test_bad_applications_are_given_up(desk, api, events, source):
     while not told.startswith("update_rollback"):
         told = events.wait("spark/device/last_reset", LIMIT)["data"]
     assert "not well in three boots" in told
-    # what it was made with is there again
+    # what it was made with is there again, and what the cloud thought a success is none
     assert wait_for(lambda: api.device(device)["functions"] == ["echo"], LIMIT)
+    assert wait_for(lambda: last(api, device)["state"] == "failed", LIMIT)
+
+
+def last(api, device):
+    """Return the last update of a device."""
+    return api.get(f"/local/v1/devices/{device}/updates")[0]
+
+
+def test_a_program_that_no_boot_stage_has_chosen_takes_no_update(desk, api, events):
+    board = desk.board(GOOD.replace("{version}", "0"), transport="udp")
+    runs(api, board, 0)
+    api.flash(board.device_id, image(2, key=None))
+    assert ended(events) == "failed"
+    assert "-120" in last(api, board.device_id)["error"]
+    runs(api, board, 0)
 
 
 def test_a_board_without_an_application_takes_one_in_safe_mode(desk, api):
