@@ -145,3 +145,5 @@ def test_an_application_that_is_not_well_has_its_time_three_times(desk, api, eve
     board.said("update: not well after 600 s: reset", 180, 3)
     while not events.wait("spark/device/last_reset", LIMIT)["data"].startswith("update_rollback"):
         pass
+    # it had been a success
+    assert wait_for(lambda: last(api, board.device_id)["state"] == "failed", LIMIT)
