@@ -4,12 +4,16 @@ import re
 
 import pytest
 
-from e2e.updates import image
+from e2e import updates
+from e2e.updates import KEY
 from particle.runtime.diagnose import _STAGES
 from particle.runtime.remedy import TEXTS
 from particle_tools import ROOT
 from particle_tools.errors import UserError
+from particle_tools.images import signing
 from particle_tools.local import LocalCloud, SimulatedBoard, wait_for
+from particle_tools.sim import image
+from slot_files import manifest
 
 DOCS = ROOT / "docs"
 
@@ -32,6 +36,19 @@ def start(tmp_path):
         script.write_text(text)
         boards.append(SimulatedBoard(tmp_path / "board", cloud, script=script))
         return api, events, boards[-1]
+
+    def install(text):
+        # the boot stage finds it as the application that was kept
+        _, _, board = run("")
+        assert board.process.wait(30) == 0
+        app = {"app.py": text.encode()}
+        kept = {"/pt/a/app.py": app["app.py"], "/pt/a/manifest": manifest(1, app)}
+        key = {"/pt/update.0.der": signing.der(KEY.public_key())}
+        image.write(tmp_path / "board" / "flash.img", kept | key)
+        boards.append(SimulatedBoard(tmp_path / "board", cloud, transport=None))
+        return api, events, boards[-1]
+
+    run.install = install
 
     yield run
     events.close()
@@ -86,12 +103,13 @@ def test_a_start_up_that_looks_for_safe_mode_goes_on(start):
 
 
 def test_updates(start):
-    api, events, board = start(programs("device.md")[5])
+    api, events, board = start.install(programs("device.md")[5])
     assert wait_for(lambda: api.device(board.device_id)["online"], 15), board.output()
-    api.flash(board.device_id, image(1))
+    api.flash(board.device_id, updates.image(2))
     assert wait_for(lambda: "off to the new application" in board.lines(), 60), board.output()
     told = [line for line in board.lines() if line.startswith("update ")]
     assert told[0] == "update 0 3" and "update 1 2" in told, told
+    assert wait_for(lambda: "update: version 2 is kept" in board.lines(), 60), board.output()
 
 
 def test_every_stage_has_a_row():
