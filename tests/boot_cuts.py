@@ -24,6 +24,7 @@ from particle.ota.bootrecord import ROLLED_BACK, BootRecord
 from particle.wire.module import user_slots
 from ram_flash import Cut, RamFlash, mount, umount
 from slot_files import install
+from support import drive
 
 BLOCKS = 64
 TEARS = 4
@@ -76,19 +77,11 @@ class Story:
         # the cloud sends what is missing, as often as it takes
         target = AppSlots(_ROOT, None, _ABOUT, KEYS, 12, user_slots(12))
         sha = hashlib.sha256(IMAGE).digest()
-        stored = _drive(target.begin(len(IMAGE), sha, 5))
+        stored = drive(target.begin(len(IMAGE), sha, 5))
         for at in range(stored, len(IMAGE), _CHUNK):
             target.write(IMAGE[at : at + _CHUNK])
-        _drive(target.verify())
+        drive(target.verify())
         target.finish()
-
-
-def _drive(steps):
-    while True:
-        try:
-            next(steps)
-        except StopIteration as e:
-            return e.value
 
 
 def run(story, data, cut=0, tear=0):

@@ -16,7 +16,7 @@ from particle.errors import UpdateError
 from particle.ota import staging
 from particle.ota.staging import edge
 from particle.wire.module import Refused
-from support import folder, raises
+from support import drive, folder, raises
 
 if sys.platform == "qemu":
     vfs = None  # no room for a second flash in memory
@@ -45,17 +45,8 @@ class Staging(staging.Staging):
             _opened.append(self)
 
 
-def end(generator):
-    """Run a generator to its end; return what it returns."""
-    while True:
-        try:
-            next(generator)
-        except StopIteration as e:
-            return e.value
-
-
 def begin(target, image=IMAGE, sha=SHA):
-    return end(target.begin(len(image), sha, 5))
+    return drive(target.begin(len(image), sha, 5))
 
 
 def fill(target, image=IMAGE, to=None):
@@ -80,13 +71,13 @@ def test_a_whole_image():
     assert begin(target) == 0
     fill(target)
     assert target.stored == len(IMAGE)
-    end(target.verify())
+    drive(target.verify())
     assert target.finish() == root + "/update.img"
     assert content(target) == IMAGE and "update.img" in names(root)
     # the next one takes its place
     assert begin(target, IMAGE[:700], hashlib.sha256(IMAGE[:700]).digest()) == 0
     fill(target, IMAGE[:700])
-    end(target.verify())
+    drive(target.verify())
     target.finish()
     assert content(target) == IMAGE[:700]
 
@@ -98,11 +89,11 @@ def test_goes_on_after_a_lost_connection():
     target.pause()
     assert begin(target) == 3 * CHUNK
     fill(target)
-    end(target.verify())
+    drive(target.verify())
     # also when the last answer was lost
     target.pause()
     assert begin(target) == len(IMAGE)
-    end(target.verify())
+    drive(target.verify())
     target.finish()
     assert content(target) == IMAGE
 
@@ -117,7 +108,7 @@ def test_goes_on_after_a_reset():
     assert begin(target) == 9 * CHUNK
     assert target.resumed
     fill(target)
-    end(target.verify())
+    drive(target.verify())
     target.finish()
     assert content(target) == IMAGE
 
@@ -130,7 +121,7 @@ def test_another_file_begins_anew():
         fill(target, to=20 * CHUNK)
         target._file.close()
         target = Staging(root)
-        assert end(target.begin(size, sha, 5)) == 0
+        assert drive(target.begin(size, sha, 5)) == 0
         target.discard()
     assert names(root) == []
 
@@ -173,7 +164,7 @@ def test_damage_behind_the_last_record_is_found_at_the_end():
     target = Staging(root)
     assert begin(target) == 20 * CHUNK
     fill(target)
-    assert raises(UpdateError, end, target.verify()).args[0] == -1331
+    assert raises(UpdateError, drive, target.verify()).args[0] == -1331
     # it is forgotten, or it would never succeed
     assert names(root) == [] and begin(target) == 0
 
@@ -183,7 +174,7 @@ def test_sha_that_does_not_match():
     target = Staging(root)
     begin(target)
     fill(target, bytes(len(IMAGE)))
-    assert raises(UpdateError, end, target.verify()).args[0] == -1330
+    assert raises(UpdateError, drive, target.verify()).args[0] == -1330
     assert names(root) == []
 
 
@@ -191,7 +182,7 @@ def test_incomplete():
     target = Staging(folder("staging"))
     begin(target)
     fill(target, to=CHUNK)
-    assert raises(UpdateError, end, target.verify()).args[0] == -1330
+    assert raises(UpdateError, drive, target.verify()).args[0] == -1330
 
 
 class Image:
@@ -219,7 +210,7 @@ def test_image_is_checked():
         target = Staging(folder("staging"), lambda size, function, image=image: image)
         begin(target)
         fill(target)
-        error = raises(UpdateError, end, target.verify())
+        error = raises(UpdateError, drive, target.verify())
         assert error.args[0] == early or late
         assert error.text in ("no module", "another board")
         assert begin(target) == 0
@@ -232,7 +223,7 @@ def test_image_is_checked():
     target = Staging(folder("staging"), make)
     begin(target)
     fill(target)
-    end(target.verify())
+    drive(target.verify())
     assert made[0][:2] == (len(IMAGE), 5) and made[0][2].fed == IMAGE
 
 
@@ -245,14 +236,14 @@ def test_without_a_sha_nothing_is_kept():
     assert names(root) == []
     begin(target, sha=None)
     fill(target)
-    end(target.verify())
+    drive(target.verify())
     target.finish()
     assert content(target) == IMAGE
 
 
 def test_more_than_there_is_room_for():
     target = Staging(folder("staging"))
-    error = raises(UpdateError, end, target.begin(1 << 60, SHA, 5))
+    error = raises(UpdateError, drive, target.begin(1 << 60, SHA, 5))
     assert error.args[0] == -1351 and "no room" in error.text
 
 
@@ -261,7 +252,7 @@ def test_folder_that_does_not_exist_yet():
     target = Staging(root)
     begin(target)
     fill(target)
-    end(target.verify())
+    drive(target.verify())
     target.finish()
     assert content(target) == IMAGE
 
@@ -297,9 +288,9 @@ def update(flash, image, sha):
     mount(flash)
     try:
         target = Staging("/cut/pt")
-        end(target.begin(len(image), sha, 5))
+        drive(target.begin(len(image), sha, 5))
         fill(target, image)
-        end(target.verify())
+        drive(target.verify())
         target.finish()
         with open(target.path, "rb") as f:
             for at in range(0, len(image), CHUNK):  # a board has no room for two of them
@@ -341,7 +332,7 @@ def test_interrupted_after_every_ten_chunks():
         try:
             fill(target, to=min(len(IMAGE), had + 10 * CHUNK))
             if target.stored == len(IMAGE):
-                end(target.verify())
+                drive(target.verify())
                 target.finish()
                 assert content(target) == IMAGE
                 break
@@ -376,7 +367,7 @@ def test_cut_in_every_operation():
                 had = begin(target, image, sha)
                 assert had <= len(image)
                 fill(target, image)
-                end(target.verify())
+                drive(target.verify())
                 target.finish()
                 assert content(target) == image
             finally:

@@ -1,5 +1,6 @@
 """`particle-mp firmware pack|sign|inspect|keys`: what it makes a board takes, and bad input."""
 
+import io
 import json
 import subprocess
 import zipfile
@@ -261,3 +262,15 @@ def test_damaged_bundles_are_refused_by_the_host(app):
             continue
         # what can still be read has a signature that does not fit, or is none of ours
         assert bundle is None or bundle.pack() == bytes(payload)
+
+
+def test_a_zip_with_damaged_data_is_one_clear_error(app, capsys):
+    pack()
+    whole = io.BytesIO()
+    with zipfile.ZipFile(whole, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.write("a.bin")
+    data = bytearray(whole.getvalue())
+    at = data.index(b"a.bin") + 40
+    data[at : at + 8] = b"\xff" * 8
+    (app / "a.zip").write_bytes(data)
+    assert "damaged" in refusal(capsys, "inspect", "a.zip")

@@ -14,7 +14,7 @@ class DeflateIO(io.RawIOBase):
 
     def __init__(self, stream, format=AUTO, wbits=0):
         if format != RAW:
-            raise NotImplementedError(format)
+            raise ValueError("raw deflate only, the format that bundles have")
         self._stream = stream
         self._inflate = zlib.decompressobj(-(wbits or 8))
         self._ready = b""

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
-import zlib
-
+from particle_tools import zipped
 from particle_tools.cloud import modules
 from particle_tools.cloud.modules import BadModule
 from particle_tools.cloud.updates import ASSET, MODULE, File
 
 _ASSETS = "assets/"
-_ZIP = b"PK\x03\x04"  # how one begins
-_MEMBERS = 256
 _ASSET_FUNCTION = 9
 _BINARY = (".bin", ".zip")
 _INVALID_SIZE = -1351
@@ -32,8 +27,7 @@ def images(
     """
     found: list[File] = []
     for name, data in files:
-        # a module may have a ZIP in it
-        if data[:4] == _ZIP and zipfile.is_zipfile(io.BytesIO(data)):
+        if zipped.is_zip(data):
             found += _bundle(data, largest)
         else:
             found.append(File(name, MODULE, data))
@@ -68,29 +62,21 @@ def _check(file: File, binary: bool, platform_id: int | None, largest: int) -> N
 def _bundle(data: bytes, largest: int) -> list[File]:
     """Unpack a bundle: applications at the top, assets in a folder of that name."""
     found: list[File] = []
-    room = largest
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as bundle:
-            members = [info for info in bundle.infolist() if not info.is_dir()]
-            if len(members) > _MEMBERS:
-                raise BadModule(modules.NOT_FOUND, f"The bundle has more than {_MEMBERS} files")
-            for info in members:
-                is_asset = info.filename.startswith(_ASSETS)
-                name = info.filename.removeprefix(_ASSETS)
-                if not name or "/" in name or "\\" in name or name in [f.name for f in found]:
-                    raise BadModule(
-                        modules.NOT_FOUND, f"The bundle holds a file in a wrong place: {name}"
-                    )
-                # What the directory says about the size is not to be believed.
-                with bundle.open(info) as member:
-                    content = member.read(room + 1)
-                room -= len(content)
-                if room < 0:
-                    raise BadModule(_INVALID_SIZE, "The files of the bundle are too large")
-                found.append(File(name, ASSET if is_asset else MODULE, content))
-    # zipfile raises the last two for a way of compressing it does not know, and for encryption.
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
-        raise BadModule(modules.INTEGRITY, f"The bundle is damaged: {error}") from error
+        for path, content in zipped.members(data, largest):
+            is_asset = path.startswith(_ASSETS)
+            name = path.removeprefix(_ASSETS)
+            if not name or "/" in name or "\\" in name or name in [f.name for f in found]:
+                raise BadModule(
+                    modules.NOT_FOUND, f"The bundle holds a file in a wrong place: {name}"
+                )
+            found.append(File(name, ASSET if is_asset else MODULE, content))
+    except zipped.TooLarge as error:
+        raise BadModule(_INVALID_SIZE, str(error)) from error
+    except zipped.TooMany as error:
+        raise BadModule(modules.NOT_FOUND, str(error)) from error
+    except zipped.Damaged as error:
+        raise BadModule(modules.INTEGRITY, str(error)) from error
     if not any(file.kind == MODULE for file in found):
         raise BadModule(modules.NOT_FOUND, "The bundle holds no application")
     return found

@@ -9,12 +9,12 @@ import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from particle_tools import zipped
 from particle_tools.errors import UserError
 from particle_tools.images import bundles, modules
 from particle_tools.images.bundles import Bundle
 
 _ASSETS = "assets/"
-_ZIP = b"PK\x03\x04"  # how one begins
 _LARGEST = 1 << 25
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file
 
@@ -51,8 +51,7 @@ def read(path: Path) -> Update:
 def parse(data: bytes) -> Update:
     """Take the bytes of an update file apart. Raises UserError."""
     assets: dict[str, bytes] = {}
-    # a module may have a ZIP in it
-    if data[:4] == _ZIP and zipfile.is_zipfile(io.BytesIO(data)):
+    if zipped.is_zip(data):
         data, assets = _unzipped(data)
     found = modules.parse(data)
     last = found[-1]
@@ -105,26 +104,21 @@ def write(path: Path, data: bytes) -> None:
 
 
 def _unzipped(data: bytes) -> tuple[bytes, dict[str, bytes]]:
-    room = _LARGEST
     application = None
     assets: dict[str, bytes] = {}
     try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            for info in archive.infolist():
-                with archive.open(info) as member:
-                    content = member.read(room + 1)
-                room -= len(content)
-                name = info.filename.removeprefix(_ASSETS)
-                if room < 0 or "/" in name or name in assets:
-                    raise UserError(f"the bundle is too large or holds a strange file: {name}")
-                if info.filename.startswith(_ASSETS):
-                    assets[name] = content
-                elif application is None:
-                    application = content
-                else:
-                    raise UserError("the bundle holds more than one application")
-    except (zipfile.BadZipFile, OSError, EOFError, NotImplementedError, RuntimeError) as error:
-        raise UserError(f"the ZIP is damaged: {error}") from None
+        for path, content in zipped.members(data, _LARGEST):
+            name = path.removeprefix(_ASSETS)
+            if "/" in name or name in assets:
+                raise UserError(f"the bundle holds a strange file: {name}")
+            if path.startswith(_ASSETS):
+                assets[name] = content
+            elif application is None:
+                application = content
+            else:
+                raise UserError("the bundle holds more than one application")
+    except (zipped.Damaged, zipped.TooMany, zipped.TooLarge) as error:
+        raise UserError(str(error)) from None
     if application is None:
         raise UserError("the bundle holds no application")
     return application, assets

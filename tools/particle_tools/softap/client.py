@@ -101,7 +101,9 @@ class Device:
     def _failure(self, name: str, error: Exception) -> str:
         reason = getattr(error, "strerror", None) or str(error) or type(error).__name__
         text = f"{name}: no answer of {self.host} ({reason})"
-        return text + ": join the network of the board, whose name ends in -XXXXXX, first"
+        return (
+            text + ": join the network of the board first; its name ends in six letters and digits"
+        )
 
 
 class Secrets:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import abc
 import asyncio
 import hashlib
 from collections.abc import Awaitable, Callable
@@ -38,7 +39,7 @@ class Image:
 Stored = Callable[[int], Awaitable[None]]
 
 
-class Transfer:
+class Transfer(abc.ABC):
     """A running transfer: the session gives it what concerns chunks."""
 
     def __init__(self, session: Session, image: Image, stored: Stored) -> None:
@@ -48,23 +49,23 @@ class Transfer:
         self._stored = stored
         self._clock = session.services.clock
 
-    def acknowledged(self, message: Message) -> None:
+    def acknowledged(self, message: Message) -> None:  # noqa: B027 - not every protocol has it
         """Take an UpdateAck."""
 
-    def missed(self, message: Message) -> None:
+    def missed(self, message: Message) -> None:  # noqa: B027 - not every protocol has it
         """Take a ChunkMissed."""
 
-    def reset(self, mid: int) -> None:
+    def reset(self, mid: int) -> None:  # noqa: B027 - not every protocol has it
         """Take the RST of a message that expects no answer."""
 
+    @abc.abstractmethod
     async def run(self) -> None:
         """Send everything; return when the device says that it has it, before it applies it.
 
         Raises UpdateError if the device refuses, DeviceError if it does not answer.
         """
-        raise NotImplementedError
 
-    async def cancel(self) -> None:
+    async def cancel(self) -> None:  # noqa: B027 - not every protocol has it
         """Tell the device to forget the transfer; nothing if it does not answer."""
 
     async def ask(
