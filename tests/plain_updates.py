@@ -3,21 +3,26 @@ is about their way to the board, not about signatures and slots.
 """
 
 import particle_boot
+from particle import updating
 from particle.ota.bootrecord import BootRecord
 from particle.ota.staging import Staging
-from particle.updating import Updating
 
-_slots = Updating._slots
+_target = updating.target
 
 
 def install(root):
     """Let boards whose files are in `root` be such boards."""
     particle_boot.root = root
     particle_boot.record = BootRecord(root)
-    Updating._slots = lambda self, root: Staging(root, self._image)
+    updating.target = _plain
 
 
 def remove():
     """Put back what `install` replaced."""
     particle_boot.root = particle_boot.record = None
-    Updating._slots = _slots
+    updating.target = _target
+
+
+def _plain(client, board, root, image, boot):
+    _target(client, board, root, image, boot)  # what that refuses is refused
+    return Staging(root, image)

@@ -4,14 +4,12 @@ and the reset at the end (device-api 4.2, ota-and-boot 4.7).
 Loaded with the first message about an update.
 """
 
-import sys
-
 from micropython import const
 
-from .errors import Error
+from .errors import Error, UpdateError
 from .operation import now
 from .optional import booted, tell_modules
-from .ota.staging import Staging
+from .ota.targets import target
 from .session.messaging import add
 from .session.transfer import BEGIN, COMPLETE, FAILED, PROGRESS
 
@@ -19,7 +17,6 @@ from .session.transfer import BEGIN, COMPLETE, FAILED, PROGRESS
 _NOT_SUPPORTED = const(-120)
 _DISABLED = const(-1380)
 
-_UNKNOWN = const(0xFFFF)  # id of a product
 _STEPS = const(20)  # in which progress is told
 _ACK_MS = const(100000)  # for a message that is repeated until its acknowledgement
 _RESET_MS = const(1000)  # for the last message to leave, and for those who want to know
@@ -42,8 +39,11 @@ class Updating:
         self.conn = client._conn
         # a store that is no folder has none: images go where files are
         self._root = root = getattr(client._store, "root", "") or client._board.STORE_ROOT
-        # without a boot stage every update is refused
-        self.target = self._slots(root) if booted() else Staging(root, self._image)
+        self.target = self._none = None
+        try:
+            self.target = target(client, client._board, root, self._image, booted())
+        except UpdateError as e:
+            self._none = e.errno, e.text
         self._transfers = {}  # version 3 or not -> Transfer
         self._told = 0
         self._job = lambda t: self._tick(t)
@@ -89,12 +89,8 @@ class Updating:
 
     def refusal(self, size):
         """Return None, or error number and text when no update may begin."""
-        client = self._client
-        kind = getattr(client._board, "OTA", "none")
-        if kind != "app-ab":
-            return _NOT_SUPPORTED, "this board takes no updates (OTA = %s)" % kind
-        if not booted():
-            return _NOT_SUPPORTED, "not chosen by the boot stage: start without main.py"
+        if self._none:
+            return self._none
         try:
             from .store.place import refuse_fat
 
@@ -103,7 +99,7 @@ class Updating:
             pass  # its component is not there: there is littlefs only
         except Error as e:
             return _NOT_SUPPORTED, e.text
-        more = client.more
+        more = self._client.more
         if not (more.updates_enabled or more.updates_forced):
             return _DISABLED, "updates are disabled"
         return None
@@ -156,29 +152,6 @@ class Updating:
             from .runtime.control import reset
 
             reset(self._client, "update")
-
-    def _slots(self, root):
-        # the boot stage runs what is there
-        from . import version_number
-        from .ota.app_slots import AppSlots
-        from .ota.signed import keys
-        from .wire.module import user_slots
-
-        client = self._client
-        platform = client._values["platform_id"]
-        product = client._values["product_id"]
-        about = {
-            "board": getattr(client._board, "NAME", sys.platform),
-            "platform": platform,
-            "product": platform if product == _UNKNOWN else product,
-            "abi": getattr(sys.implementation, "_mpy", 0),
-            "client": version_number,
-        }
-        signers = keys(client._board, client._store)
-        end = booted().slot()  # of the names in the slot that runs
-        runs = "ab".find(end[1:]) if end else None
-        places = user_slots(platform)
-        return AppSlots(root, self._image, about, signers, platform, places, runs)
 
     def _image(self, size, function):
         # every function of it is checked with the first bytes

@@ -79,7 +79,7 @@ class Boot:
 
     def off(self):
         """Put back what the boot has replaced."""
-        if self.client.more.updating:
+        if self.client.more.updating and self.client.more.updating.target:
             # a file that is left to the collector of garbage breaks a flash that is made in Python
             self.client.more.updating.target._close()
         plain_updates.remove()

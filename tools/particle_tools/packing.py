@@ -105,6 +105,7 @@ COMPONENTS = {
     # Updates; with what is under "images", "safe" and "repl".
     "ota": [
         "ota/staging",
+        "ota/targets",
         "session/chunked",
         "session/transfer",
         "session/update",

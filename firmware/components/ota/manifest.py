@@ -4,6 +4,7 @@ package(
     "particle",
     files=[
         "ota/staging.py",
+        "ota/targets.py",
         "session/chunked.py",
         "session/transfer.py",
         "session/update.py",
