@@ -1,0 +1,1 @@
+"""The boards of boards/, as the host reads them."""

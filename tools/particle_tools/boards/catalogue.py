@@ -1,0 +1,132 @@
+"""Finds boards: a folder of boards/ has MicroPython's files and the library's profile."""
+
+import ast
+import difflib
+import json
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from particle_tools import ROOT
+from particle_tools.errors import UserError
+
+FOLDER = ROOT / "boards"
+
+#: What every profile says (DESIGN 5, board).
+CONSTANTS = (
+    "NAME PLATFORM_ID NET TRANSPORT STORE STORE_ROOT BACKUP LED BUTTON UART MODEM OTA WDT_MS TIER"
+).split()
+
+_PROFILE = "modules/particle_board.py"
+_GUIDE = "docs/boards.md says how to add it"
+
+# MicroPython's folder ports/PORT that a chip belongs to, by the beginning of its name
+_PORTS = {
+    "esp32": "esp32",
+    "rp2": "rp2",
+    "stm32": "stm32",
+    "nrf": "nrf",
+    "unix": "unix",
+    "cortex-m": "qemu",
+}
+
+
+@dataclass(frozen=True)
+class Board:
+    """A board, or a variant of one; `record` is its board.json."""
+
+    name: str
+    variant: str | None
+    folder: Path
+    record: dict[str, Any]
+
+    @property
+    def title(self) -> str:
+        """Return NAME or NAME-VARIANT, as MicroPython calls the firmware."""
+        return f"{self.name}-{self.variant}" if self.variant else self.name
+
+    @property
+    def chip(self) -> str:
+        """Return the processor, as MicroPython and esptool name it."""
+        return str(self.record["mcu"])
+
+    @property
+    def port(self) -> str:
+        """Return the folder of MicroPython's ports/ that builds its firmware."""
+        for beginning, port in _PORTS.items():
+            if self.chip.startswith(beginning):
+                return port
+        raise UserError(f"{self.title}: board.json: no port of MicroPython is for {self.chip}")
+
+    @cached_property
+    def profile(self) -> dict[str, Any]:
+        """Return the constants of its profile, with those its variant changes."""
+        found = _constants(self.folder / _PROFILE)
+        if self.variant:
+            changes = self.folder / f"variant_{self.variant.lower()}" / "particle_variant.py"
+            if changes.exists():
+                found |= _constants(changes)
+        return found
+
+    def file(self, suffix: str) -> list[Path]:
+        """List the files that end in `suffix`: the board's, then its variant's."""
+        ends = ["board", *([self.variant.lower()] if self.variant else [])]
+        found = [self.folder / f"{suffix}.{end}" for end in ends]
+        return [path for path in found if path.exists()]
+
+
+def names() -> list[str]:
+    """List the boards, in alphabetical order."""
+    return sorted(path.parent.name for path in FOLDER.glob("*/board.json"))
+
+
+def every() -> list[Board]:
+    """List all boards, each followed by its variants."""
+    found = []
+    for name in names():
+        board = find(name)
+        found.append(board)
+        found += [find(f"{name}-{variant}") for variant in board.record.get("variants", {})]
+    return found
+
+
+def find(text: str) -> Board:
+    """Return the board NAME or NAME-VARIANT. Raises UserError with the next step."""
+    name, _, variant = text.partition("-")
+    folder = FOLDER / name
+    if name not in names():
+        near = difflib.get_close_matches(name.upper(), names(), 1)
+        meant = f", did you mean {near[0]}?" if near else ""
+        raise UserError(
+            f"{text}: no such board{meant or ';'} `particle-mp boards` lists them, {_GUIDE}"
+        )
+    if not (folder / _PROFILE).exists():
+        raise UserError(f"{name}: no profile, boards/{name}/{_PROFILE} is missing; {_GUIDE}")
+    record = _record(folder)
+    variants = record.get("variants", {})
+    if variant and variant not in variants:
+        some = f"choose {', '.join(variants)}" if variants else "it has none"
+        raise UserError(f"{text}: no variant {variant} of {name}, {some}")
+    return Board(name, variant or None, folder, record)
+
+
+def _record(folder: Path) -> dict[str, Any]:
+    try:
+        record = json.loads((folder / "board.json").read_text())
+    except ValueError as error:
+        raise UserError(f"{folder.name}: board.json: {error}") from None
+    if not isinstance(record, dict) or not isinstance(record.get("mcu"), str):
+        raise UserError(f"{folder.name}: board.json: `mcu`, the name of the chip, is missing")
+    return record
+
+
+def _constants(path: Path) -> dict[str, Any]:
+    found = {}
+    for node in ast.parse(path.read_text()).body:
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+            try:
+                found[node.targets[0].id] = ast.literal_eval(node.value)
+            except ValueError:
+                pass  # known on the board only
+    return found
