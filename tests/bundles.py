@@ -6,6 +6,8 @@ import os
 import struct
 
 from particle.crypto import p256, rsa
+from particle.ota.bundle import Bundle
+from particle.ota.sink import Folder, Head
 from particle.store.keys_ec import ec_spki
 from support import drive
 
@@ -105,8 +107,30 @@ def wrapped(payload, platform=12, flags=0):
     return data + struct.pack(">I", binascii.crc32(data) & 0xFFFFFFFF)
 
 
+class Slot(Folder):
+    """A folder that has a certain room, None: any."""
+
+    room = None
+
+    def begin(self, head):
+        """As of `Folder`."""
+        yield from super().begin(head)
+        return self.room
+
+
+def unpacking(path, about, keys, floor=0, room=None, active=None):
+    """Return what unpacks a bundle into a folder; its head is kept beside it."""
+    slot = Slot(path)
+    slot.room = room
+    return Bundle(Head(path + ".head"), slot, about, keys, floor, active)
+
+
 def tree(path):
-    """Return name -> content of all files below a folder."""
+    """Return name -> content of all files below a folder; nothing of one that is not there."""
+    try:
+        os.stat(path)
+    except OSError:
+        return {}
     found = {}
     for name in sorted(os.listdir(path)):
         try:

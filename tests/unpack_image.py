@@ -4,6 +4,7 @@ import os
 import sys
 
 from particle.ota.bundle import Bundle
+from particle.ota.sink import Folder, Head
 from particle.ota.unpack import unpack
 from particle.wire.module import user_slots
 
@@ -14,7 +15,8 @@ def main(image, key, slot):
     """Do it in slices."""
     with open(key, "rb") as file:
         keys = [file.read()]
-    steps = unpack(image, os.stat(image)[6], Bundle(slot, ABOUT, keys), 3, user_slots(3))
+    bundle = Bundle(Head(slot + ".head"), Folder(slot), ABOUT, keys)
+    steps = unpack(image, os.stat(image)[6], bundle, 3, user_slots(3))
     while True:
         try:
             next(steps)

@@ -10,6 +10,7 @@ import pytest
 from device_suite import start
 from particle.errors import UpdateError
 from particle.ota.bundle import Bundle
+from particle.ota.sink import Folder, Head
 from particle.ota.unpack import unpack
 from particle.wire.module import user_slots
 from particle_tools import cli, interpreter
@@ -58,7 +59,8 @@ def install(folder, data, slot="a", active=None, key="k.der", about=ABOUT):
     (folder / "image").write_bytes(data)
     path = str(folder / slot)
     keys = [(folder / key).read_bytes()]
-    bundle = Bundle(path, about, keys, 0, None, active and str(folder / active))
+    head = Head(path + ".head")
+    bundle = Bundle(head, Folder(path), about, keys, 0, active and str(folder / active))
     steps = unpack(str(folder / "image"), len(data), bundle, 3, user_slots(3))
     while True:
         try:

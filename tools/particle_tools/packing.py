@@ -94,6 +94,7 @@ COMPONENTS = {
     "images": [
         "ota/bundle",
         "ota/signed",
+        "ota/sink",
         "ota/slots",
         "ota/unpack",
         "wire/describe",

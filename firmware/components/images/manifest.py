@@ -5,6 +5,7 @@ package(
     files=[
         "ota/bundle.py",
         "ota/signed.py",
+        "ota/sink.py",
         "ota/slots.py",
         "ota/unpack.py",
         "wire/describe.py",

@@ -12,6 +12,7 @@ from micropython import const
 from ..errors import UpdateError
 from .bootrecord import TRIAL, BootRecord
 from .bundle import Bundle
+from .sink import Folder, Head
 from .slots import PIECE, SLICE, clear
 from .staging import Staging
 from .unpack import unpack
@@ -66,15 +67,12 @@ class AppSlots(Staging):
                 self.resets = False
                 return
             path = self._slot(slot)
-            yield from clear(path)
-            found = os.statvfs(self._root)
-            room = found[0] * max(0, found[4] - _RESERVE)
             bundle = Bundle(
-                path,
+                Head(self._root + "/stage.head"),
+                Folder(path, _RESERVE),
                 self._about,
                 self._keys,
                 BootRecord(self._root).floor,
-                room,
                 self._slot(active),
             )
             module = yield from unpack(self._part, self.size, bundle, *self._platform)
@@ -93,7 +91,7 @@ class AppSlots(Staging):
                     if not pieces % SLICE:
                         yield
         except OSError as e:
-            if path:
+            if path and not _there(path + "/manifest"):
                 yield from clear(path)
             if isinstance(e, UpdateError):
                 self.discard()  # the same bytes would be refused again

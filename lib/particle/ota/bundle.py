@@ -1,12 +1,10 @@
-"""Unpacks a signed bundle into the folder of a slot while its bytes arrive (ota-and-boot 4.5).
+"""Unpacks a signed bundle into its place while its bytes arrive (ota-and-boot 4.5).
 
-No file is written before the signature was found right, and nothing makes the slot bootable but
-its file `manifest`, which gets that name last: it is the bundle up to the contents of the files,
-byte for byte.
+What comes before the contents of the files, the head, is kept in a file. Nothing is done to the
+place before the signature was found right, and nothing there counts before the end (ota/sink.py).
 """
 
 import hashlib
-import os
 
 from micropython import const
 
@@ -14,7 +12,7 @@ from ..errors import UpdateError
 from ..wire.manifest import HEADER_BYTES, LINE_BYTES, Header, Manifest
 from ..wire.module import Refused
 from .signed import find, verify
-from .slots import PIECE, SLICE, check_window, digest_of, guarded, inflated, make_folder
+from .slots import PIECE, SLICE, check_window, digest_of, guarded, inflated
 
 # Error numbers of Device OS (ota-and-boot 1.9, errors.py)
 _INVALID_STATE = const(-210)
@@ -25,29 +23,30 @@ _SIZE = const(-1351)
 _BAD = const(-1370)
 
 _NO_SPACE = const(28)
+_CONTENT = "content"  # the deflated contents of all files
 
 
 class Bundle:
-    """Unpack one bundle into the folder `path`, which is empty or not there.
+    """Unpack one bundle; head: `Head` of ota/sink.py, sink: `Folder`, or what does as it does.
 
     about: "board", "platform", "product", "abi", "client" of this board. keys: public keys, DER.
-    floor: the oldest version taken. room: bytes there are for files. active: folder of the
-    application that runs. All methods raise `UpdateError`; `close` after that.
+    floor: the oldest version taken. active: folder of the application that runs. file: (name,
+    bytes) of the one that comes. All methods raise `UpdateError`; `close` after that.
     """
 
-    def __init__(self, path, about, keys, floor=0, room=None, active=None):
-        self.path = path
-        self.header = self.manifest = None
-        self._about = about, floor, room
+    def __init__(self, head, sink, about, keys, floor=0, active=None):
+        self.header = self.manifest = self.file = None
+        self._head = self._file = head
+        self._sink = sink
+        self._about = about, floor, None
         self._keys = keys
         self._active = active
-        self._file = self._lines = self._job = None
+        self._lines = self._job = None
         self._digest = hashlib.sha256()
         self._buffer = bytearray()
         self._rest = b""
         self._left = HEADER_BYTES
         self._next = self._read_header
-        guarded(self._create, "manifest.new")
 
     # The bytes of the bundle.
 
@@ -127,16 +126,13 @@ class Bundle:
 
     # What is read, one after the other.
 
-    def _create(self, name):
-        at = 0
-        while at >= 0:
-            make_folder(self.path + "/" + name[:at] if at else self.path)
-            at = name.find("/", at + 1)
-        self._file = open(self.path + "/" + name, "wb")  # noqa: SIM115 - closed when it is full
+    def _create(self, name, size):
+        self._file = self._sink.open(name, size)
+        self.file = name, size
 
     def _end_file(self):
         self._file.close()
-        self._file = None
+        self._file = self.file = None
 
     def _read_header(self):
         h = self.header = Header(self._buffer)
@@ -176,11 +172,15 @@ class Bundle:
         wanted = m.facts.get("delta_from")
         if wanted and wanted != (yield from self._installed()):
             raise Refused(_DEPENDENCY, "a delta to another version: send the whole bundle")
+        room = yield from self._sink.begin(self._head)
+        needed = m.total + (self.header.content if self.header.window else 0)
+        if room is not None and needed > room:
+            raise Refused(_SIZE, "files of %d bytes, room for %d" % (needed, room))
         self.manifest = m
 
     def _read_content(self):
         if self.header.window:
-            self._create("content")
+            self._create(_CONTENT, self.header.content)
             self._left = self.header.content
             self._next = self._content_read
         else:
@@ -202,7 +202,7 @@ class Bundle:
     def _to_next_file(self):
         for n, (kind, size, digest, name) in enumerate(self._lines):
             if kind == b"file":
-                self._create(name)
+                self._create(name, size)
                 self._left = size
                 self._wanted = digest
                 self._digest = hashlib.sha256()
@@ -221,10 +221,9 @@ class Bundle:
         buffer = bytearray(PIECE)
         self._lines = self._each(Manifest())
         for _, size, digest, name in self._lines:
-            found = yield from digest_of(self.path + "/" + name, size, buffer)
-            if found != digest:
+            if (yield from digest_of(self._sink.read, name, size, buffer)) != digest:
                 raise Refused(_INTEGRITY, "%s was not stored as it came" % name)
-        os.rename(self.path + "/manifest.new", self.path + "/manifest")
+        self._sink.complete()
 
     def _copy(self):
         # what did not change comes from the application that is installed
@@ -233,26 +232,24 @@ class Bundle:
         for kind, size, digest, name in self._lines:
             if kind == b"file":
                 continue
-            source = self._active + "/" + name
-            if (yield from digest_of(source, size, buffer)) != digest:
+            if (yield from digest_of(self._old, name, size, buffer)) != digest:
                 raise Refused(_DEPENDENCY, "%s is not as installed: send the whole bundle" % name)
-            self._create(name)
-            with open(source, "rb") as f:
+            self._create(name, size)
+            with self._old(name) as f:
                 yield from self._fill(f.readinto, size, buffer)
 
     def _inflate(self):
         buffer = bytearray(PIECE)
         self._lines = self._each(Manifest())
-        path = self.path + "/content"
-        with open(path, "rb") as f:
+        with self._sink.read(_CONTENT) as f:
             read = inflated(f, self.header.window)
             for kind, size, _, name in self._lines:
                 if kind == b"file":
-                    self._create(name)
+                    self._create(name, size)
                     yield from self._fill(read, size, buffer)
             if read(memoryview(buffer)[:1]):
                 raise Refused(_BAD, "the bundle inflates to more than its manifest says")
-        os.remove(path)
+        self._sink.remove(_CONTENT)
 
     def _fill(self, read, size, buffer):
         # size bytes into the file that was created
@@ -272,8 +269,8 @@ class Bundle:
 
     def _each(self, listing):
         # (kind, size, SHA-256, name) of every file
-        with open(self.path + "/manifest.new", "rb") as f:
-            f.seek(HEADER_BYTES)
+        with self._head.read() as f:
+            f.read(HEADER_BYTES)
             left = self.header.manifest
             while left:
                 line = f.readline(min(LINE_BYTES, left))
@@ -282,12 +279,14 @@ class Bundle:
                 if entry:
                     yield entry
 
+    def _old(self, name):
+        return open(self._active + "/" + name, "rb")
+
     def _installed(self):
         # -> SHA-256 of the manifest of the application that is installed, None without it
         try:
-            with open(self._active + "/manifest", "rb") as f:
+            with self._old("manifest") as f:
                 size = Header(f.read(HEADER_BYTES)).manifest
         except (OSError, TypeError, ValueError):
             return None
-        path = self._active + "/manifest"
-        return (yield from digest_of(path, size, bytearray(PIECE), HEADER_BYTES))
+        return (yield from digest_of(self._old, "manifest", size, bytearray(PIECE), HEADER_BYTES))

@@ -93,8 +93,8 @@ def inflated(file, bits):
     return read
 
 
-def digest_of(path, size, buffer, at=0):
-    """Give the SHA-256 of `size` bytes of a file; a generator, yields once per slice.
+def digest_of(open, name, size, buffer, at=0):
+    """Give the SHA-256 of `size` bytes of the file `open(name)`; a generator, one yield per slice.
 
     buffer: of PIECE bytes. None when the file is missing or shorter and, from its beginning,
     longer.
@@ -102,11 +102,12 @@ def digest_of(path, size, buffer, at=0):
     digest = hashlib.sha256()
     view = memoryview(buffer)
     try:
-        f = open(path, "rb")  # noqa: SIM115 - only this may fail
+        f = open(name)
     except OSError:
         return None
     with f:
-        f.seek(at)
+        if at:
+            f.seek(at)
         n = 0
         while size:
             got = f.readinto(view[: min(size, PIECE)])
@@ -117,7 +118,7 @@ def digest_of(path, size, buffer, at=0):
             n += 1
             if not n % SLICE:
                 yield
-        if not at and f.read(1):
+        if not at and f.readinto(view[:1]):
             return None
     yield
     return digest.digest()

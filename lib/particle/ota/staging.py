@@ -14,6 +14,7 @@ import struct
 from micropython import const
 
 from ..errors import UpdateError
+from .sink import edge
 
 # Error numbers of Device OS (errors.py)
 _INTEGRITY = const(-1330)
@@ -29,19 +30,6 @@ _BLOCKS = const(16)  # between two entries, at most; and left free for others
 _SHORT = const(2)  # blocks
 _PIECE = const(512)  # read at once
 _SLICE = const(8)  # pieces
-
-
-def edge(blocks, size):
-    """Return how many bytes of a file fill `blocks` blocks of littlefs.
-
-    Every block but the first begins with pointers to blocks before it.
-    """
-    n = blocks - 1
-    ones = 0
-    while n:
-        ones += n & 1
-        n >>= 1
-    return blocks * size - 4 * (2 * (blocks - 1) - ones)
 
 
 class Staging:

@@ -1,0 +1,166 @@
+"""Where the files of a bundle go: the folder of a slot, and files that go on after a reset
+(ota-and-boot 3.10, 4.1).
+
+Another place, a region of the flash or one file, is a class with the methods of `Folder`. The
+files come one after the other, their bytes in order.
+"""
+
+import os
+
+from micropython import const
+
+from .slots import PIECE, clear, make_folder
+
+_STEPS = const(16)  # blocks between two flushes, at most
+_NO_SPACE = const(28)  # errno
+_NEW = "/manifest.new"
+_DONE = "/manifest"
+
+
+def edge(blocks, size):
+    """Return how many bytes of a file fill `blocks` blocks of littlefs.
+
+    Every block but the first begins with pointers to blocks before it.
+    """
+    n = blocks - 1
+    ones = 0
+    while n:
+        ones += n & 1
+        n >>= 1
+    return blocks * size - 4 * (2 * (blocks - 1) - ones)
+
+
+class Growing:
+    """A file that is written while it arrives; the first `there` bytes are in it already.
+
+    These come again and are not written. It is flushed when a block of the flash is full, at first
+    every block and then more and more seldom: a reset costs half of what came, at most 64 KiB.
+    """
+
+    def __init__(self, path, there=0):
+        self._file = open(path, "ab" if there else "wb")  # noqa: SIM115 - it stays open
+        self._skip = self._at = there
+        self._block = os.statvfs(path)[0]
+        self._step = self._next = 1
+        while edge(self._next, self._block) <= there:
+            self._next += 1
+
+    def write(self, data):
+        """Take the next bytes; return how many. Raises OSError."""
+        taken = len(data)
+        n = min(taken, self._skip)
+        self._skip -= n
+        data = data[n:]
+        while data:
+            n = edge(self._next, self._block) - self._at
+            part = data[:n]
+            if self._file.write(part) != len(part):
+                raise OSError(_NO_SPACE)
+            self._at += len(part)
+            if n == len(part):
+                self._file.flush()
+                self._next += self._step
+                self._step = min(2 * self._step, _STEPS)
+            data = data[n:]
+        return taken
+
+    def close(self):
+        """Close it; what came is in the flash then."""
+        self._file.close()
+
+
+class Head(Growing):
+    """The file `path` in which a bundle keeps what comes before its contents, from byte `at`."""
+
+    def __init__(self, path, at=0, there=0):
+        super().__init__(path, there)
+        self._path = path
+        self._from = at
+        self._skip = max(0, there - at)
+
+    def read(self):
+        """Open it for reading, where the bundle begins; it was closed before."""
+        f = open(self._path, "rb")  # noqa: SIM115 - the caller closes it
+        f.seek(self._from)
+        return f
+
+
+class Folder:
+    """The folder `path`, which need not be there; reserve: blocks that are left to others.
+
+    A copy of the head is its file `manifest.new` as long as the files come; what has that file
+    holds nothing but files of this bundle. In the end its name is `manifest`, which makes the
+    folder an application.
+    """
+
+    def __init__(self, path, reserve=0):
+        self.path = path
+        self._reserve = reserve
+
+    def begin(self, head):
+        """Make ready for the files behind `head`, whose signature is right; a generator.
+
+        Returns the bytes there are for them, None when some of them are there already.
+        """
+        for name in (_NEW, _DONE):
+            if (yield from _same(head, self.path + name)):
+                return None
+        yield from clear(self.path)
+        make_folder(self.path)
+        found = os.statvfs(self.path)
+        with head.read() as source, open(self.path + _NEW, "wb") as f:
+            while True:
+                data = source.read(PIECE)
+                if not data:
+                    break
+                if f.write(data) != len(data):
+                    raise OSError(_NO_SPACE)
+                yield
+        return found[0] * max(0, found[4] - self._reserve)
+
+    def there(self, name, size):
+        """Return how many bytes are stored of a file that has `size`."""
+        try:
+            n = os.stat(self.path + "/" + name)[6]
+        except OSError:
+            return 0
+        return n if n <= size else 0
+
+    def open(self, name, size):
+        """Open a file that comes, from its beginning, to `write` and `close`. Raises OSError."""
+        at = name.find("/")
+        while at >= 0:
+            make_folder(self.path + "/" + name[:at])
+            at = name.find("/", at + 1)
+        return Growing(self.path + "/" + name, self.there(name, size))
+
+    def read(self, name):
+        """Open a file that is stored: `readinto` and `close`, in a `with` too. Raises OSError."""
+        return open(self.path + "/" + name, "rb")
+
+    def remove(self, name):
+        """Forget a file."""
+        os.remove(self.path + "/" + name)
+
+    def complete(self):
+        """Make it count: every file is there and right."""
+        try:
+            os.rename(self.path + _NEW, self.path + _DONE)
+        except OSError:
+            os.stat(self.path + _DONE)  # it was before the last reset
+
+
+def _same(head, path):
+    # whether a file is the head, byte for byte
+    try:
+        f = open(path, "rb")  # noqa: SIM115 - only this may fail
+    except OSError:
+        return False
+    with f, head.read() as source:
+        while True:
+            data = source.read(PIECE)
+            if data != f.read(PIECE):
+                return False
+            if not data:
+                return True
+            yield
