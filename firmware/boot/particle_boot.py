@@ -8,7 +8,6 @@ it is in safe mode: it serves the cloud and takes an update.
 
 import hashlib
 import os
-import struct
 import sys
 import time
 
@@ -17,13 +16,14 @@ from micropython import const
 
 from particle.ota.bootrecord import DAMAGED, TRIAL, TRIES, BootRecord
 
-_SLOTS = ("/a", "/b")
-_HEADER = "<16xI"  # length of the manifest (wire/manifest.py)
-_HEADER_BYTES = const(24)
+_HEADER_BYTES = const(24)  # of a bundle (wire/manifest.py)
+_LENGTH_AT = const(16)  # in it, of the manifest
+_LENGTH_END = const(20)
 _PIECE = const(512)
 _LINE = const(256)
 _CRASHES = const(8)  # of an application that was confirmed, before safe mode
 _SHORT_MS = const(60000)  # for an application to run until it ends
+_DAY_S = const(86400)
 _WDT_MS = const(8000)
 
 record = None  # of this boot, when an application was chosen
@@ -50,12 +50,11 @@ def _same(path, size, digest, contents):
     if not contents:
         return True
     h = hashlib.sha256()
-    buffer = memoryview(bytearray(_PIECE))
     with open(path, "rb") as f:
         while size > 0:
-            n = f.readinto(buffer)
-            h.update(buffer[:n])
-            size -= n or 1
+            data = f.read(_PIECE)
+            h.update(data)
+            size -= len(data) or size
     return h.digest() == bytes.fromhex(digest)
 
 
@@ -70,7 +69,7 @@ def check(path, digest, contents):
         with open(path + "/manifest", "rb") as f:
             line = f.read(_HEADER_BYTES)
             h = hashlib.sha256(line)
-            left = struct.unpack_from(_HEADER, line + bytes(_HEADER_BYTES))[0]
+            left = int.from_bytes(line[_LENGTH_AT:_LENGTH_END], "little")
             while left > 0:
                 line = f.readline(min(left, _LINE))
                 h.update(line)
@@ -84,15 +83,16 @@ def check(path, digest, contents):
         if digest and h.digest() != digest:
             return None
         return int(facts["version"]), int(facts["floor"])
-    except (OSError, ValueError, KeyError, IndexError):
+    except (OSError, ValueError, LookupError):
         return None
 
 
-def choose(record):
+def choose(record, contents=False):
     """Decide what runs, and write it down; return (slot, whether it is tried, its floor) or None.
 
     Each step is one write of `record`, and can be repeated after a power cut at any place. On a
-    flash that takes no writes any more nothing is tried.
+    flash that takes no writes any more nothing is tried. contents: read the files of what was
+    confirmed, too.
     """
     if record.state == TRIAL:
         reason = TRIES
@@ -108,7 +108,7 @@ def choose(record):
             pass
         _written(record.roll_back, reason)
     active = record.active
-    found = record.found and check(_slot(active), record.digest, not record.digest)
+    found = record.found and check(_slot(active), record.digest, contents or not record.digest)
     if found and found[0] >= record.floor:
         return active, False, found[1]
     # the other one must be complete; without a good record nothing says which one is newer
@@ -134,43 +134,37 @@ def _written(save, *args):
 
 
 def _slot(number):
-    return root + _SLOTS[number]
+    return root + "/" + "ab"[number]
+
+
+def _get(name):
+    try:
+        with open(root + "/" + name, "rb") as f:
+            return f.read()
+    except OSError:
+        return None
+
+
+def _put(name, data):
+    try:
+        with open(root + "/" + name, "wb") as f:
+            f.write(data)
+    except OSError as e:
+        print("boot: cannot write:", e)
 
 
 def _crashes(more):
     # how often the application that was confirmed has failed since it last ran well
-    name = root + "/crashes"
-    count = 0
-    try:
-        with open(name, "rb") as f:
-            count = f.read(1)[0]
-    except (OSError, IndexError):
-        pass
+    count = (_get("crashes") or b"\0")[0]
     if more:
         # not above the limit: a reset in safe mode gives it another chance, one
         count = min(count + more, _CRASHES)
-        try:
-            with open(name, "wb") as f:
-                f.write(bytes((count,)))
-        except OSError as e:
-            print("boot: cannot write:", e)
-    return count
-
-
-def _there(name):
+        _put("crashes", bytes((count,)))
     try:
-        os.stat(root + "/" + name)
-        return True
+        os.remove(root + "/started")  # it is counted, or there is nothing to be counted
     except OSError:
-        return False
-
-
-def _bitten():
-    # whether the watchdog ended the last boot; on some chips any reset looks so, hence the file
-    try:
-        return machine.reset_cause() == machine.WDT_RESET and not _there("reason")
-    except AttributeError:
-        return False
+        pass
+    return count
 
 
 def start():
@@ -182,15 +176,29 @@ def start():
         from particle.runtime import board
     root = board.STORE_ROOT
     record = BootRecord(root)
-    chosen = choose(record)
-    bitten = _bitten()
-    name = "app"
-    if _there("safemode"):
+    cold = quiet = True
+    bitten = False
+    try:
+        cause = machine.reset_cause()
+        cold = quiet = cause == machine.PWRON_RESET
+        quiet = cold or cause == machine.DEEPSLEEP_RESET
+        # without that, or the file, any reset of the chip may look like a bite
+        bitten = cause == machine.WDT_RESET and _get("reason") is None
+    except AttributeError:
+        pass
+    # a clock that nobody has set counts the days from power-on
+    day = b"%d" % (time.time() // _DAY_S)
+    known = _get("checked") == day
+    chosen = choose(record, cold or not known)
+    if _get("safemode") is not None:
         _safe("as asked for", False)
+    name = "app"
     if chosen:
         slot, trial, floor = chosen
         path = _slot(slot)
         sys.path += [path, path + "/lib"]
+        if not (trial or known):
+            _put("checked", day)  # now, not before: what is damaged is found damaged again
     else:
         name = getattr(board, "FACTORY", None)  # a frozen application, until there is another
         if record.version or not name:
@@ -200,23 +208,31 @@ def start():
         timeout = getattr(board, "WDT_MS", _WDT_MS)
         if timeout:
             watchdog = machine.WDT(timeout=timeout)
-    elif _crashes(bitten) >= _CRASHES:
+    # a bite, or a reset before it had run for a minute or reached the cloud: without a word
+    elif _crashes(bitten or not quiet and _get("started") is not None) >= _CRASHES:
         _crashes(-1)
         _safe("the application has failed %d times" % _CRASHES)
         return
+    elif not quiet:
+        _put("started", b"")
     begin = time.ticks_ms()
+    error = None
     try:
         __import__(name)
-    except (Exception, SystemExit) as e:
-        ended = isinstance(e, SystemExit)
-        if not ended:
-            sys.print_exception(e)
+    except BaseException as e:
+        error = e
+    ended = isinstance(error, SystemExit)
+    bad = isinstance(error, Exception)
+    if bad:
+        sys.print_exception(error)
+    if not trial:
         # to end is nothing bad, but nothing that may go on and on
-        if not trial and not (ended and time.ticks_diff(time.ticks_ms(), begin) > _SHORT_MS):
-            _crashes(1)
-        if ended and not trial:
-            raise
+        short = time.ticks_diff(time.ticks_ms(), begin) < _SHORT_MS
+        _crashes(bad or ended and short)
+    if bad or ended and trial:
         machine.reset()
+    if error:
+        raise error
 
 
 def _safe(why, needed=True):

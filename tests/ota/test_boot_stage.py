@@ -184,6 +184,15 @@ def test_every_byte_of_every_file_counts():
     assert check(root + "/a", digests[0], True) == (1, 0)
 
 
+def test_a_boot_that_reads_files_finds_what_others_do_not():
+    root, _ = _board(2, 1)
+    put(root + "/a/lib/valve.py", b"\1" * 1500)
+    assert _boot() == (0, False, 0)
+    assert choose(BootRecord(root), True) == (1, False, 0)
+    # it stays so
+    assert _boot() == (1, False, 0)
+
+
 def test_a_record_that_cannot_be_written_changes_nothing():
     root, digests = _board(1, 2)
     os.mkdir(root + "/boot.rec.new")

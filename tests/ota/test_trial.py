@@ -195,6 +195,22 @@ def test_failures_are_forgotten_after_running_well():
     assert "crashes" not in os.listdir(w.root)
 
 
+def test_a_reset_is_none_to_be_counted_after_a_minute_or_with_the_cloud():
+    w = World(False)
+    put(w.root + "/started", b"")
+    w.run(59)
+    assert "started" in os.listdir(w.root)
+    w.run(2)
+    assert "started" not in os.listdir(w.root)
+    w = World(False)
+    put(w.root + "/started", b"")
+    w._conn.ready = True
+    w.run(4)
+    assert "started" in os.listdir(w.root)
+    w.run(2)
+    assert "started" not in os.listdir(w.root)
+
+
 def test_a_reason_of_a_later_version():
     w = World(False, ROLLED_BACK)
     w.record.reason = 99

@@ -1,5 +1,8 @@
 """The boot stage on a simulated board: what runs, and what does not although it lies about."""
 
+import hashlib
+
+from particle.ota.bootrecord import BootRecord
 from particle_tools.sim import image
 from slot_files import manifest
 
@@ -69,6 +72,67 @@ def test_bites_of_the_watchdog_count_as_failures(bench):
     sim.wait_for("boot: the application has failed 8 times")
     sim.wait()
     assert sim.lines.count("begin") == 8
+
+
+def test_an_application_that_resets_itself_again_and_again(bench):
+    made = board(bench, a=(1, "import machine\nprint('begin')\nmachine.reset()\n"))
+    sim = bench.start(made)
+    sim.wait_for("boot: the application has failed 8 times")
+    sim.wait()
+    # the first one after the power came may have been meant
+    assert sim.lines.count("begin") == 9
+    sim = bench.start(made)
+    sim.wait_for("boot: the application has failed 8 times")
+    sim.wait()
+    assert sim.lines.count("begin") == 2
+
+
+def test_what_sleeps_deeply_is_no_failure(bench):
+    source = "import machine, os\nprint('begin')\nnames = os.listdir('/flash')\n"
+    source += "open('/flash/%d' % len(names), 'w').close()\n"
+    source += "if len(names) < 13:\n    machine.deepsleep(1)\n"
+    made = board(bench, a=(1, source))
+    status, lines = bench.run(made)
+    assert status == 0 and lines.count("begin") > 9 and len(set(lines)) == 1
+
+
+DAYS = """
+import machine
+day = machine.RTC().datetime()[2] if machine.reset_cause() != 1 else 0
+print('day', day)
+if day == 7:
+    # as many bytes as before: a usual boot of the same day does not see it
+    with open('/flash/pt/a/other.py') as f:
+        changed = f.read() == 'x = 1'
+    if not changed:
+        with open('/flash/pt/a/other.py', 'w') as f:
+            f.write('x = 1')
+    else:
+        day = 8
+if day < 9:
+    machine.RTC().datetime((2030, 1, max(day, 7), 0, 12, 0, 0, 0))
+    machine.reset()
+"""
+
+
+def test_files_are_read_once_a_day(bench, tmp_path):
+    made = bench.board()
+    files = slot("a", 1, DAYS, **{"other.py": "y = 1"})
+    record = BootRecord(str(tmp_path))
+    record.version = 1
+    record.digest = hashlib.sha256(files["/pt/a/manifest"]).digest()
+    record.save()
+    image.write(made.flash, files | {"/pt/boot.rec": (tmp_path / "boot.rec").read_bytes()})
+    _, lines = bench.run(made)
+    assert lines[:4] == ["day 0", "day 7", "day 7", "boot: there is no application that can run"]
+
+
+def test_files_are_read_after_power_on(bench):
+    made = board(bench, a=(1, "print('begin')\n"))
+    assert bench.run(made) == (0, ["begin"])
+    image.write(made.flash, {"/pt/a/app.py": b"print('BEGIN')\n"})
+    _, lines = bench.run(made)
+    assert lines[0] == "boot: there is no application that can run"
 
 
 def test_nothing_that_can_run_is_safe_mode(bench):

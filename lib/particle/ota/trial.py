@@ -15,6 +15,7 @@ from .bootrecord import ROLLED_BACK, TRIAL, BootRecord
 _EVERY_MS = const(500)
 _SETTLED_MS = const(5000)  # connected, before it is called well
 _LIMIT_S = const(600)  # for a trial; and of running well, until earlier failures are forgotten
+_EARLY_S = const(60)  # a reset counts as a failure until then, or until the cloud was reached
 _PERIOD = const(0x3FFFFFFF)  # of ticks
 _REASONS = (
     "unknown",
@@ -37,7 +38,7 @@ class Trial:
         self._boot = boot
         self._restart = restart
         self._say = say
-        self._told = False
+        self._told = self._early_over = False
         self._reached = 0  # ms since the cloud was reached
         self._left = _LIMIT_S * 1000
         self._last = time.ticks_ms() & _PERIOD
@@ -52,12 +53,17 @@ class Trial:
         if boot.watchdog:
             boot.watchdog.feed()  # there is no way to stop it
         elif not boot.trial and self._left < 0:
-            _forget_crashes(boot.root)
+            _forget(boot.root + "/crashes")
             return
         conn = self._client._conn
         # connected, and everything that was said is acknowledged, the description too
         reached = conn is not None and conn.ready and not any(conn.waits())
         self._reached = self._reached + passed if reached else 0
+        if not self._early_over and (
+            self._reached >= _SETTLED_MS or self._left < (_LIMIT_S - _EARLY_S) * 1000
+        ):
+            self._early_over = True
+            _forget(boot.root + "/started")
         try:
             if boot.trial:
                 self._try(now)
@@ -77,7 +83,7 @@ class Trial:
             record.confirm(boot.floor)
             boot.record = record
             boot.trial = False
-            _forget_crashes(boot.root)
+            _forget(boot.root + "/crashes")
             print("update: version %d is kept" % boot.record.version)
         elif self._left < 0:
             print("update: not well after %d s: reset" % _LIMIT_S)
@@ -109,8 +115,8 @@ def _well():
         return False
 
 
-def _forget_crashes(root):
+def _forget(path):
     try:
-        os.remove(root + "/crashes")
+        os.remove(path)
     except OSError:
         pass
