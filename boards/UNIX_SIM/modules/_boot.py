@@ -17,6 +17,7 @@ import __main__
 
 # where modules are that no update of the board changes
 _FROZEN = ("/sim", ".frozen", "/rom", "/boot")
+_SOFT = "5"  # machine.SOFT_RESET
 _FRAMES = ('  File "/sim/', '  File "' + os.getenv("SIM_MODULES"))
 
 
@@ -30,11 +31,26 @@ def _mount():
     for root, at in ((os.getenv("SIM_MODULES"), "/sim"), (os.getenv("SIM_LIB"), "/rom")):
         vfs.mount(vfs.VfsPosix(root), at, readonly=True)
     vfs.mount(flash, "/flash")
+    firmware = _firmware()
     # from here on an application sees the board's files only
     vfs.umount("/")
     os.chdir("/flash")
-    sys.path[:] = ["", "/sim", ".frozen", "/flash", "/flash/lib", "/rom"]
+    sys.path[:] = ("",) + firmware + ("/sim", ".frozen", "/flash", "/flash/lib", "/rom")
     sys.argv[:] = []
+    return firmware
+
+
+def _firmware():
+    # what an ESP32's bootloader starts brings modules that are frozen there
+    if not _sim.there("esp32.img"):
+        return ()
+    import _esp32_flash
+
+    data = _esp32_flash.start(_esp32_flash.Chip(), os.getenv("SIM_CAUSE") == _SOFT)
+    if not data:
+        return ()
+    vfs.mount(vfs.VfsRom(data), "/firmware")
+    return ("/firmware",)
 
 
 def _read(path):
@@ -66,7 +82,7 @@ def _run(name, source):
 
 
 def _main(mode):
-    _mount()
+    firmware = _mount()
     __import__("machine")  # every boot starts with fresh pins
     _sim.tell("up")
     source = _read("boot.py")
@@ -80,7 +96,7 @@ def _main(mode):
     if source is None and (mode == "run" or "boot.rec" in os.listdir("pt")):
         # as a firmware whose frozen main.py is the boot stage
         vfs.mount(vfs.VfsPosix(os.getenv("SIM_BOOT")), "/boot", readonly=True)
-        sys.path[:] = _FROZEN
+        sys.path[:] = firmware + _FROZEN
         source = "import particle_boot\nparticle_boot.start()"
     failed = 0 if source is None else _run("main.py", source)
     if mode == "run":

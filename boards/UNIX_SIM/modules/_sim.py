@@ -55,6 +55,15 @@ def read(name):
         return None
 
 
+def there(name):
+    """Return whether there is a file DIR/name on the host."""
+    try:
+        _host.stat(_DIR + name)
+        return True
+    except OSError:
+        return False
+
+
 def write(name, data):
     """Replace the host's file DIR/name in one step."""
     with open_host(name + ".new", "wb") as f:

@@ -1,4 +1,5 @@
-"""`esp32` of the simulated board: `NVS` only (MicroPython docs, library esp32; nvs of esp-idf).
+"""`esp32` of the simulated board: `NVS`, and `Partition` on one with the partitions of an ESP32
+(MicroPython docs, library esp32; nvs of esp-idf).
 
 Imitated: names of at most 15 characters, room counted in entries of 32 bytes of a partition of
 16 KiB whose last page is kept free, blobs that are written before their old version goes, a
@@ -13,8 +14,15 @@ The content is in DIR/nvs.json: namespace -> key -> number, or text of hex digit
 import json
 from binascii import hexlify, unhexlify
 
+import _esp32_flash
+import _partition
 import _sim
 from micropython import const
+
+Partition = _partition.Partition
+if _sim.there(_esp32_flash.FILE):
+    _partition.chip = _esp32_flash.Chip()
+    _partition.running = _esp32_flash.running()
 
 _FILE = "nvs.json"
 _LONGEST = const(15)

@@ -17,6 +17,8 @@ BUTTON = (0, 0)  # pin, level while pressed
 UART = None
 MODEM = None
 OTA = "app-ab"
+if _sim.there("esp32.img"):  # `particle-mp sim --esp32`: with firmware to be replaced too
+    OTA = "esp32-ab"
 FACTORY = "_default_app"
 WDT_MS = 8000
 TIER = "A"

@@ -30,6 +30,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a new board is as from the shop: no keys, known to nobody (`particle-mp provision`)",
     )
     parser.add_argument(
+        "--esp32",
+        action="store_true",
+        help="a new board has the partitions of an ESP32: its firmware can be replaced too",
+    )
+    parser.add_argument(
         "--script",
         type=Path,
         metavar="FILE.py",
@@ -68,6 +73,11 @@ def run(args: argparse.Namespace) -> int:
     board = BoardDir(args.data)
     lock = board.lock()
     device_id = board.unique_id(args.device_id)
+    if args.esp32 and not board.flash.exists():
+        from particle_tools import __version__
+        from particle_tools.sim import esp32
+
+        esp32.make(board, esp32.firmware(None, __version__))
     if board.flash.exists():
         first_start.change(board, args.transport, args.server)
     elif args.blank:
