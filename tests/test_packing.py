@@ -18,11 +18,48 @@ def test_every_package_names_files_that_exist(tmp_path):
     assert set(built) == set(packing.complete())
     for path in tmp_path.rglob("package.json"):
         package = json.loads(path.read_text())
-        assert package["urls"], path
+        assert package["urls"] and not package["deps"], path
         for target, url in package["urls"]:
             assert target.startswith("particle/")
             assert target.endswith((".mpy", "portal.html.gz"))
             assert (path.parent / url).is_file()
+
+
+def test_an_index_has_every_component_and_what_it_needs(tmp_path):
+    """What `mip install --index` reads: files by hash, other packages by name."""
+    built = packing.build_packages(tmp_path)
+    folder = tmp_path / "package" / str(packing.MPY_VERSION)
+    assert {path.name for path in folder.iterdir()} == {*built, packing.EVERYTHING}
+    for path in folder.rglob("*.json"):
+        package = json.loads(path.read_text())
+        files = dict(package["hashes"])
+        name = path.parent.name
+        assert {*files} == (set().union(*built.values()) if name not in built else {*built[name]})
+        for target, digits in files.items():
+            data = (tmp_path / "file" / digits[:2] / digits).read_bytes()
+            assert packing.file_hash(data) == digits
+            assert not target.endswith(".mpy") or data[:2] == bytes(
+                (ord("M"), packing.MPY_VERSION)
+            )
+        for need, version in package["deps"]:
+            assert (folder / need / f"{version}.json").is_file()
+    # a core and a link belong to the board, everything else comes along
+    assert reached("portal") >= {"softap", "setup", "wifi", "networks", "keygen", "repl"}
+    assert reached("slots") == {"slots", "ota", "images", "safe", "repl"}
+
+
+def reached(name):
+    """Return the components that come with one."""
+    return {name}.union(*(reached(need) for need in packing.NEEDS.get(name, ())))
+
+
+def test_an_index_holds_nothing_of_the_one_before(tmp_path):
+    for data in (b"one", b"two"):
+        packing.write_index(tmp_path, {"a": {"particle/x.mpy": data, "particle/y.mpy": b"y"}}, "7")
+    files = {path.read_bytes() for path in (tmp_path / "file").rglob("*") if path.is_file()}
+    assert files == {b"two", b"y"}
+    names = {path.name for path in (tmp_path / "package").rglob("*.json")}
+    assert names == {"7.json", "latest.json"}
 
 
 def test_packed_library_imports_without_sources(tmp_path):

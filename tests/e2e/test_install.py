@@ -1,11 +1,12 @@
 """The library installed on a provisioned board by unmodified mpremote, and used from there."""
 
-import subprocess
-import sys
+import json
 
 import pytest
 
+from e2e.mpremote import mpremote as remote
 from particle_tools import packing
+from particle_tools.cli import main
 from particle_tools.local import LocalCloud, SimulatedBoard
 
 # The board's own copy instead of the checkout's; the board's frozen modules stay.
@@ -36,16 +37,7 @@ def board(tmp_path, cloud):
 
 def mpremote(board, *arguments, cwd=None):
     """Run mpremote against the board and return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "mpremote", "connect", board.serial, "resume", *arguments],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        cwd=cwd,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
+    return remote(board.serial, *arguments, cwd=cwd)
 
 
 def use(board, leave=_LEAVE):
@@ -55,9 +47,21 @@ def use(board, leave=_LEAVE):
     return lines[0]
 
 
-def test_over_http_from_the_cloud(cloud, board):
+def test_over_http_from_the_cloud(cloud, board, capsys):
     mpremote(board, "mip", "install", "--target", "/flash/lib", cloud.url + "/mip/package.json")
     assert use(board) == "/flash/lib/particle/__init__.mpy"
+    # version and hash, asked on the board and from the host
+    hashes = {path: digits for path, digits in packing.known_files().items() if path[-3:] != ".py"}
+    known = f"{packing.__version__}, {len(hashes)} files, hash {packing.library_hash(hashes)}"
+    asked = "import particle; print(particle.diagnose()[0])"
+    assert mpremote(board, "exec", _ALONE + asked) == f"('library', True, '{known}')\n"
+    damage = "with open('/flash/lib/particle/client.mpy', 'ab') as f: f.write(b'x')"
+    mpremote(board, "exec", damage)
+    assert main(["doctor", "--port", board.serial, "--cloud", cloud.url, "--json"]) == 0
+    rows = json.loads(capsys.readouterr().out)["checks"][:2]
+    assert [row["ok"] for row in rows] == [True, None]
+    assert f"library {packing.__version__}, {len(hashes)} files, hash " in rows[0]["text"]
+    assert rows[1]["text"].endswith(": particle/client.mpy")
 
 
 def test_from_a_folder(board, tmp_path):

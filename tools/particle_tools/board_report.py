@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from particle_tools import dct
+from particle_tools import __version__, dct
 from particle_tools.errors import UserError
 
 PORTS = {"udp": 5684, "tcp": 5683}  # where a board dials if it was told no port
 ALGORITHMS = {"udp": "ec", "tcp": "rsa"}
 _KINDS = {"session": 1, "wifi": 2, "cell": 3, "claim": 4, "usage": 5, "retained": 7}
 _SSID = 1  # tag of the first field of a network (lib/particle/store/networks.py)
+_NAMED = 3  # of the files that are not as they should be
 _PROVISION = "particle-mp provision --port PORT"
 
 
@@ -62,7 +63,7 @@ def of_port(port: str, write: bool = False) -> tuple[list[Check], Board | None]:
             return [Check("library", False, problem, remedy)], None
         version = ".".join(map(str, look["micropython"]))
         text = f"{look['name'] or look['platform']}, MicroPython {version}, library "
-        checks.append(Check("library", True, text + look["library"]))
+        checks += _library(text + look["library"], dict(link.run("installed")))
         checks += _store(look)
         if look["usable"] and write:
             try:
@@ -96,6 +97,23 @@ def of_port(port: str, write: bool = False) -> tuple[list[Check], Board | None]:
         public.get(f"server.{algorithm}.der"),
         public.get(f"device.{algorithm}.der"),
     )
+
+
+def _library(text: str, installed: dict[str, str]) -> list[Check]:
+    # what is on the board, and whether it is what these tools have
+    from particle_tools import packing
+
+    if not installed:
+        return [Check("library", True, f"{text}, frozen")]
+    text += f", {len(installed)} files, hash {packing.library_hash(installed)}"
+    known = packing.known_files()
+    other = [path for path, digits in installed.items() if known.get(path) != digits]
+    if not other:
+        return [Check("library", True, text)]
+    names = ", ".join(other[:_NAMED]) + (" ..." if len(other) > _NAMED else "")
+    differ = f"{len(other)} files are not those of these tools' {__version__}: {names}"
+    remedy = "To have these: mpremote mip install --index CLOUD/mip particle"
+    return [Check("library", True, text), Check("library", None, differ, remedy)]
 
 
 def _store(look: dict[str, Any]) -> list[Check]:

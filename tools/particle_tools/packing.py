@@ -1,8 +1,10 @@
 """Packs the device library into installable components of `.mpy` files.
 
 A component is a list of files below `lib/particle` (DESIGN section 2). `mip`
-installs one from its `package.json`, over HTTP or from a folder. The output
-depends on the sources and the pinned compiler only, byte for byte.
+installs one from its `package.json`, over HTTP or from a folder, or by its name
+from an index (`--index`), which brings what it needs and replaces only what
+changed. The output depends on the sources and the pinned compiler only, byte for
+byte.
 
 `python -m particle_tools.packing DIR` packs everything that is complete into
 DIR; `python -m particle_tools.packing --sources` prints the `package.json` that
@@ -12,6 +14,7 @@ lies in the project's root and installs the sources themselves.
 import argparse
 import hashlib
 import json
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,6 +26,9 @@ from particle_tools import ROOT, __version__
 from particle_tools.errors import UserError
 
 LIB = ROOT / "lib"
+
+#: Version of the `.mpy` format, for boards with MicroPython 1.20 or newer.
+MPY_VERSION = 6
 
 # The compiler knows `const` by itself: at run time the name is of no use, and takes a place in the
 # dictionary of every module. CPython needs the import; its line stays, lines keep their numbers.
@@ -126,6 +132,7 @@ COMPONENTS = {
         "runtime/coroutine",
         "runtime/diagnose",
         "runtime/events",
+        "runtime/installed",
         "runtime/limiter",
         "runtime/names",
         "runtime/remedy",
@@ -138,6 +145,23 @@ COMPONENTS = {
         "wire/goodbye",
     ],
 }
+
+#: Component name -> those that it cannot do without, besides a core and a link.
+NEEDS = {
+    "wifi": ["networks", "repl"],
+    "led": ["repl"],
+    "setup": ["wifi"],
+    "console": ["setup"],
+    "softap": ["setup", "keygen", "core-tcp"],
+    "portal": ["softap"],
+    "queue": ["repl"],
+    "safe": ["repl"],
+    "ota": ["images", "safe"],
+    "slots": ["ota"],
+}
+
+#: The package of an index that is all components together.
+EVERYTHING = "particle"
 
 #: Component name -> its files that are no modules, below `lib/particle`; nobody can freeze these.
 FILES = {"portal": ["setup/portal.html.gz"]}
@@ -186,11 +210,12 @@ def compile_module(path: Path, level: int = 0) -> bytes:
 def build_packages(dest: Path) -> dict[str, list[str]]:
     """Pack every complete component into `dest`; return component -> installed files.
 
-    Layout: `dest/COMPONENT/package.json` beside the files it names, and
-    `dest/package.json`, which installs all complete components together.
+    Layout: `dest/COMPONENT/package.json` beside the files it names,
+    `dest/package.json`, which installs all complete components together, and what
+    `write_index` makes.
     """
     dest.mkdir(parents=True, exist_ok=True)
-    packed = {}
+    packed: dict[str, dict[str, bytes]] = {}
     everything: dict[str, str] = {}
     for name in complete():
         packed[name] = contents(name)
@@ -198,9 +223,62 @@ def build_packages(dest: Path) -> dict[str, list[str]]:
             _write(dest / name / target, data)
             everything.setdefault(target, f"{name}/{target}")
         urls = [[target, target] for target in packed[name]]
-        _write(dest / name / "package.json", _package_json(urls))
-    _write(dest / "package.json", _package_json(sorted(map(list, everything.items()))))
+        _write(dest / name / "package.json", _package_json("urls", urls))
+    _write(dest / "package.json", _package_json("urls", sorted(map(list, everything.items()))))
+    write_index(dest, packed)
     return {name: list(files) for name, files in packed.items()}
+
+
+def write_index(
+    dest: Path, packed: dict[str, dict[str, bytes]], version: str = __version__
+) -> None:
+    """Write an index as `mip install --index` reads it, of components and their files.
+
+    `package/MPY/NAME/VERSION.json` and `latest.json` name files by hash, and other packages;
+    the files are `file/HH/HASH`. What an earlier index had is gone.
+    """
+    for folder in ("package", "file"):
+        shutil.rmtree(dest / folder, ignore_errors=True)
+    for name, files in packed.items():
+        needs = [[need, version] for need in NEEDS.get(name, ())]
+        hashes = [[target, file_hash(data)] for target, data in files.items()]
+        for (_, digits), data in zip(hashes, files.values(), strict=True):
+            _write(dest / "file" / digits[:2] / digits, data)
+        _write_package(dest, name, version, _package_json("hashes", hashes, needs, version))
+    every = {target: data for files in packed.values() for target, data in files.items()}
+    hashes = [[target, file_hash(data)] for target, data in sorted(every.items())]
+    text = _package_json("hashes", hashes, version=version)
+    _write_package(dest, EVERYTHING, version, text)
+
+
+def _write_package(dest: Path, name: str, version: str, text: bytes) -> None:
+    for file in (version, "latest"):
+        _write(dest / "package" / str(MPY_VERSION) / name / f"{file}.json", text)
+
+
+def file_hash(data: bytes) -> str:
+    """Return the hash of a file as an index has it and `doctor` compares it: 16 hex digits."""
+    return hashlib.sha256(data).hexdigest()[:16]
+
+
+def known_files() -> dict[str, str]:
+    """Return path -> `file_hash` of all that can be installed from here, packed and as sources."""
+    found = {}
+    for name in complete():
+        found.update(contents(name))
+        for module in COMPONENTS[name]:
+            found[f"particle/{module}.py"] = source(module).read_bytes()
+    return {path: file_hash(data) for path, data in found.items()}
+
+
+def library_hash(hashes: dict[str, str]) -> str:
+    """Return the hash of an installed library, path -> `file_hash`: 16 hex digits.
+
+    The same as `particle.runtime.installed` tells on the board.
+    """
+    ordered = sorted(hashes.items(), key=lambda item: item[0].split("/"))
+    lines = "".join(f"{path} {digits}\n" for path, digits in ordered)
+    return file_hash(lines.encode())
 
 
 def contents(component: str) -> dict[str, bytes]:
@@ -224,7 +302,8 @@ def sources_package() -> bytes:
     modules = {module for name in complete() for module in COMPONENTS[name]}
     names = {f"{module}.py" for module in modules}
     names |= {file for name in complete() for file in FILES.get(name, ())}
-    return _package_json([[f"particle/{name}", f"lib/particle/{name}"] for name in sorted(names)])
+    urls = [[f"particle/{name}", f"lib/particle/{name}"] for name in sorted(names)]
+    return _package_json("urls", urls)
 
 
 def digest(folder: Path) -> str:
@@ -237,9 +316,15 @@ def digest(folder: Path) -> str:
     return total.hexdigest()
 
 
-def _package_json(urls: list[list[str]]) -> bytes:
-    lines = ",\n".join("    " + json.dumps(pair) for pair in urls)
-    text = f'{{\n  "urls": [\n{lines}\n  ],\n  "deps": [],\n  "version": "{__version__}"\n}}\n'
+def _package_json(
+    kind: str,
+    files: list[list[str]],
+    needs: list[list[str]] | None = None,
+    version: str = __version__,
+) -> bytes:
+    lines = ",\n".join("    " + json.dumps(pair) for pair in files)
+    deps = json.dumps(needs or [])
+    text = f'{{\n  "{kind}": [\n{lines}\n  ],\n  "deps": {deps},\n  "version": "{version}"\n}}\n'
     return text.encode()
 
 

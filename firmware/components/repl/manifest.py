@@ -10,6 +10,7 @@ package(
         "runtime/coroutine.py",
         "runtime/diagnose.py",
         "runtime/events.py",
+        "runtime/installed.py",
         "runtime/limiter.py",
         "runtime/names.py",
         "runtime/remedy.py",

@@ -1,7 +1,7 @@
 """Where a connection stands and what to do about it (DESIGN decision 10)."""
 
 from ..errors import Error
-from . import clock
+from . import clock, installed
 from .remedy import TEXTS
 
 _STAGES = ("link", "address", "DNS", "port", "transport", "server key", "device key", "cloud")
@@ -14,7 +14,7 @@ def diagnose(client, load_keys):
     load_keys(store, device_id): raises `Error` with stage and remedy when keys are unusable.
     """
     values = client._values
-    out = [("id", True, client.device_id)]
+    out = [("library", True, installed.text()), ("id", True, client.device_id)]
     broken = None
     try:
         load_keys(client._store, bytes(12))

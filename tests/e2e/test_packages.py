@@ -1,0 +1,188 @@
+"""Packages on a board: found by name, upgraded, removed, and what goes wrong meanwhile."""
+
+import contextlib
+import functools
+import http.server
+import re
+import socket
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from e2e.mpremote import mpremote, refused
+from particle_tools import packing
+from particle_tools.local import LocalCloud
+from sim.boards import Bench
+
+_FULL = """
+import os
+try:
+    while True:
+        with open("/flash/fill", "ab") as f:
+            f.write(bytes(4096))
+except OSError:
+    pass
+print(os.stat("/flash/fill")[6])
+"""
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    """Give a running cloud."""
+    cloud = LocalCloud(tmp_path_factory.mktemp("cloud"))
+    yield cloud
+    cloud.stop()
+
+
+@pytest.fixture
+def port(tmp_path):
+    """Give the serial port of a board as from the shop, with a file of its store."""
+    bench = Bench(tmp_path)
+    sim = bench.start(bench.board({"/pt/config.json": "{}"}), None, "--pty")
+    yield sim.wait_for("serial ").split()[1]
+    bench.close()
+
+
+class _Quiet(http.server.SimpleHTTPRequestHandler):
+    def log_message(self, *_):
+        pass
+
+
+@contextlib.contextmanager
+def served(folder):
+    """Serve a folder over HTTP; give its URL."""
+    handler = functools.partial(_Quiet, directory=folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True)
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}"
+        finally:
+            server.shutdown()
+            thread.join()
+
+
+def done(said):
+    """Return the names of the files that mpremote has written, and of those it found there."""
+    return re.findall(r"Installing: .*/(\S+)", said), re.findall(r"Exists: .*/(\S+)", said)
+
+
+def files(port):
+    """Return path -> content of everything on the board's flash."""
+    program = """
+import os
+def below(folder):
+    for name in os.listdir(folder):
+        path = folder + "/" + name
+        if os.stat(path)[0] & 0x4000:
+            below(path)
+        else:
+            with open(path, "rb") as f:
+                found[path] = f.read()
+found = {}
+below("/flash")
+print(found)
+"""
+    return eval(mpremote(port, "exec", program))
+
+
+def test_by_name_from_the_cloud_with_what_it_needs(cloud, port):
+    index = ("mip", "install", "--index", cloud.url + "/mip")
+    written, there = done(mpremote(port, *index, "host", "backup"))
+    assert (sorted(written), there) == (["backup.mpy", "host.mpy", "retained.mpy"], [])
+    written, there = done(mpremote(port, *index, "backup"))
+    assert (written, sorted(there)) == ([], ["backup.mpy", "retained.mpy"])
+    written, there = done(mpremote(port, *index, "led@" + packing.__version__))
+    assert {"led.mpy", "verbs.mpy"} < {*written}  # its own, and those of `repl`
+
+
+def test_an_upgrade_replaces_only_what_changed(port, tmp_path):
+    parts = {"particle/a.mpy": b"a1", "particle/b/c.mpy": b"c1"}
+    with served(tmp_path) as url:
+        index = ("mip", "install", "--index", url, "part")
+        packing.write_index(tmp_path, {"part": parts}, "1.0.0")
+        assert done(mpremote(port, *index)) == (["a.mpy", "c.mpy"], [])
+        parts["particle/b/c.mpy"] = b"c2"
+        packing.write_index(tmp_path, {"part": parts}, "1.0.1")
+        assert done(mpremote(port, *index)) == (["c.mpy"], ["a.mpy"])
+        assert "Package not found" in refused(port, *index[:-1], "part@1.0.0")
+    found = files(port)
+    assert found["/flash/lib/particle/a.mpy"] == b"a1"
+    assert found["/flash/lib/particle/b/c.mpy"] == b"c2"
+
+
+def test_removal_leaves_nothing_but_what_the_board_knows(cloud, port):
+    before = files(port)
+    assert "/flash/pt/config.json" in before
+    mpremote(port, "mip", "install", f"{cloud.url}/mip/backup/package.json")
+    assert len(files(port)) == len(before) + 2
+    mpremote(port, "fs", "rm", "-r", ":lib/particle")
+    assert files(port) == before
+
+
+def test_a_package_that_is_not_there(cloud, port):
+    before = files(port)
+    for package in ("nothing", f"{cloud.url}/mip/nothing/package.json"):
+        said = refused(port, "mip", "install", "--index", cloud.url + "/mip", package)
+        assert re.search(r"Package not found: \S+/nothing\b", said)
+    assert files(port) == before
+
+
+def test_a_cloud_that_is_gone_in_the_middle(port, tmp_path):
+    parts = {f"particle/{name}.mpy": bytes(600) + name.encode() for name in "abc"}
+    packing.write_index(tmp_path, {"part": parts}, "1.0.0")
+    digits = packing.file_hash(parts["particle/b.mpy"])
+    lost = tmp_path / "file" / digits[:2] / digits
+    kept = lost.read_bytes()
+    lost.unlink()
+    with served(tmp_path) as url:
+        index = ("mip", "install", "--index", url, "part")
+        said = refused(port, *index)
+        assert "File not found" in said and "Package may be partially installed" in said
+        assert done(said)[0] == ["a.mpy"]
+        lost.write_bytes(kept)
+        assert done(mpremote(port, *index)) == (["b.mpy", "c.mpy"], ["a.mpy"])
+    # and before the beginning: an address where nobody listens
+    with socket.socket() as held:
+        held.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{held.getsockname()[1]}"
+        assert "refused" in refused(port, "mip", "install", "--index", url, "part")
+
+
+def test_killed_in_the_middle_and_repeated(port, tmp_path):
+    parts = {f"particle/{n}.mpy": bytes(range(256)) * 40 + b"%d" % n for n in range(5)}
+    packing.write_index(tmp_path, {"part": parts}, "1.0.0")
+    with served(tmp_path) as url:
+        index = ("mip", "install", "--index", url, "part")
+        process = subprocess.Popen(
+            [sys.executable, "-um", "mpremote", "connect", port, "resume", *index],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+        )
+        for line in process.stdout:
+            if b"2.mpy" in line:
+                break
+        process.kill()
+        process.wait()
+        process.stdout.close()
+        written, there = done(mpremote(port, *index))
+        assert there[:2] == ["0.mpy", "1.mpy"] and len(written) + len(there) == len(parts)
+    found = files(port)
+    assert {path: found[f"/flash/lib/{path}"] for path in parts} == parts
+
+
+def test_a_board_that_is_full(port, tmp_path):
+    parts = {f"particle/{n}.mpy": bytes(range(256)) * 40 + b"%d" % n for n in range(3)}
+    packing.write_index(tmp_path, {"part": parts}, "1.0.0")
+    assert int(mpremote(port, "exec", _FULL)) > 900_000
+    with served(tmp_path) as url:
+        index = ("mip", "install", "--index", url, "part")
+        said = refused(port, *index)
+        assert "OSError: [Errno 28]" in said  # ENOSPC, in mpremote's words
+        mpremote(port, "fs", "rm", ":fill")
+        mpremote(port, *index)
+    found = files(port)
+    assert {path: found[f"/flash/lib/{path}"] for path in parts} == parts
+    assert found["/flash/pt/config.json"] == b"{}"
