@@ -138,7 +138,7 @@ def _set_offline(restarted, device):
 def _silence(restarted, device):
     # As if the cloud had not run for so long: what it stores when it stops is that old.
     cloud, keep_alive = restarted.cloud, 25.0
-    silence = cloud.services.sessions.get(device.id).channel.silence
+    silence = cloud.cloud._udp._by_device[device.id].silence
     silence.since -= 2 * keep_alive + 1
 
 

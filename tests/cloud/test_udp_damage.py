@@ -95,7 +95,7 @@ def test_the_cloud_starts_and_the_others_go_on(restarted, ec_key):
 
 def test_a_link_that_fails_does_not_stop_the_sweep(cloud, device, monkeypatch, caplog):
     gateway = cloud.cloud._udp
-    link = cloud.services.sessions.get(device.id).channel
+    link = cloud.cloud._udp._by_device[device.id]
 
     def broken(now):
         raise TypeError("x")

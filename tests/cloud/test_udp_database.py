@@ -81,7 +81,7 @@ def test_a_subscription_that_cannot_be_stored_is_not_acknowledged(cloud, api, de
     device.send(message)
     assert device.recv().raw == pack(ACK, 0, device.mid)
     assert state_of(api, device.id)["subscriptions"] == ["door"]
-    link = cloud.services.sessions.get(device.id).channel
+    link = cloud.cloud._udp._by_device[device.id]
     stored = cloud.call(link._gateway.store.get, device.id)
     assert [s.prefix for s in stored.subscriptions] == ["door"]
 
@@ -90,7 +90,7 @@ def test_messages_wait_for_numbers(cloud, api, device, failing):
     """When no numbers can be reserved nothing is sent; when they can be, all of it is."""
     device.subscribe("n")
     session = cloud.services.sessions.get(device.id)
-    link = session.channel
+    link = cloud.cloud._udp._by_device[device.id]
     failing(True)
 
     def exhaust():
@@ -114,7 +114,7 @@ def test_messages_wait_for_numbers(cloud, api, device, failing):
 def test_message_ids_wait_too(cloud, device):
     device.subscribe("n")
     session = cloud.services.sessions.get(device.id)
-    link = session.channel
+    link = cloud.cloud._udp._by_device[device.id]
     began = session.mid
 
     def skip():
@@ -134,7 +134,7 @@ def test_message_ids_wait_too(cloud, device):
 
 def test_no_number_is_left(cloud, device):
     """After 2 ** 48 records the session is of no use; nothing loops."""
-    link = cloud.services.sessions.get(device.id).channel
+    link = cloud.cloud._udp._by_device[device.id]
 
     def last():
         link.dtls.connection.number = (1 << 48) - 2

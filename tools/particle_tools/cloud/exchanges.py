@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import secrets
+from collections.abc import Callable
 
 from particle_tools.cloud import coap
 from particle_tools.cloud.coap import Message
-from particle_tools.cloud.metering import OTHER
+from particle_tools.cloud.metering import CALL, DESCRIBE, OTHER, READ, SIGNAL, VITALS
+
+# What another session of the device may answer. Not a transfer of firmware: that begins anew.
+_GOES_ON = (CALL, READ, SIGNAL, DESCRIBE, VITALS)
 
 
 class DeviceError(Exception):
@@ -54,7 +58,8 @@ class BadValue(DeviceError):
 class Exchange:
     """One request: the answer arrives in `answer`."""
 
-    def __init__(self, token: int, mid: int, kind: str = OTHER) -> None:
+    def __init__(self, table: Exchanges, token: int, mid: int, kind: str = OTHER) -> None:
+        self.table = table
         self.kind = kind
         self.token = token
         self.mid = mid
@@ -64,6 +69,10 @@ class Exchange:
         """Complete with an answer; later ones are ignored."""
         if not self.answer.done():
             self.answer.set_result(message)
+
+    def close(self) -> None:
+        """Forget the request; a late answer to it is ignored from now on."""
+        self.table.remove(self)
 
 
 class Exchanges:
@@ -81,24 +90,42 @@ class Exchanges:
         for _ in range(256):
             self._last = (self._last + 1) & 0xFF
             if self._last not in self._by_token:
-                exchange = Exchange(self._last, mid, kind)
-                self._by_token[exchange.token] = exchange
-                self._by_mid[mid] = exchange
+                exchange = Exchange(self, self._last, mid, kind)
+                self._add(exchange)
                 return exchange
         raise Busy("the device has 256 unanswered requests")
 
     def ping(self, mid: int) -> Exchange:
         """Start a ping: whatever the device sends next answers it (3.7)."""
-        exchange = Exchange(-1, mid)
+        exchange = Exchange(self, -1, mid)
         self._pings[mid] = exchange
         return exchange
 
-    def close(self, exchange: Exchange) -> None:
-        """Forget a request; a late answer to it is ignored from now on."""
+    def remove(self, exchange: Exchange) -> None:
+        """Take a request, or a ping, out of the table."""
         if self._by_token.get(exchange.token) is exchange:
             del self._by_token[exchange.token]
         self._by_mid.pop(exchange.mid, None)
         self._pings.pop(exchange.mid, None)
+
+    def go_on(self, unseen: Callable[[int], bool]) -> Exchanges:
+        """Take out, into the table of the device's next session, what that one may answer.
+
+        unseen: tells of a message ID that the device has not acknowledged it. Who has seen a
+        request has lost the answer to it, or was reset by it: it is not to come a second time.
+        """
+        following = Exchanges()
+        following._last = self._last
+        for exchange in list(self._by_token.values()):
+            if exchange.kind in _GOES_ON and unseen(exchange.mid):
+                self.remove(exchange)
+                exchange.table = following
+                following._add(exchange)
+        return following
+
+    def harmless(self, mid: int) -> bool:
+        """Tell whether a device that was reset may do again what the message asks for."""
+        return mid in self._by_mid and self._by_mid[mid].kind != CALL
 
     def knows(self, mid: int) -> bool:
         """Tell whether a message ID of ours waits for its acknowledgement."""
@@ -140,6 +167,10 @@ class Exchanges:
             if not exchange.answer.done():
                 exchange.answer.set_exception(error)
                 exchange.answer.exception()  # seen, even if whoever waited is cancelled already
+
+    def _add(self, exchange: Exchange) -> None:
+        self._by_token[exchange.token] = exchange
+        self._by_mid[exchange.mid] = exchange
 
     def _token(self, message: Message) -> Exchange | None:
         return self._by_token.get(message.token[0]) if len(message.token) == 1 else None

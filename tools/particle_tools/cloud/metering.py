@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
 # Kinds; an answer is of the kind of its request.
 EVENT, CALL, READ, PING, ACK, OTHER = "event", "call", "read", "ping", "ack", "other"
-DESCRIBE, VITALS = "describe", "vitals"
+DESCRIBE, VITALS, SIGNAL = "describe", "vitals", "signal"
 UPDATE = "update"
 
 _VITALS_QUERY = b"\x04"
@@ -26,7 +26,7 @@ _REQUESTS = {
     (coap.GET, "d"): DESCRIBE,
     (coap.POST, "d"): DESCRIBE,
     (coap.GET, "t"): "time",
-    (coap.PUT, "s"): "signal",
+    (coap.PUT, "s"): SIGNAL,
     (coap.POST, "u"): UPDATE,
     (coap.PUT, "u"): UPDATE,
     (coap.POST, "c"): UPDATE,

@@ -99,13 +99,14 @@ class Session:
         *,
         mid: int | None = None,
         subscriptions: Sequence[Subscription] = (),
+        exchanges: Exchanges | None = None,  # that go on from an older session
     ) -> None:
         self.services = services
         self.device_id = device_id
         self.owner = owner
         self.channel = channel
         self.hello = hello
-        self.exchanges = Exchanges()
+        self.exchanges = exchanges or Exchanges()
         self.bodies = Bodies()
         self.subscriptions = list(subscriptions)
         self.started = self.last_heard = services.clock.time()
@@ -315,7 +316,7 @@ class Session:
         except (asyncio.TimeoutError, DeviceError):
             return False
         finally:
-            self.exchanges.close(exchange)
+            exchange.close()
         return True
 
     async def _ask_describe(self) -> None:
@@ -401,7 +402,7 @@ class Session:
         except asyncio.TimeoutError as error:
             raise NoAnswer("the device did not answer") from error
         finally:
-            self.exchanges.close(exchange)
+            exchange.close()
         if answer.type == coap.RST:
             raise Rejected(coap.INTERNAL_ERROR)
         if answer.code >= coap.BAD_REQUEST:

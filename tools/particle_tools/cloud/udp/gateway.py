@@ -86,7 +86,7 @@ class UdpGateway:
             task.cancel()
         self.stopping = True
         for link in self._by_device.values():
-            if link.session is not None:
+            if link.channel.session is not None:
                 self.checkpoints.ask(link)  # what was done since the last one
         await self.checkpoints.stop()
         for link in list(self._by_device.values()):

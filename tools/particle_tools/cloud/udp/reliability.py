@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import random
 from collections import OrderedDict
+from collections.abc import Callable
 from typing import NamedTuple
 
 ACK_TIMEOUT_S = 4.0
@@ -91,9 +92,22 @@ class Reliability:
                 result.again.append((waiting.data, waiting.sent))
         return result
 
-    def forget(self) -> None:
-        """Repeat nothing any more: the device is gone."""
-        self._waiting.clear()
+    def unseen(self, mid: int) -> bool:
+        """Tell whether a CON of ours waits for its acknowledgement."""
+        return mid in self._waiting
+
+    def forget(self, but: Callable[[int], bool] = lambda mid: False) -> list[int]:
+        """Repeat nothing any more but the IDs of which `but` is true, which are returned."""
+        self._waiting = {mid: w for mid, w in self._waiting.items() if but(mid)}
+        return list(self._waiting)
+
+    def hurry(self, mid: int, now: float, *, last: bool) -> None:
+        """Let a CON of ours be due if it still waits; `last`: it is not sent more than once."""
+        waiting = self._waiting.get(mid)
+        if waiting is not None:
+            waiting.due = now
+            if last:
+                waiting.sent = max(waiting.sent, TRANSMISSIONS - 1)
 
     # The device's.
 

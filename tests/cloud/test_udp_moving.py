@@ -1,0 +1,143 @@
+"""Requests that wait while a device comes back on its session: they go on with the new one."""
+
+import asyncio
+
+import pytest
+
+from cloud.device import ACK, CON, pack
+from cloud.running import Api, provision_ec
+from cloud.test_session import run_beside
+from cloud.test_udp_session import state_of
+from particle_tools.cloud.exchanges import Exchanges
+from particle_tools.cloud.metering import CALL, OTHER, READ, UPDATE
+
+
+@pytest.fixture
+def held_api(held):
+    """REST of a cloud whose time stands still: nothing there ends by a time-out."""
+    return Api(held.url).login()
+
+
+@pytest.fixture
+def device(held, held_api, ec_key):
+    """A device of that cloud, with a function and a variable."""
+    with held.udp_device(ec_key, provision_ec(held_api, ec_key)) as device:
+        device.connect()
+        device.describe(["f"], {"v": 2})
+        yield device
+
+
+def back(device):
+    """Come back with a ping."""
+    device.resume()
+    mid = device.next_mid()
+    device.send(pack(CON, 0, mid))
+    assert device.recv().raw == pack(ACK, 0, mid)
+
+
+def read(api, device):
+    return run_beside(api, "GET", f"/v1/devices/{device.id}/v")
+
+
+def call(api, device):
+    return run_beside(api, "POST", f"/v1/devices/{device.id}/f", {"args": "x"})
+
+
+@pytest.mark.parametrize(
+    ("ask", "code", "key"), [(read, 0x45, "result"), (call, 0x44, "return_value")]
+)
+def test_what_the_device_has_not_seen_is_sent_again_at_once(held_api, device, ask, code, key):
+    """Under its old ID: who has seen it all the same does it once (3.4)."""
+    value = ask(held_api, device)
+    lost = device.recv()
+    back(device)
+    again = device.recv()
+    assert again.raw == lost.raw
+    device.answer(again, code, (7).to_bytes(4, "big"))
+    status, body = value()
+    assert (status, body[key]) == (200, 7), body
+    device.ping()  # there is no third one
+    state = state_of(held_api, device.id)
+    assert (state["unacknowledged"], state["retransmissions"]) == (0, 1)
+
+
+def test_several_requests(held_api, device):
+    values = [ask(held_api, device) for ask in (read, call, read)]
+    lost = sorted(device.recv().raw for _ in values)
+    back(device)
+    again = [device.recv() for _ in values]
+    assert sorted(message.raw for message in again) == lost
+    for message in again:
+        device.answer(message, 0x45 if message.path[0] == "v" else 0x44, bytes(4))
+    assert [value()[0] for value in values] == [200] * 3
+
+
+@pytest.mark.parametrize("ask", [read, call])
+def test_what_the_device_has_seen_is_not_asked_twice(held_api, device, ask):
+    """It may be what has reset the device."""
+    value = ask(held_api, device)
+    device.acknowledge(device.recv())
+    device.ping()  # the cloud has that acknowledgement
+    back(device)
+    assert value()[0] == 408
+    device.ping()
+
+
+def test_a_call_is_sent_once_more_and_a_read_until_it_is_seen(held, held_api, device):
+    """A call that resets the device before its acknowledgement is out is no endless loop."""
+    values = [ask(held_api, device) for ask in (read, call)]
+    lost = [device.recv() for _ in values]
+    back(device)
+    again = [device.recv() for _ in values]
+    assert sorted(message.raw for message in again) == sorted(message.raw for message in lost)
+    held.pass_time(12.1)
+    assert device.recv().path == ["v", "v"]
+    device.ping()
+    back(device)
+    assert device.recv().path == ["v", "v"]
+    held.pass_time(8)
+    assert [value()[0] for value in values] == [408, 408]
+    device.ping()
+
+
+def test_a_ping_is_answered_by_coming_back(held_api, device):
+    value = run_beside(held_api, "PUT", f"/v1/devices/{device.id}/ping")
+    device.recv()
+    back(device)
+    assert value()[1] == {"online": True, "ok": True}
+
+
+def test_an_event_is_not_repeated_to_who_comes_back(held_api, device):
+    """It would be handled twice by a device that was reset by it."""
+    device.subscribe("door")
+    held_api("POST", "/v1/devices/events", {"name": "door", "data": "1"})
+    assert device.recv().path == ["E", "door"]
+    back(device)
+    device.ping()
+    assert state_of(held_api, device.id)["unacknowledged"] == 0
+
+
+def test_a_goodbye_ends_what_waits(held_api, device):
+    value = call(held_api, device)
+    device.recv()
+    assert device.request(2, [(11, b"x")], b"\x01\x02").raw == pack(ACK, 0, device.mid)
+    assert value()[0] == 408
+    back(device)
+    device.ping()
+
+
+def test_the_table_of_requests():
+    async def run():
+        table = Exchanges()
+        kinds = (CALL, READ, UPDATE, OTHER, CALL)
+        asked = [table.open(mid, kind) for mid, kind in enumerate(kinds)]
+        following = table.go_on(lambda mid: mid != 4)
+        assert [e for e in asked if e.table is following] == asked[:2]
+        assert following.knows(0) and not table.knows(0) and table.knows(4)
+        assert following.harmless(1) and not following.harmless(0)
+        new = following.open(5, READ)
+        assert new.token not in [e.token for e in asked]
+        asked[0].close()
+        assert not following.knows(0) and following.go_on(lambda mid: True).knows(5)
+
+    asyncio.run(run())
