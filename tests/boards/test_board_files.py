@@ -1,68 +1,112 @@
 """Every board folder: MicroPython's own file names and keys, and a complete profile."""
 
-import ast
 import json
+import re
 
 import pytest
 
 from particle_tools import ROOT
+from particle_tools.boards import catalogue, layout, report
 
-_BOARDS = sorted(p for p in (ROOT / "boards").iterdir() if p.is_dir())
 _KEYS = {
     *("deploy", "docs", "features", "images", "mcu", "product", "thumbnail", "url", "vendor"),
 }
 _CHOICES = {
-    "NET": ("wifi", "ppp", "at", "host"),
+    "NET": ("wifi", "ppp", "at", "host", None),
     "TRANSPORT": ("udp", "tcp"),
     "STORE": ("littlefs", "pair", "nvs"),
     "OTA": ("app-ab", "app-romfs", "esp32-ab", "mboot", "none"),
+    "TIER": tuple(report.TIERS),
 }
-# DESIGN 5, "board"
-_NAMES = (
-    "NAME PLATFORM_ID NET TRANSPORT STORE STORE_ROOT BACKUP LED BUTTON UART MODEM OTA WDT_MS TIER"
-).split()
+# What a folder of each port of MicroPython must have besides
+_FILES = {
+    "esp32": ("manifest.py", "mpconfigboard.cmake", "mpconfigboard.h", "sdkconfig.board"),
+    "rp2": ("manifest.py", "mpconfigboard.cmake", "mpconfigboard.h", "pins.csv"),
+    "stm32": ("manifest.py", "mpconfigboard.mk", "mpconfigboard.h"),
+    "nrf": ("manifest.py", "mpconfigboard.mk", "mpconfigboard.h", "pins.csv"),
+    "qemu": ("manifest.py", "mpconfigboard.mk", "mpconfigboard.h"),
+    "unix": ("manifest.py",),
+}
+_NO_DRIVE = ("unix", "qemu")  # nothing is written to them
 
 
-@pytest.fixture(params=_BOARDS, ids=lambda p: p.name)
+@pytest.fixture(params=catalogue.every(), ids=lambda board: board.title)
 def board(request):
-    """Give one board folder after the other."""
+    """Give one board, or variant of one, after the other."""
     return request.param
 
 
+def test_every_folder_is_a_board():
+    folders = [path.name for path in catalogue.FOLDER.iterdir() if path.is_dir()]
+    assert sorted(folders) == catalogue.names()
+
+
 def test_name_is_micropythons_form(board):
-    assert board.name == board.name.upper().replace("-", "_")
+    assert re.fullmatch(r"[A-Z0-9_]+(-[A-Z0-9_]+)?", board.title)
 
 
 def test_board_json(board):
-    text = (board / "board.json").read_text()
+    text = (board.folder / "board.json").read_text()
     record = json.loads(text)
-    assert set(record) >= _KEYS
+    assert set(record) - {"deploy_options", "variants"} == _KEYS
     assert list(record) == sorted(record)
-    assert text.startswith('{\n    "')
+    assert text.startswith('{\n    "') and text.endswith("\n}\n")
 
 
-def test_says_what_was_tried(board):
-    assert "\n## Tried\n" in (board / "board.md").read_text()
+def test_files_of_its_port(board):
+    wanted = list(_FILES[board.port])
+    if board.variant:
+        ending = "cmake" if board.port in ("esp32", "rp2") else "mk"
+        wanted.append(f"mpconfigvariant_{board.variant}.{ending}")
+    assert [name for name in wanted if not (board.folder / name).exists()] == []
 
 
-def _constants(board):
-    source = (board / "modules" / "particle_board.py").read_text()
-    found = {}
-    for node in ast.parse(source).body:
-        if isinstance(node, ast.Assign):
-            try:
-                found[node.targets[0].id] = ast.literal_eval(node.value)
-            except ValueError:
-                pass
-    return found
+def test_says_how_it_is_flashed(board):
+    assert bool(board.record["deploy"]) == (board.port not in _NO_DRIVE)
+    for name in board.record["deploy"]:
+        # as MicroPython's download page does it
+        text = (board.folder / name).read_text().format(**board.record, id=board.name)
+        assert f"particle-mp flash {board.name}" in text
+
+
+def test_says_what_was_tried_and_how_it_is_updated(board):
+    assert report.section(board, "Tried") and report.section(board, "Updates")
+    if board.profile["TIER"] != "A":
+        assert report.section(board, "Tried").startswith("Not on hardware")
+    if board.profile["OTA"] == "none":
+        assert report.section(board, "Updates").startswith("None.")
 
 
 def test_profile_is_complete(board):
-    profile = _constants(board)
-    assert [name for name in _NAMES if name not in profile] == []
+    profile = board.profile
+    assert [name for name in catalogue.CONSTANTS if name not in profile] == []
     assert profile["NAME"] == board.name
     for name, allowed in _CHOICES.items():
         assert profile[name] in allowed
     assert profile["STORE_ROOT"].endswith("/pt")
     assert profile["BACKUP"] is None or profile["BACKUP"][0] in ("mem", "rtc")
     assert profile["LED"] is None or profile["LED"][0] in ("neopixel", "pwm3", "pin")
+
+
+def test_names_of_pins_exist(board):
+    profile = board.profile
+    pins = [profile["BUTTON"][0]] if profile["BUTTON"] else []
+    pins += profile["LED"][1] if profile["LED"] else []
+    named = [pin for pin in pins if isinstance(pin, str)]
+    path = board.folder / "pins.csv"
+    if named and path.exists():  # else the board's are MicroPython's
+        assert set(named) <= {line.split(",")[0] for line in path.read_text().splitlines()}
+
+
+def test_tables_of_its_document_are_the_layout(board):
+    text = (board.folder / "board.md").read_text()
+    rows = re.findall(r"^\| (0|0x[0-9a-f]+) \| ([\d.]+ [KM]iB) \|", text, re.MULTILINE)
+    if "| offset | size | what |" in text:
+        parts = layout.regions(board)
+        wanted = [(hex(p.offset) if p.offset else "0", layout.size_text(p.size)) for p in parts]
+        assert rows == wanted
+
+
+def test_readme_has_the_table():
+    table = report.markdown(catalogue.every())
+    assert table in (ROOT / "README.md").read_text(), "particle-mp boards --markdown"

@@ -9,11 +9,11 @@ from micropython import const
 
 _BLOCKS = const(4)  # ioctl of a block device
 _BLOCK_BYTES = const(5)
-_ROOT = const(2)  # blocks that a first formatting writes before any other
+_ROOT = const(2)  # blocks that a formatting writes
 
 
 def blank(device):
-    """Tell whether nothing was ever stored: a formatting that was cut may have begun."""
+    """Tell whether nothing was ever stored; a first formatting may have been cut."""
     buffer = bytearray(device.ioctl(_BLOCK_BYTES, 0))
     erased = b"\xff" * len(buffer)
     for block in range(_ROOT, device.ioctl(_BLOCKS, 0)):
@@ -23,6 +23,18 @@ def blank(device):
     return True
 
 
+def prepare(device, where, **options):
+    """Format a device that cannot be mounted if it is blank; return whether it was.
+
+    options: of `vfs.VfsLfs2`. Raises OSError when the flash cannot be written.
+    """
+    if blank(device):
+        vfs.VfsLfs2.mkfs(device, **options)
+        return True
+    print("%s: no littlefs, or a damaged one; it was not formatted" % where)
+    return False
+
+
 def mount(device, where, **options):
     """Mount littlefs of `device` at `where`; return whether there is one now.
 
@@ -30,11 +42,8 @@ def mount(device, where, **options):
     """
     try:
         vfs.mount(vfs.VfsLfs2(device, **options), where)
-        return True
     except OSError:
-        if not blank(device):
-            print("%s: no littlefs, or a damaged one; it was not formatted" % where)
+        if not prepare(device, where, **options):
             return False
-    vfs.VfsLfs2.mkfs(device, **options)
-    vfs.mount(vfs.VfsLfs2(device, **options), where)
+        vfs.mount(vfs.VfsLfs2(device, **options), where)
     return True

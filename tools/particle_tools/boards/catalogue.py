@@ -92,23 +92,36 @@ def every() -> list[Board]:
 
 
 def find(text: str) -> Board:
-    """Return the board NAME or NAME-VARIANT. Raises UserError with the next step."""
-    name, _, variant = text.partition("-")
-    folder = FOLDER / name
-    if name not in names():
-        near = difflib.get_close_matches(name.upper(), names(), 1)
-        meant = f", did you mean {near[0]}?" if near else ""
-        raise UserError(
-            f"{text}: no such board{meant or ';'} `particle-mp boards` lists them, {_GUIDE}"
-        )
+    """Return the board NAME or NAME-VARIANT of boards/, or FOLDER/NAME of somebody's own.
+
+    Raises UserError with the next step.
+    """
+    path = Path(text.rstrip("/"))
+    name, _, variant = path.name.partition("-")
+    folder = (path.parent.absolute() if "/" in text else FOLDER) / name
+    if not (folder / "board.json").exists():
+        raise UserError(_unknown(text, name))
     if not (folder / _PROFILE).exists():
-        raise UserError(f"{name}: no profile, boards/{name}/{_PROFILE} is missing; {_GUIDE}")
+        raise UserError(f"{name}: it has no profile, {folder.name}/{_PROFILE}; {_GUIDE}")
     record = _record(folder)
     variants = record.get("variants", {})
     if variant and variant not in variants:
         some = f"choose {', '.join(variants)}" if variants else "it has none"
         raise UserError(f"{text}: no variant {variant} of {name}, {some}")
-    return Board(name, variant or None, folder, record)
+    board = Board(name, variant or None, folder, record)
+    missing = [constant for constant in CONSTANTS if constant not in board.profile]
+    if missing:
+        raise UserError(f"{text}: {_PROFILE} does not say {', '.join(missing)}; {_GUIDE}")
+    return board
+
+
+def _unknown(text: str, name: str) -> str:
+    if "/" in text:
+        return f"{text}: no board.json there; {_GUIDE}"
+    near = difflib.get_close_matches(name.upper(), names(), 1)
+    if near:
+        return f"{text}: no such board, did you mean {near[0]}? `particle-mp boards` lists all"
+    return f"{text}: no such board; `particle-mp boards` lists those there are, {_GUIDE}"
 
 
 def _record(folder: Path) -> dict[str, Any]:
@@ -116,14 +129,19 @@ def _record(folder: Path) -> dict[str, Any]:
         record = json.loads((folder / "board.json").read_text())
     except ValueError as error:
         raise UserError(f"{folder.name}: board.json: {error}") from None
-    if not isinstance(record, dict) or not isinstance(record.get("mcu"), str):
-        raise UserError(f"{folder.name}: board.json: `mcu`, the name of the chip, is missing")
+    for key in ("mcu", "product", "vendor"):
+        if not isinstance(record, dict) or not isinstance(record.get(key), str):
+            raise UserError(f"{folder.name}: board.json: `{key}` is missing")
     return record
 
 
 def _constants(path: Path) -> dict[str, Any]:
     found = {}
-    for node in ast.parse(path.read_text()).body:
+    try:
+        tree = ast.parse(path.read_text())
+    except SyntaxError as error:
+        raise UserError(f"{path}: line {error.lineno}: {error.msg}") from None
+    for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             try:
                 found[node.targets[0].id] = ast.literal_eval(node.value)

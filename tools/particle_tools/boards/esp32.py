@@ -59,5 +59,6 @@ def partitions(board: Board) -> PartitionTable:
     except OSError as error:
         raise UserError(f"{board.title}: {path.name}: {error.strerror}") from None
     except InputError as error:
-        raise UserError(f"{board.title}: {path.name}: {error}") from None
+        text = " ".join(str(error).split())
+        raise UserError(f"{board.title}: {path.name}: {text}") from None
     return table

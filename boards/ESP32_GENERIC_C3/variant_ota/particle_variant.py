@@ -1,0 +1,3 @@
+"""What the variant OTA changes of the profile."""
+
+OTA = "esp32-ab"

@@ -1,0 +1,4 @@
+# MicroPython's board with what the library needs frozen in.
+FROZEN_MANIFEST ?= $(BOARD_DIR)/manifest.py
+include boards/PYBD_SF6/mpconfigboard.mk
+override BOARD_PINS = boards/PYBD_SF6/pins.csv
