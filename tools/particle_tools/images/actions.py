@@ -17,8 +17,16 @@ _DEFLATE_BITS = 10
 
 def add_arguments(actions: Any) -> None:
     """Add the actions to the verb."""
-    pack = actions.add_parser("pack", help="compile a folder into an update")
-    pack.add_argument("folder", type=Path, metavar="DIR", help="app.py and what it needs")
+    pack = actions.add_parser("pack", help="compile a folder, or wrap an image, into an update")
+    pack.add_argument(
+        "folder", type=Path, nargs="?", metavar="DIR", help="app.py and what it needs"
+    )
+    pack.add_argument(
+        "--image",
+        type=Path,
+        metavar="FILE",
+        help="instead of DIR: a whole firmware (ESP32, mboot), or an application as a ROMFS",
+    )
     pack.add_argument("--board", required=True, metavar="NAME", help="NAME of its profile")
     pack.add_argument("--platform", type=int, metavar="ID", help="default: of boards/NAME")
     pack.add_argument("--product", type=int, metavar="ID", help="default: it is no product")
@@ -72,11 +80,14 @@ def run(args: argparse.Namespace) -> int:
 def _pack(args: argparse.Namespace) -> int:
     from particle_tools.images import applications, bundles, files, signing
 
+    if (args.folder is None) == (args.image is None):
+        raise UserError("name a folder, or an --image")
+    board = args.board.partition("-")[0]  # a variant has the NAME of its board
     platform = args.platform
     if platform is None:
-        platform = applications.platform_of(args.board)
+        platform = applications.platform_of(board)
     if platform is None:
-        raise UserError(f"boards/{args.board} is not there: name its --platform")
+        raise UserError(f"boards/{board} is not there: name its --platform")
     product = platform if args.product is None else args.product
     for name, value in (("platform", platform), ("product", product), ("version", args.version)):
         if not 0 <= value <= _MOST:
@@ -91,11 +102,11 @@ def _pack(args: argparse.Namespace) -> int:
         if path.name in assets or not path.is_file() or len(path.name.encode()) > 255:
             raise UserError(f"{path} is no file, or there is another asset of its name")
         assets[path.name] = path.read_bytes()
-    content = applications.files(args.folder, args.arch)
-    if "app.mpy" not in content:
+    content = _image(args) if args.image else applications.files(args.folder, args.arch)
+    if args.folder and "app.mpy" not in content:
         raise UserError(f"{args.folder} has no app.py, the module that boards run (no main.py)")
     facts = bundles.Facts(
-        args.board,
+        board,
         platform,
         product,
         args.version,
@@ -107,15 +118,40 @@ def _pack(args: argparse.Namespace) -> int:
     earlier = None
     if args.delta:
         earlier = files.read(args.delta).bundle
-        if earlier is None or earlier.facts.board != args.board:
-            raise UserError(f"{args.delta} is no bundle for {args.board} to build on")
+        if earlier is None or earlier.facts.board != board:
+            raise UserError(f"{args.delta} is no bundle for {board} to build on")
     bundle = bundles.make(facts, content, earlier, args.deflate)
     if key:
         bundle = bundle.signed(key)
     suffix = ".zip" if assets else ".bin"
-    out = args.output or Path(f"{args.board}-{args.version}{suffix}")
+    out = args.output or Path(f"{board}-{args.version}{suffix}")
     files.write(out, files.pack(bundle, assets))
     return _said(args, out)
+
+
+def _image(args: argparse.Namespace) -> dict[str, bytes]:
+    # what the bundle holds; only what the board takes, as far as that is known here
+    from particle_tools.boards import catalogue
+    from particle_tools.images import esp_image, modules, whole
+
+    for option in ("delta", "deflate", "arch", "asset"):
+        if getattr(args, option):
+            raise UserError(f"--{option} goes with a folder: an image is sent as it is")
+    kind, data = whole.read(args.image)
+    if kind.function == modules.NCP and not args.version:
+        raise UserError("--version 0 is the firmware that a board came with: 1 or more")
+    if "/" in args.board or args.board.partition("-")[0] not in catalogue.names():
+        return {kind.name: data}
+    board = catalogue.find(args.board)
+    if board.profile["OTA"] != kind.ota and board.port != "unix":
+        raise UserError(
+            f"{args.image} is {kind.text}, {args.board} takes none (OTA = {board.profile['OTA']})"
+        )
+    if board.port == "esp32":
+        chip = esp_image.read(data).name
+        if chip.lower().replace("-", "") != board.chip:
+            raise UserError(f"{args.image} is for {chip}, {args.board} is an {board.chip}")
+    return {kind.name: data}
 
 
 def _sign(args: argparse.Namespace) -> int:

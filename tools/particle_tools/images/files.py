@@ -11,11 +11,12 @@ from pathlib import Path
 
 from particle_tools import zipped
 from particle_tools.errors import UserError
-from particle_tools.images import bundles, modules
+from particle_tools.images import bundles, modules, whole
 from particle_tools.images.bundles import Bundle
 
 _ASSETS = "assets/"
 _LARGEST = 1 << 25
+_OURS = (modules.USER, modules.NCP)  # functions of modules that a bundle may be in
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the same input gives the same file
 
 
@@ -60,7 +61,7 @@ def parse(data: bytes) -> Update:
         last = modules.parse(last.content)[-1]
         found = [*found[:-1], last]
     bundle = None
-    if last.prefix.function == modules.USER and last.payload.startswith(b"MPAB"):
+    if last.prefix.function in _OURS and last.payload.startswith(b"MPAB"):
         bundle = bundles.parse(last.payload)
         if bundle.facts.assets != tuple(sorted_assets(last)):
             raise UserError("its assets are not those that were signed")
@@ -79,7 +80,11 @@ def sorted_assets(module: modules.Module) -> list[tuple[bytes, str]]:
 def pack(bundle: Bundle, assets: dict[str, bytes] | None = None) -> bytes:
     """Return the update file of a bundle: a module, or a ZIP when there are assets."""
     facts = bundle.facts
-    data = modules.application(bundle.pack(), facts.platform, facts.product, facts.version, assets)
+    about = bundle.pack(), facts.platform, facts.product, facts.version
+    kind = whole.kind_of([each.path for each in bundle.entries])
+    if kind and kind.function == modules.NCP:
+        return modules.firmware(*about)
+    data = modules.application(*about, assets)
     if not assets:
         return data
     out = io.BytesIO()

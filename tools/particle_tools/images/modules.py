@@ -14,7 +14,7 @@ from typing import NamedTuple
 from particle_tools.cloud import modules
 from particle_tools.errors import UserError
 
-USER, ASSET, SYSTEM = 5, 9, 4  # functions
+SYSTEM, USER, NCP, ASSET = 4, 5, 7, 9  # functions
 LETTERS = "nrbmsu_cat"  # of the functions
 DROP_INFO, COMPRESSED, COMBINED, EXTENDED = 0x01, 0x02, 0x04, 0x10
 END, PRODUCT, DYNAMIC_LOCATION, HASH, NAME, ASSET_DEPENDENCY = 0, 1, 2, 0x10, 0x11, 0x12
@@ -280,6 +280,7 @@ _PLACES = {
 }
 _SYSTEM_NEEDED = Dependency(SYSTEM, 1, 6200)
 _USER_VERSION = 6
+_MICROPYTHON = 0xFF  # of no other firmware; Particle's own begin with a kind and a maker of radios
 
 
 def application(
@@ -321,6 +322,14 @@ def application(
             f"the application has {len(module)} bytes, platform {platform_id} has room for {room}"
         )
     return module
+
+
+def firmware(payload: bytes, platform_id: int, product_id: int, version: int) -> bytes:
+    """Return the module of a whole firmware: one "for another processor", in MicroPython's place
+    (lib/particle/ota/esp32_ab.py).
+    """
+    prefix = Prefix(NCP, 1, version, platform_id, mcu=_MICROPYTHON)
+    return build(prefix, payload, product(product_id, version))
 
 
 def _located(start: int) -> bytes:
