@@ -33,7 +33,17 @@ def firmware(*arguments, **environment):
 def test_unknown_board():
     status, said = firmware("build", "TOASTER")
     assert (status, said.count("\n")) == (1, 1)
-    assert "TOASTER: no firmware for this board, choose QEMU_M3" in said
+    assert "TOASTER: no such board" in said
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [("ESP32_GENERIC", "Build in boards/ESP32_GENERIC/board.md"), ("UNIX_SIM", "particle-mp sim")],
+)
+def test_boards_that_others_build(name, says):
+    status, said = firmware("build", name)
+    assert (status, said.count("\n")) == (1, 1)
+    assert says in said
 
 
 def test_missing_tools(tmp_path):

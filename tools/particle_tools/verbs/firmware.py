@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from particle_tools.errors import UserError
 from particle_tools.images import actions as applications
 from particle_tools.progress import Progress
 
@@ -45,6 +46,7 @@ def run(args: argparse.Namespace) -> int:
         return applications.run(args)
     from particle_tools.firmware import build
 
+    _refuse_elsewhere(args.board)
     begin = time.monotonic()
     progress = Progress()
     try:
@@ -66,6 +68,20 @@ def run(args: argparse.Namespace) -> int:
         f" {time.monotonic() - begin:.0f} s"
     )
     return 0
+
+
+def _refuse_elsewhere(name: str) -> None:
+    # boards whose firmware only their vendor's compiler and libraries can build
+    from particle_tools.boards import catalogue
+
+    port = catalogue.find(name).port
+    if port == "unix":
+        raise UserError(f"{name}: its firmware is this computer's MicroPython: particle-mp sim")
+    if port != "qemu":
+        raise UserError(
+            f"{name}: not built here, its compiler and libraries are its vendor's: see Build in"
+            f" boards/{name}/board.md"
+        )
 
 
 def _native(args: argparse.Namespace) -> int:
