@@ -10,6 +10,7 @@ PROGRAM = """
 import particle
 
 heard = []
+leave = []
 
 @particle.function("busy")
 def busy(text):
@@ -34,22 +35,32 @@ def busy(text):
     return len(done)
 
 particle.function("alive", len)
+particle.function("leave", lambda text: leave.append(text) or len(leave))
 particle.subscribe("off", lambda name, data: particle.disconnect())
 particle.subscribe("bye", lambda name, data: particle.disconnect(graceful=True))
 particle.subscribe("again", lambda name, data: particle.config(product_version=int(data)))
 while True:
     particle.connect(30)
     print("online")
-    particle.wait_until(particle.disconnected)
+    particle.wait_until(lambda: leave or particle.disconnected())
+    if leave:
+        print("bye", leave.pop())
+        particle.disconnect(graceful=True, timeout=0)
+        continue
     print("offline")
     particle.wait_until(lambda: False, 1)
 """
 
 
 @pytest.fixture(scope="module", params=["tcp", "udp"])
-def board(cloud, api, tmp_path_factory, request):
-    desk = Desk(tmp_path_factory.mktemp(request.param), cloud)
-    board = desk.board(PROGRAM, transport=request.param)
+def transport(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def board(cloud, api, tmp_path_factory, transport):
+    desk = Desk(tmp_path_factory.mktemp(transport), cloud)
+    board = desk.board(PROGRAM, transport=transport)
     board.said("online")
     assert wait_for(lambda: api.device(board.device_id)["functions"], 20)
     yield board
@@ -81,3 +92,14 @@ def test_an_event_handler_that_ends_the_connection(api, board, name, data):
     board.said("offline", count=before + 1)
     assert wait_for(lambda: served(api, board), 30), board.output()
     assert board.alive() and "Traceback" not in board.output()
+
+
+def test_connecting_while_the_goodbye_is_on_its_way(api, board, transport):
+    before, count = api.usage(board.device_id), board.output().count("online\n")
+    assert api.call(board.device_id, "leave", "now") == 1
+    board.said("bye now")
+    board.said("online", count=count + 1)
+    assert wait_for(lambda: served(api, board), 30), board.output()
+    after = api.usage(board.device_id)
+    changed = [after[name] - before[name] for name in ("handshakes", "resumes")]
+    assert changed == ([0, 1] if transport == "udp" else [1, 0]), (before, after)

@@ -264,3 +264,10 @@ def test_close():
     w.conn.start(w.now)
     w.settle()
     assert w.kinds()[-1] == "DIAL"  # the address is still known
+    # who wants a connection while the goodbye is on its way gets a new one, and the socket of
+    # the old one is closed
+    w = World().connect()
+    w.conn.close(w.now, 2)
+    w.conn.start(w.now)
+    w.step()
+    assert w.kinds() == ["HANGUP", "DIAL"] and w.take() == []

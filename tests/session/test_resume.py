@@ -87,6 +87,31 @@ def test_numbers_never_repeat_over_power_cuts():
     assert len(numbers) > 300
 
 
+def test_a_new_connection_while_the_goodbye_is_on_its_way():
+    for acknowledged in (False, True):
+        b, flash, numbers = joined()
+        event = b.conn.publish(b.now, "a", b"", 0, None)
+        b.conn.close(b.now, 2)
+        b.step()
+        said = b.take()
+        assert [m.path for m in said] == ["E", "x"] and b.events[-1][0] != "HANGUP"
+        if acknowledged:
+            b.ack(said[1])
+        b.events = []
+        b.conn.start(b.now)
+        b.step()
+        # the socket of the old one is closed before; the session goes on behind its last record
+        assert [e[0] for e in b.events] == ["HANGUP", "OPEN", "READY"] and b.conn.ready
+        b.run(1)
+        unique(numbers)
+        got = b.take()
+        assert [(m.path, m.mid) for m in got] == [("E", event)]
+        b.ack(got[0])
+        b.run(20000)
+        assert b.take() == [] and ("ACKED", event, 0) in b.events
+        assert b.conn.resumes == 1 and b.conn.failures == 0
+
+
 def test_numbers_are_reserved_in_steps():
     b, flash, numbers = joined()
     b = Board(flash, numbers)

@@ -75,7 +75,9 @@ class Conn(Messaging):
 
     def start(self, now):
         """Want a connection from now on, and again after every failure."""
-        if self._state in (_OFF, _CLOSING):
+        if self._state == _CLOSING:
+            self._off()  # with the socket, and where a session goes on: the goodbye has a number
+        if self._state == _OFF:
             self.failures = 0
             self._retry(now)
 
