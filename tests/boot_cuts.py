@@ -16,7 +16,7 @@ except ImportError:
     vfs = None
 
 import particle_boot
-from bundles import bundle, public, wrapped
+from bundles import bundle, packed, public, wrapped
 from particle.errors import UpdateError
 from particle.ota import bundle as unpacking
 from particle.ota.app_slots import AppSlots
@@ -32,7 +32,7 @@ _ROOT = "/cut/pt"
 _CHUNK = 512
 _LIVES = 16
 _ABOUT = {"board": "TEST", "platform": 12, "product": 12, "abi": 2822, "client": 65536}
-_FILES = {"app.py": b"print(2)\n" * 9, "lib/valve.py": bytes(range(250)) * 8}
+_FILES = {"app.py": b"print(2)\n" * 9, "lib/valve.py": bytes(range(250)) * 50}
 
 
 def _right(kind, key, signature, digest):
@@ -44,13 +44,14 @@ unpacking.verify = _right
 particle_boot.root = _ROOT
 KEYS = [public()]
 IMAGE = wrapped(bundle(files=_FILES, version=2, floor=0))
+KINDS = {"good": (True, IMAGE), "bad": (False, IMAGE), "packed": (True, packed(IMAGE))}
 
 
 class Story:
-    """What happens to a board; good: whether the new application is well."""
+    """What happens to a board whose new application is well, or bad, or comes compressed."""
 
-    def __init__(self, good):
-        self.good = good
+    def __init__(self, kind):
+        self.good, self._image = KINDS[kind]
         self.ran = []
 
     def life(self):
@@ -75,11 +76,12 @@ class Story:
 
     def _update(self):
         # the cloud sends what is missing, as often as it takes
+        image = self._image
         target = AppSlots(_ROOT, None, _ABOUT, KEYS, 12, user_slots(12))
-        sha = hashlib.sha256(IMAGE).digest()
-        stored = drive(target.begin(len(IMAGE), sha, 5))
-        for at in range(stored, len(IMAGE), _CHUNK):
-            target.write(IMAGE[at : at + _CHUNK])
+        sha = hashlib.sha256(image).digest()
+        stored = drive(target.begin(len(image), sha, 5))
+        for at in range(stored, len(image), _CHUNK):
+            drive(target.write(image[at : at + _CHUNK]) or iter(()))
         drive(target.verify())
         target.finish()
 
@@ -134,16 +136,16 @@ def _settled(story, data, where):
     assert set(story.ran) <= {1, 2} and story.ran[-1] == wanted, (where, story.ran)
 
 
-def every(good, step=1, first=0):
+def every(kind, step=1, first=0):
     """Cut at every `step`-th place, beginning with `first`; return how often the power failed."""
     base = fresh()
-    total = run(Story(good), _copy(base))
+    total = run(Story(kind), _copy(base))
     cuts = 0
     at = first
     for tear in range(TEARS):
         for cut in range(1, total + 1):
             at += 1
-            story = Story(good)
+            story = Story(kind)
             data = _copy(base)
             if at % step == 0:
                 assert run(story, data, cut, tear) == cut
@@ -155,7 +157,7 @@ def every(good, step=1, first=0):
                 if at % step:
                     continue
                 once = _copy(base)
-                story = Story(good)
+                story = Story(kind)
                 run(story, once, cut, tear)
                 if run(story, once, again, (tear + 1) % TEARS) < again:
                     break  # it was over before
@@ -171,8 +173,8 @@ def _copy(data):
 
 def main():
     """Do it all, or what the arguments name."""
-    for kind in sys.argv[1:] or ("good", "bad"):
-        cuts = every(kind == "good")
+    for kind in sys.argv[1:] or sorted(KINDS):
+        cuts = every(kind)
         print("%s: %d cuts, always the old or the new one" % (kind, cuts))
 
 

@@ -97,14 +97,22 @@ def deflated(data):
             return out
 
 
-def wrapped(payload, platform=12, flags=0):
-    """Return the module of an application around a payload."""
+def wrapped(payload, platform=12, flags=0, kind=(5, 2, 0), version=6):
+    """Return the module of an application around a payload; kind: function, index, processor."""
+    function, index, mcu = kind
     size = 24 + len(payload) + 4 + 36
-    head = struct.pack("<IIBBHH", 0xB4000, 0xB4000 + size, 0, flags, 6, platform)
-    head += struct.pack("<BBBBHBBH", 5, 2, 4, 1, 6200, 0, 0, 0)
+    head = struct.pack("<IIBBHH", 0xB4000, 0xB4000 + size, mcu, flags, version, platform)
+    needs = (4, 1, 6200) if function == 5 else (0, 0, 0)
+    head += struct.pack("<BBBBHBBH", function, index, *needs, 0, 0, 0)
     data = head + payload + struct.pack("<HHH", platform, 7, 0)
     data += hashlib.sha256(data).digest() + struct.pack("<H", 40)
     return data + struct.pack(">I", binascii.crc32(data) & 0xFFFFFFFF)
+
+
+def packed(inner, size=None, bits=10):
+    """Return a module with another inside that is deflated."""
+    size = len(inner) if size is None else size
+    return wrapped(struct.pack("<HBBI", 8, 0, bits, size) + deflated(inner), flags=2)
 
 
 class Slot(Folder):

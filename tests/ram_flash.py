@@ -82,6 +82,17 @@ class RamFlash:
         return 0
 
 
+class Counted(RamFlash):
+    """A flash that counts the bytes it programs."""
+
+    written = 0
+
+    def writeblocks(self, block, buf, offset=0):
+        """Program `buf`."""
+        self.written += len(buf)
+        super().writeblocks(block, buf, offset)
+
+
 def mount(flash, at="/cut"):
     """Mount a flash, which is formatted when it is new."""
     import vfs

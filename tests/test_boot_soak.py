@@ -12,7 +12,7 @@ _LEAST = 10000
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
-@pytest.mark.parametrize("kind", ["good", "bad"])
+@pytest.mark.parametrize("kind", ["good", "bad", "packed"])
 def test_all_cuts(kind):
     argv = [*interpreter.find(), "-X", "heapsize=64m"]
     done = device_suite.start(argv, "tests/boot_cuts.py", kind, seconds=1700)

@@ -7,12 +7,13 @@ import sys
 
 sys.path.insert(0, "tests/ota")
 
-from test_staging import CHUNK, Counted, end, update
+from test_staging import CHUNK, update
 
 from bundles import bundle, public, wrapped
 from particle.ota.app_slots import AppSlots
 from particle.wire.module import user_slots
-from ram_flash import mount, umount
+from ram_flash import Counted, mount, umount
+from support import drive as end
 
 _BYTES = 200000
 _PLATFORM = 12
@@ -43,7 +44,7 @@ def _unpacked():
     target = AppSlots("/cut/pt", None, _ABOUT, [public()], _PLATFORM, slots)
     end(target.begin(len(image), hashlib.sha256(image).digest(), 5))
     for at in range(0, len(image), CHUNK):
-        target.write(image[at : at + CHUNK])
+        end(target.write(image[at : at + CHUNK]) or iter(()))
     end(target.verify())
     target.finish()
     umount()

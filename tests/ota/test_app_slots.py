@@ -20,7 +20,9 @@ def _target(active=1):
 def _send(target, data, step=512):
     stored = drive(target.begin(len(data), hashlib.sha256(data).digest(), 5))
     for at in range(stored, len(data), step):
-        target.write(data[at : at + step])
+        work = target.write(data[at : at + step])
+        if work:
+            drive(work)
     drive(target.verify())
 
 

@@ -7,20 +7,24 @@ try:
 except ImportError:
     vfs = None
 
-STEP = 1997 if sys.platform == "qemu" else 149
+STEP = 1997 if sys.platform == "qemu" else 311
 
 
-def _sample(good, first):
+def _sample(kind, first):
     if vfs is None:
         return
     from boot_cuts import every
 
-    assert every(good, STEP, first) > 5000 // STEP
+    assert every(kind, STEP, first) > 5000 // STEP
 
 
 def test_a_good_update():
-    _sample(True, 5)
+    _sample("good", 5)
 
 
 def test_a_bad_update():
-    _sample(False, 11)
+    _sample("bad", 11)
+
+
+def test_a_compressed_update():
+    _sample("packed", 17)

@@ -6,7 +6,7 @@ import struct
 import sys
 
 import bundles
-from bundles import ABOUT, FILES, SECRET, deflated, hexed, lines, public, tree, wrapped
+from bundles import ABOUT, FILES, SECRET, deflated, hexed, lines, packed, public, tree, wrapped
 from particle.errors import UpdateError
 from particle.ota import bundle as unpacking
 from particle.ota.signed import keys
@@ -339,12 +339,6 @@ def stored(data):
     b = bundles.unpacking(root + "/a", ABOUT, [public()])
     found = run(unpack(root + "/image", len(data), b, 12, user_slots(12)))
     return found, tree(root + "/a")
-
-
-def packed(inner, size=None, bits=10):
-    """Return a module with another inside that is deflated."""
-    size = len(inner) if size is None else size
-    return wrapped(struct.pack("<HBBI", 8, 0, bits, size) + deflated(inner), flags=2)
 
 
 def test_a_stored_image():

@@ -21,7 +21,7 @@ from support import drive, folder, raises
 if sys.platform == "qemu":
     vfs = None  # no room for a second flash in memory
 if vfs:
-    from ram_flash import Cut, RamFlash, mount, umount
+    from ram_flash import Counted, Cut, RamFlash, mount, umount
 
 IMAGE = bytes([i * i >> 5 & 255 for i in range(20000)])
 SHA = hashlib.sha256(IMAGE).digest()
@@ -271,16 +271,6 @@ def test_blocks_of_a_file():
                 block >>= 1
         total += 4096 - 4 * pointers
         assert edge(n, 4096) == total
-
-
-class Counted(RamFlash if vfs else object):
-    """A flash that counts the bytes it programs."""
-
-    written = 0
-
-    def writeblocks(self, block, buf, offset=0):
-        self.written += len(buf)
-        super().writeblocks(block, buf, offset)
 
 
 def update(flash, image, sha):

@@ -111,6 +111,7 @@ COMPONENTS = {
     "safe": ["runtime/control", "runtime/power"],
     # Updates; with what is under "images", "safe" and "repl".
     "ota": [
+        "ota/direct",
         "ota/staging",
         "ota/targets",
         "session/chunked",

@@ -3,6 +3,7 @@ metadata(description="Particle device cloud: component ota", license="MIT")
 package(
     "particle",
     files=[
+        "ota/direct.py",
         "ota/staging.py",
         "ota/targets.py",
         "session/chunked.py",

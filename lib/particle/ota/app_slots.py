@@ -1,10 +1,9 @@
 """Two applications on littlefs, one of which runs: where an update goes (ota-and-boot 3.10, 4).
 
-The image waits in a file until all of it is there and right. Then it is unpacked into the slot
-that is not in use, and one write of the boot record has the boot stage try it.
+It is unpacked into the slot that is not in use, and one write of the boot record has the boot
+stage try it.
 """
 
-import hashlib
 import os
 
 from micropython import const
@@ -12,10 +11,9 @@ from micropython import const
 from ..errors import UpdateError
 from .bootrecord import TRIAL, BootRecord
 from .bundle import Bundle
-from .sink import Folder, Head
-from .slots import PIECE, SLICE, clear
-from .staging import Staging
-from .unpack import unpack
+from .direct import Direct
+from .sink import Folder
+from .slots import PIECE, clear, digest_of
 
 # Error numbers of Device OS (errors.py)
 _BUSY = const(-110)
@@ -25,7 +23,7 @@ _NAMES = "ab"
 _RESERVE = const(16)  # blocks that are left to others
 
 
-class AppSlots(Staging):
+class AppSlots(Direct):
     """The target of a board with slots in the folder `root`; image: as of `Staging`.
 
     about, keys: as of `Bundle`. platform_id, places: as of `unpack`. runs: number of the slot
@@ -33,80 +31,66 @@ class AppSlots(Staging):
     """
 
     def __init__(self, root, image, about, keys, platform_id, places, runs=None):
-        super().__init__(root, image)
+        super().__init__(root, image, platform_id, places)
         self._root = root
         self._about = about
         self._keys = keys
         self._runs = runs
-        self._platform = platform_id, places
         self._ready = None  # slot, version, SHA-256 of the manifest
         self._asset = None  # path of one that was kept
 
     def begin(self, size, sha, function):
-        """As of `Staging`; raises `UpdateError` while another update is being tried."""
+        """As of `Direct`; raises `UpdateError` while another update is being tried."""
         if BootRecord(self._root).state == TRIAL:
             raise UpdateError(_BUSY, "an update is being tried; wait for its end", "update")
-        self._ready = self._asset = None
+        self._asset = None
         self.resets = True
+        return (yield from super().begin(size, sha, function))
+
+    def _fresh(self):
         path = self._slot(1 - self._active())
         if not _there(path + "/manifest"):
             yield from clear(path)  # nothing that could run: it is but room
-        return (yield from super().begin(size, sha, function))
 
-    def verify(self):
-        """Check the image and unpack it into the slot; a generator. Raises `UpdateError`."""
-        yield from super().verify()
+    def _sink(self):
+        return Folder(self._slot(1 - self._active()), _RESERVE)
+
+    def _bundle(self, head, sink):
+        floor = BootRecord(self._root).floor
+        return Bundle(head, sink, self._about, self._keys, floor, self._slot(self._active()))
+
+    def _staged(self):
         from .assets import is_asset, keep
 
-        active = self._active()
-        slot = 1 - active
-        path = None
         try:
             if is_asset(self._part):
                 self._asset = yield from keep(self._part, self.size, self._root)
                 self.resets = False
-                return
-            path = self._slot(slot)
-            bundle = Bundle(
-                Head(self._root + "/stage.head"),
-                Folder(path, _RESERVE),
-                self._about,
-                self._keys,
-                BootRecord(self._root).floor,
-                self._slot(active),
-            )
-            module = yield from unpack(self._part, self.size, bundle, *self._platform)
+                return None
+        except OSError as e:
+            raise _flash(e) from None
+        return (yield from super()._staged())
+
+    def _installed(self, module, bundle):
+        slot = 1 - self._active()
+        path = self._slot(slot)
+        try:
             with open(self._root + "/module." + _NAMES[slot], "wb") as f:
                 f.write(module.record())
-            digest = hashlib.sha256()
-            buffer = memoryview(bytearray(PIECE))
-            n = pieces = 0
-            with open(path + "/manifest", "rb") as f:
-                while True:
-                    n = f.readinto(buffer)
-                    if not n:
-                        break
-                    digest.update(buffer[:n])
-                    pieces += 1
-                    if not pieces % SLICE:
-                        yield
+            size = os.stat(path + "/manifest")[6]
+            digest = yield from digest_of(_open, path + "/manifest", size, bytearray(PIECE))
         except OSError as e:
-            if path and not _there(path + "/manifest"):
-                yield from clear(path)
-            if isinstance(e, UpdateError):
-                self.discard()  # the same bytes would be refused again
-                raise
-            raise UpdateError(_FLASH, "cannot store the update: %s" % e, "update") from None
-        self._ready = slot, bundle.manifest.facts["version"], digest.digest()
+            raise _flash(e) from None
+        self._ready = slot, bundle.manifest.facts["version"], digest
 
     def finish(self):
         """Have the next boot try what was unpacked; return its folder. Raises OSError."""
         if self._asset:
-            self.discard()
+            self._leave()
             return self._asset
         slot, version, digest = self._ready
         BootRecord(self._root).hand_off(slot, version, digest)
-        self.discard()
+        self._leave()
         return self._slot(slot)
 
     def _active(self):
@@ -115,6 +99,16 @@ class AppSlots(Staging):
 
     def _slot(self, number):
         return self._root + "/" + _NAMES[number]
+
+
+def _flash(error):
+    if isinstance(error, UpdateError):
+        return error
+    return UpdateError(_FLASH, "cannot store the update: %s" % error, "update")
+
+
+def _open(path):
+    return open(path, "rb")
 
 
 def _there(path):

@@ -31,7 +31,8 @@ class Bundle:
 
     about: "board", "platform", "product", "abi", "client" of this board. keys: public keys, DER.
     floor: the oldest version taken. active: folder of the application that runs. file: (name,
-    bytes) of the one that comes. All methods raise `UpdateError`; `close` after that.
+    bytes) of the one that comes. size: of the bundle, 0 before it is known. All methods raise
+    `UpdateError`; `close` after that.
     """
 
     def __init__(self, head, sink, about, keys, floor=0, active=None):
@@ -42,6 +43,7 @@ class Bundle:
         self._keys = keys
         self._active = active
         self._lines = self._job = None
+        self.size = 0
         self._digest = hashlib.sha256()
         self._buffer = bytearray()
         self._rest = b""
@@ -140,6 +142,7 @@ class Bundle:
             raise Refused(_FAILED, "the bundle is not signed: particle-mp firmware sign")
         self._key = find(self._keys, h.key_id)
         check_window(h.window)
+        self.size = HEADER_BYTES + h.manifest + h.signature + h.content
         self._buffer = None
         self._left = h.manifest
         self._next = self._read_manifest

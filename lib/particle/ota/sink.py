@@ -9,10 +9,11 @@ import os
 
 from micropython import const
 
-from .slots import PIECE, clear, make_folder
+from .slots import PIECE, SLICE, clear, make_folder
 
 _STEPS = const(16)  # blocks between two flushes, at most
 _NO_SPACE = const(28)  # errno
+_FOLDER = const(0x4000)  # type of a file
 _NEW = "/manifest.new"
 _DONE = "/manifest"
 
@@ -33,15 +34,15 @@ def edge(blocks, size):
 class Growing:
     """A file that is written while it arrives; the first `there` bytes are in it already.
 
-    These come again and are not written. It is flushed when a block of the flash is full, at first
-    every block and then more and more seldom: a reset costs half of what came, at most 64 KiB.
+    These come again and are not written. It is flushed when `step` blocks of the flash are full,
+    and then more and more seldom: a reset costs half of what came, at most 64 KiB.
     """
 
-    def __init__(self, path, there=0):
+    def __init__(self, path, there=0, step=1):
         self._file = open(path, "ab" if there else "wb")  # noqa: SIM115 - it stays open
         self._skip = self._at = there
         self._block = os.statvfs(path)[0]
-        self._step = self._next = 1
+        self.step = self._next = step
         while edge(self._next, self._block) <= there:
             self._next += 1
 
@@ -59,8 +60,8 @@ class Growing:
             self._at += len(part)
             if n == len(part):
                 self._file.flush()
-                self._next += self._step
-                self._step = min(2 * self._step, _STEPS)
+                self._next += self.step
+                self.step = min(2 * self.step, _STEPS)
             data = data[n:]
         return taken
 
@@ -70,13 +71,16 @@ class Growing:
 
 
 class Head(Growing):
-    """The file `path` in which a bundle keeps what comes before its contents, from byte `at`."""
+    """The file `path` in which a bundle keeps what comes before its contents.
 
-    def __init__(self, path, at=0, there=0):
+    before: bytes in front of it.
+    """
+
+    def __init__(self, path, before=b"", there=0):
         super().__init__(path, there)
         self._path = path
-        self._from = at
-        self._skip = max(0, there - at)
+        self._from = len(before)
+        self.write(before)
 
     def read(self):
         """Open it for reading, where the bundle begins; it was closed before."""
@@ -96,12 +100,21 @@ class Folder:
     def __init__(self, path, reserve=0):
         self.path = path
         self._reserve = reserve
+        self._begun = False
+        self._step = 1  # of the file that comes next: to close one is to flush it
+
+    def capacity(self):
+        """Return the bytes there could be for files; a generator. None: that is not known yet."""
+        found = os.statvfs(self.path.rpartition("/")[0])
+        used = yield from _used(self.path)
+        return found[0] * max(0, found[4] - self._reserve) + used
 
     def begin(self, head):
         """Make ready for the files behind `head`, whose signature is right; a generator.
 
         Returns the bytes there are for them, None when some of them are there already.
         """
+        self._begun = True
         for name in (_NEW, _DONE):
             if (yield from _same(head, self.path + name)):
                 return None
@@ -132,7 +145,11 @@ class Folder:
         while at >= 0:
             make_folder(self.path + "/" + name[:at])
             at = name.find("/", at + 1)
-        return Growing(self.path + "/" + name, self.there(name, size))
+        there = self.there(name, size)
+        step = self._step
+        if there < size:
+            self._step = min(2 * step, _STEPS)
+        return Growing(self.path + "/" + name, there, step)
 
     def read(self, name):
         """Open a file that is stored: `readinto` and `close`, in a `with` too. Raises OSError."""
@@ -148,6 +165,31 @@ class Folder:
             os.rename(self.path + _NEW, self.path + _DONE)
         except OSError:
             os.stat(self.path + _DONE)  # it was before the last reset
+
+    def forget(self):
+        """Have the files count as those of no bundle, if they were begun; they may stay."""
+        if self._begun:
+            for name in (_NEW, _DONE):
+                try:
+                    os.remove(self.path + name)
+                except OSError:
+                    pass
+
+
+def _used(path):
+    # bytes of all files in a folder
+    total = 0
+    try:
+        names = os.listdir(path)
+    except OSError:
+        names = ()
+    for n, name in enumerate(names):
+        name = path + "/" + name
+        found = os.stat(name)
+        total += (yield from _used(name)) if found[0] & _FOLDER else found[6]
+        if not n % SLICE:
+            yield
+    return total
 
 
 def _same(head, path):

@@ -63,18 +63,26 @@ class Staging:
                 yield from self._resume(size, sha)
             if not self.stored:
                 self.discard()
+        self._note(size, sha, function)
+        self._make_ready()
+        return self.stored
+
+    def _note(self, size, sha, function):
         self.resumed = self.stored > 0
         self._sha = sha
         self.size = size
         self._function = function
+
+    def _make_ready(self):
+        size = self.size
         found = self._space()
         block = found[0]
         if size - self.stored + _BLOCKS * block > found[4] * found[1]:
             self.discard()
             raise UpdateError(_INVALID_SIZE, "no room for %d bytes" % size)
         if not self._file:
-            if sha and not self.stored:
-                self._append("wb", struct.pack(_HEAD, _MAGIC, sha, size))
+            if self._sha and not self.stored:
+                self._append("wb", struct.pack(_HEAD, _MAGIC, self._sha, size))
             mode = "ab" if self.stored else "wb"
             self._file = open(self._part, mode)  # noqa: SIM115  it stays open
         self._block = block
@@ -82,7 +90,6 @@ class Staging:
         self._next = 1
         while edge(self._next, block) <= self.stored:
             self._next += 1
-        return self.stored
 
     def _space(self):
         folder = self._part.rpartition("/")[0]

@@ -41,16 +41,21 @@ def unpack(path, size, bundle, platform_id, slots):
                 if image.modules[0].packed or read(bytearray(1)):
                     raise UpdateError(_INVALID_FORMAT, "inflates to more than it says", "update")
                 module = image.modules[0]
-        listing = bundle.manifest
-        if listing and sorted(module.assets()) != sorted(listing.assets):
-            raise UpdateError(_FAILED, "the assets are not those that were signed", "update")
-        bundle.finish()
-        while bundle.busy():
-            bundle.step()
-            yield
+        yield from complete(module, bundle)
     finally:
         bundle.close()
     return module
+
+
+def complete(module, bundle):
+    """Check and complete what is unpacked, when all of its `module` came; a generator."""
+    listing = bundle.manifest
+    if listing and sorted(module.assets()) != sorted(listing.assets):
+        raise UpdateError(_FAILED, "the assets are not those that were signed", "update")
+    bundle.finish()
+    while bundle.busy():
+        bundle.step()
+        yield
 
 
 def _reader(size, platform_id, slots, bundle):

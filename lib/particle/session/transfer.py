@@ -40,8 +40,9 @@ ENDED = const(4)  # the cloud was told how it ended, but has not acknowledged it
 class Transfer:
     """One file at a time; a subclass has `message` and `_timeout`.
 
-    target: begin, write, verify, finish, discard, pause, and `stored` bytes. host: refusal(size)
-    -> None or (error number, text); told(step); answered(mid, function(now, ok)); complete().
+    target: begin, write, verify, finish, discard, pause, and `stored` bytes; `write` may give a
+    generator. host: refusal(size) -> None or (error number, text); told(step); answered(mid,
+    function(now, ok)); complete().
     """
 
     _work = _then = _due = None

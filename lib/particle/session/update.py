@@ -8,12 +8,14 @@ the acknowledgement shows the gap, and the cloud sends it again.
 from micropython import const
 
 from ..wire import ota
+from ..wire.messages import answer
 from .messaging import add, diff
 from .transfer import BEGIN, ENDED, FINISHING, IDLE, PROGRESS, RECEIVING, STARTING, Transfer
 
 # CoAP (wire/coap.py)
 _CON = const(0)
 _NON = const(1)
+_RST = const(3)
 _CHANGED = const(0x44)
 
 # first path characters
@@ -122,6 +124,7 @@ class Update(Transfer):
             self._reset(m)
             self._drop(now)
         else:
+            self._mid = m.mid
             try:
                 self._take(
                     now, index, memoryview(m.buf)[m.payload_at : m.payload_at + m.payload_n]
@@ -145,7 +148,7 @@ class Update(Transfer):
         if ahead <= 0 or index in self._early:
             self._doubles += 1
             at_once = True
-        elif ahead == 1:
+        elif ahead == 1 and not self._work:
             self._store(data)
             self._catch_up()
         elif ahead <= _WINDOW // self._size:
@@ -154,6 +157,8 @@ class Update(Transfer):
         if ahead <= _WINDOW // self._size:
             self._highest = max(self._highest, index)
         self._silence(now)
+        if self._work:
+            return  # the cloud shall wait, and most of what comes is lost
         if (
             at_once
             or self._have < self._highest
@@ -165,8 +170,21 @@ class Update(Transfer):
             self._ack_due = add(now, _DELAY_MS)
 
     def _store(self, data):
-        self._target.write(data)
+        work = self._target.write(data)
         self._have += 1
+        if work:
+            self._work = work
+            self._then = self._settled
+
+    def _settled(self, now, _, error, text):
+        if error:
+            # there is no word for it before the next start, where the target says it again
+            self._conn.send(answer(self._conn._w, _RST, 0, self._mid))
+            self._drop(now)
+            return
+        self._catch_up()
+        if not self._work:
+            self._send_ack(now)
 
     def _keep(self, index, data):
         if 0 in self._early:
@@ -178,7 +196,7 @@ class Update(Transfer):
     def _catch_up(self):
         # what came before its turn and can be stored now
         early = self._early
-        while self._have + 1 in early:
+        while self._have + 1 in early and not self._work:
             place = early.index(self._have + 1)
             at = place * self._size
             self._store(memoryview(self._room)[at : at + self._length(self._have + 1)])
@@ -215,7 +233,7 @@ class Update(Transfer):
         elif cancel:
             self.stop(discard)
             self._say(_CON, _CHANGED, m.token)
-        elif state == RECEIVING and self._have == self._count:
+        elif state == RECEIVING and self._have == self._count and not self._work:
             self._begun = now
             self._early = self._room = self._ack_due = None
             self._do(FINISHING, self._target.verify(), self._verified)

@@ -185,15 +185,21 @@ class Image:
         while at < len(data):
             n = min(len(data) - at, self._left)
             piece = data[at : at + n]
+            at += n
+            self._left -= n
             self._count(piece)
             if self._collects:
                 self._buffer += piece
             elif self._sink:
                 self._sink(piece)
-            at += n
-            self._left -= n
             while self._step and not self._left:
                 self._step()
+
+    def ends(self, n):
+        """Take note that the payload has `n` bytes: none of them has to be held back."""
+        left = self._module.size - self._here()
+        n += self._module.payload_at - self._here()
+        self._left = max(self._left, min(n, left - _SUFFIX_BYTES - _CRC_BYTES))
 
     def error(self):
         """Give 0, or the number of the first check that failed, of those made so far (1.9).
