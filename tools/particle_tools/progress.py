@@ -18,3 +18,10 @@ class Progress:
         """Leave an empty line to whoever prints next."""
         if self._on:
             print("\r\033[K", end="", file=sys.stderr, flush=True)
+
+
+def bar(done: int, total: int, width: int = 24) -> str:
+    """Return how much of `total` is done, drawn and in per cent."""
+    part = min(max(done / total, 0.0), 1.0) if total else 1.0
+    full = int(part * width)
+    return f"[{'#' * full}{'-' * (width - full)}] {part:4.0%}"

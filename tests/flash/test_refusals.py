@@ -1,0 +1,164 @@
+"""What cannot work is refused with one line before anything is written: file, board, options."""
+
+import pytest
+from esp_idf_defs import PartitionTable
+
+from flash import esp_images
+from particle_tools.boards import catalogue
+
+AT = esp_images.OFFSETS["esp32"]
+NOWHERE = ("--port", "/dev/ttyUSB0", "--library", "none")
+
+
+@pytest.fixture
+def damaged(images, tmp_path):
+    """Give `damaged(change)` -> file of an image whose bytes went through `change`."""
+
+    def make(change):
+        path = tmp_path / "firmware.bin"
+        data = bytearray(images().read_bytes())
+        path.write_bytes(bytes(change(data) or data))
+        return path
+
+    return make
+
+
+def flip(at):
+    """Return a change of one bit."""
+
+    def change(data):
+        data[at] ^= 1
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("change", "says"),
+    [
+        (flip(0), "no firmware for an ESP32, or a damaged one: get it again"),
+        (flip(100), "its bootloader is damaged (Checksum mismatch"),
+        (flip(0x8000 - AT + 40), "its table of partitions is damaged: get it again"),
+        (flip(0x10000 - AT + 0x300), "its application is damaged"),
+        (lambda data: data[:-1000], "its application is damaged"),
+        (lambda data: data[: 0x10000 - AT], "ends before its application: it is not complete"),
+        (lambda data: data[: 0x8000 - AT], "its table of partitions is damaged"),
+        (lambda data: data[0x10000 - AT :], "an application alone, without bootloader"),
+        (lambda data: data[:10], "its bootloader is damaged"),
+        (lambda data: b"UF2\n" * 1000, "no firmware for an ESP32"),
+    ],
+)
+def test_damaged_image(refused, damaged, change, says):
+    assert says in refused("ESP32_GENERIC", *NOWHERE, "--firmware", damaged(change))
+
+
+def test_every_part_of_an_image_is_looked_at(refused, damaged, images):
+    """A flipped bit anywhere that belongs to a part is found."""
+    size = images().stat().st_size
+    parts = [*range(0, 4000, 397), *range(0x10000 - AT, size, 9973)]
+    for at in parts:
+        line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", damaged(flip(at)))
+        assert "damaged" in line or "for esp32" in line or "ESP32, or" in line, at
+
+
+def test_image_of_another_chip(refused, images):
+    line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", images("esp32c3"))
+    assert line.endswith("its bootloader is for esp32c3, not esp32")
+
+
+def test_image_larger_than_its_partition(refused, images):
+    """1.7 MB are well in the one partition of ESP32_GENERIC, and too much for a slot."""
+    image = images(size=1_700_000)
+    line = refused("ESP32_GENERIC-OTA", *NOWHERE, "--firmware", image)
+    assert "partition ota_0 of ESP32_GENERIC-OTA 1572864: take one made for this board" in line
+
+
+def test_bootloader_for_a_smaller_flash(refused, images):
+    line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", images(flash="2MB"))
+    assert line.endswith("its bootloader is for 2 MB of flash, ESP32_GENERIC needs 4 MB")
+
+
+@pytest.mark.parametrize("version", [b"v1.24.1", b"v2.0.0", b"of unknown version"])
+def test_micropython_of_another_version(refused, images, version):
+    line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", images(version=version))
+    number = version.decode().removeprefix("v")
+    if number[0].isdigit():
+        assert f"it is MicroPython {number}, the library is for 1.25 to 1.x" in line
+    else:
+        assert "no version of MicroPython in it: MicroPython 1.25 or newer is needed" in line
+
+
+def test_preview_of_a_version_is_one(flash, images):
+    image = images(version=b"v1.29.0-preview.12.g0123456789")
+    status, report, _ = flash("ESP32_GENERIC", *NOWHERE, "--firmware", image, "--dry-run")
+    assert status == 0 and report["firmware"].startswith("1.29.0-preview")
+
+
+def test_library_in_the_firmware_is_not_installed_again(flash, images):
+    image = images(extra=b"particle/client.mpy\0")
+    arguments = ("ESP32_GENERIC", "--firmware", image, "--dry-run")
+    status, report, _ = flash(*arguments)
+    assert (status, report["library"], report["files"]) == (0, "none", 0)
+    assert "vfs" not in [region["name"] for region in report["regions"]]
+
+
+def test_file_that_is_none(refused, tmp_path):
+    empty = tmp_path / "empty.bin"
+    empty.touch()
+    assert refused("ESP32_GENERIC", *NOWHERE, "--firmware", empty).endswith(
+        "is empty: get it again"
+    )
+    line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", tmp_path / "none.bin")
+    assert line.endswith("none.bin: No such file or directory: --firmware FILE")
+    line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", tmp_path)
+    assert "Is a directory" in line
+    line = refused("ESP32_GENERIC", *NOWHERE)
+    assert line.startswith("--firmware FILE is needed") and "micropython.org/download" in line
+
+
+def test_board_that_is_none(refused, tmp_path, monkeypatch):
+    line = refused("ESP32_GENERC", *NOWHERE)
+    assert "no such board" in line and "particle-mp boards" in line
+    line = refused("ESP32_GENERIC-UTA", *NOWHERE)
+    assert "no variant UTA of ESP32_GENERIC" in line
+    line = refused("UNIX_SIM", *NOWHERE)
+    assert line.startswith("UNIX_SIM has no flash to write")
+    folder = tmp_path / "boards" / "MINE"
+    folder.mkdir(parents=True)
+    (folder / "board.json").write_text('{"mcu": "esp32"}')
+    monkeypatch.setattr(catalogue, "FOLDER", folder.parent)
+    line = refused("MINE", *NOWHERE)
+    assert "no profile" in line and "docs/boards.md" in line
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("ESP32_GENERIC",), "--port is needed; --dry-run prints the steps"),
+        (("ESP32_GENERIC", *NOWHERE, "--with", "wifi,no"), "--with no: no such component"),
+        (("ESP32_GENERIC", "--port", "X", "--library", "romfs"), "has no partition romfs"),
+        (
+            ("ESP32_GENERIC", "--port", "X", "--keep-files", "--library", "littlefs"),
+            "--keep-files leaves the file system as it is: --library none",
+        ),
+        (("ESP32_GENERIC", *NOWHERE, "--wifi", "A:B"), "--wifi needs --cloud URL and --user"),
+        (("ESP32_GENERIC", *NOWHERE, "--cloud", "http://127.0.0.1:1"), "--user NAME:PASSWORD or"),
+        (("ESP32_GENERIC", "--out", "x", "--cloud", "http://127.0.0.1:1"), "--out: an image for"),
+        (
+            ("RPI_PICO_W", "--port", "/tmp", "--erase"),
+            "--erase: RPI_PICO_W gets its firmware",
+        ),
+        (("RPI_PICO_W", "--out", "x", "--firmware", "y"), "y: No such file or directory"),
+    ],
+)
+def test_options_that_do_not_go_together(refused, arguments, says):
+    assert says in refused(*arguments)
+
+
+def test_partitions_that_are_not_there(refused, images, monkeypatch):
+    """A board of somebody's own whose table lacks what is to be written."""
+    table = PartitionTable.from_csv("nvs, data, nvs, 0x9000, 0x6000,\n")
+    monkeypatch.setattr("particle_tools.boards.esp32.partitions", lambda _board: table)
+    line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", images())
+    assert line == "ESP32_GENERIC: its table of partitions has no application"
+    line = refused("ESP32_GENERIC", "--port", "X", "--dry-run")
+    assert line == "ESP32_GENERIC: its table of partitions has none for files"

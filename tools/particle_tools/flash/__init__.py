@@ -1,0 +1,1 @@
+"""A bare board gets its firmware, its files and its identity: `particle-mp flash`."""

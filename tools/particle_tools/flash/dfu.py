@@ -1,0 +1,182 @@
+"""DfuSe images for STM32, and dfu-util that writes them.
+
+Format: ST's UM0391, with the suffix of USB DFU 1.1 (appendix B).
+"""
+
+from __future__ import annotations
+
+import re
+import shutil
+import struct
+import subprocess
+import tempfile
+import zlib
+from pathlib import Path
+from typing import Any
+
+from particle_tools.errors import UserError
+from particle_tools.flash import firmware_file
+from particle_tools.flash.steps import Step, Wishes
+
+_PREFIX = struct.Struct("<5sBIB")  # signature, version, bytes, targets
+_TARGET = struct.Struct("<6sBI255sII")  # signature, alternate, named, name, bytes, elements
+_ELEMENT = struct.Struct("<II")  # address, bytes
+_SUFFIX = struct.Struct("<HHHH3sBI")  # device, product, vendor, DFU, signature, bytes, CRC
+_DFUSE = 0x011A
+
+_TOOL = "dfu-util"
+_MISSING = "install it (apt install dfu-util, brew install dfu-util)"
+_TOOL_S = 600  # 2 MB take one minute
+_LIST_S = 30
+_ANY = "usb"  # as --port: the only one there is
+_DEVICE = re.compile(
+    r'^Found DFU: \[([0-9a-f:]{9})\].*path="([^"]*)".*alt=(\d+), name="([^"]*)"'
+    r'(?:, serial="([^"]*)")?',
+    re.MULTILINE,
+)
+_SECTORS = re.compile(r"(\d+)\*(\d+)([ BKM])")
+_UNITS = {" ": 1, "B": 1, "K": 1 << 10, "M": 1 << 20}
+
+
+def parse(path: Path, data: bytes) -> list[tuple[int, bytes]]:
+    """Return the content of an image: (address, bytes). Raises UserError."""
+    try:
+        return list(_elements(data))
+    except (ValueError, struct.error) as error:
+        raise UserError(
+            f"{path}: no DfuSe image, or a damaged one ({error}): get it again"
+        ) from None
+
+
+def _elements(data: bytes):
+    if len(data) < _PREFIX.size + _SUFFIX.size:
+        raise ValueError("it is too short")
+    body = data[: -_SUFFIX.size]
+    *_, dfu, mark, size, crc = _SUFFIX.unpack_from(data, len(body))
+    if mark != b"UFD" or size != _SUFFIX.size or dfu != _DFUSE:
+        raise ValueError("no suffix of DfuSe at its end")
+    if crc != ~zlib.crc32(data[:-4]) & 0xFFFFFFFF:
+        raise ValueError("its CRC is wrong")
+    mark, version, size, targets = _PREFIX.unpack_from(body)
+    if mark != b"DfuSe" or version != 1 or size != len(body):
+        raise ValueError("its prefix is wrong")
+    at = _PREFIX.size
+    for _ in range(targets):
+        mark, _, _, _, _, elements = _TARGET.unpack_from(body, at)
+        if mark != b"Target":
+            raise ValueError("a target is wrong")
+        at += _TARGET.size
+        for _ in range(elements):
+            address, size = _ELEMENT.unpack_from(body, at)
+            at += _ELEMENT.size
+            if at + size > len(body):
+                raise ValueError("an element ends behind it")
+            yield address, body[at : at + size]
+            at += size
+    if at != len(body):
+        raise ValueError("there is more in it than its targets")
+
+
+def holds(memory: str, address: int, size: int) -> bool:
+    """Tell whether a DFU device's memory, "@Name /0xADDR/N*SIZEg,..", has these bytes."""
+    parts = memory.split("/")[1:]
+    for start, sectors in zip(parts[::2], parts[1::2], strict=False):
+        begin = int(start, 16)
+        total = sum(int(n) * int(k) * _UNITS[unit] for n, k, unit in _SECTORS.findall(sectors))
+        if begin <= address and address + size <= begin + total:
+            return True
+    return False
+
+
+class Dfu:
+    """The work on one board. Raises UserError."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self._wishes = wishes
+        self._elements: list[tuple[int, bytes]] = []
+        self._which = ["-a", "0"]
+        self.version: str | None = None
+        if wishes.firmware:
+            data = firmware_file.read(wishes.board, wishes.firmware)
+            self._elements = parse(wishes.firmware, data)
+            image = b"".join(data for _, data in self._elements)
+            self.version = firmware_file.version(wishes.firmware, image)
+
+    def steps(self) -> list[Step]:
+        """Return what is to be done on the board, in order."""
+        file = self._wishes.file
+        text = f"ask for a DFU device ({self._wishes.where}) with memory for the image"
+        steps = [Step("chip", text, self._look, [_TOOL, "-l"])]
+        parts = ", ".join(f"{a:#x} ({len(d)} bytes)" for a, d in self._elements)
+        text = f"write {parts or file}"
+        steps.append(Step("write", text, self._write, [_TOOL, *self._which, "-D", file]))
+        text = "read everything again, compare it, start the board"
+        return [*steps, Step("verify", text, self._verify)]
+
+    def report(self) -> dict[str, Any]:
+        """Return what was done, for JSON."""
+        total = sum(len(data) for _, data in self._elements)
+        return {"firmware": self.version, "bytes": total, "library": "none"}
+
+    def _look(self) -> None:
+        said = self._tool(["-l"], "listing", _LIST_S)
+        port = self._wishes.where
+        found = [m for m in _DEVICE.findall(said) if m[2] == "0" and port in (_ANY, m[1], m[4])]
+        if not found:
+            raise UserError(
+                f"{port}: no DFU device: hold USR (PYBD) or BOOT0 while you press RESET;"
+                f" --port {_ANY}, or its path or serial number from {_TOOL} -l"
+            )
+        if len(found) > 1:
+            paths = ", ".join(m[1] for m in found)
+            raise UserError(f"{port}: more than one DFU device: --port one of {paths}")
+        _, path, _, memory, _ = found[0]
+        for address, data in self._elements:
+            if not holds(memory, address, len(data)):
+                raise UserError(
+                    f"{path}: {memory} has no room for {len(data)} bytes at {address:#x}: it is no"
+                    f" {self._wishes.board.title}, nothing was written"
+                )
+        self._which = ["-a", "0", "-p", path]
+
+    def _write(self) -> None:
+        self._wishes.show("writing firmware")
+        self._tool([*self._which, "-D", str(self._wishes.firmware)], "writing")
+
+    def _verify(self) -> None:
+        with tempfile.TemporaryDirectory() as folder:
+            for i, (address, data) in enumerate(self._elements):
+                self._wishes.show(f"verifying {address:#x}")
+                out = Path(folder, f"{i}.bin")
+                # the last one lets the board go
+                leave = ":leave" if i == len(self._elements) - 1 else ""
+                part = f"{address:#x}:{len(data)}{leave}"
+                self._tool([*self._which, "-s", part, "-U", str(out)], "reading back")
+                if out.read_bytes() != data:
+                    raise UserError(
+                        f"{address:#x} does not read back as written, the board is not complete:"
+                        " repeat the command"
+                    )
+
+    def _tool(self, arguments: list[str], what: str, seconds: float = _TOOL_S) -> str:
+        program = shutil.which(_TOOL)
+        if program is None:
+            raise UserError(f"{_TOOL} is missing: {_MISSING}")
+        try:
+            done = subprocess.run(
+                [program, *arguments],
+                capture_output=True,
+                text=True,
+                errors="replace",
+                timeout=seconds,
+                check=False,
+            )
+        except subprocess.TimeoutExpired:
+            raise UserError(f"{_TOOL}: {what} took more than {seconds} s: repeat it") from None
+        if done.returncode:
+            lines = [line for line in (done.stdout + done.stderr).splitlines() if line.strip()]
+            last = lines[-1] if lines else f"status {done.returncode}"
+            raise UserError(
+                f"{_TOOL}: {what} failed ({last}): connect the board as a DFU device and repeat"
+            )
+        return done.stdout

@@ -1,0 +1,180 @@
+"""UF2 images, and the drives of RP2 and nRF bootloaders that they are copied to.
+
+Format: github.com/microsoft/uf2. Such a drive takes blocks and keeps no files: what was written
+cannot be read from it. It goes away when the board has all blocks and starts.
+"""
+
+from __future__ import annotations
+
+import os
+import struct
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from particle_tools.errors import UserError
+from particle_tools.flash import firmware_file
+from particle_tools.flash.steps import Step, Wishes
+from particle_tools.progress import bar
+
+_BLOCK = 512
+_HEAD = struct.Struct("<8I")
+_MAGICS = (0x0A324655, 0x9E5D5157)
+_END = 0x0AB16F30
+_END_AT = 508
+_MOST = 476  # bytes of content in a block
+_NOT_FLASH = 1
+_HAS_FAMILY = 0x2000
+_ABSOLUTE = 0xE48BFF57  # RP2350: a block of its own in front, for an erratum of the chip
+
+_INFO = "INFO_UF2.TXT"
+_NAME = "firmware.uf2"
+_CHUNK = 64 * 1024
+_PATIENCE_S = 20.0  # for the drive to go away
+_LOOK_S = 0.1
+
+
+@dataclass(frozen=True)
+class _Kind:
+    # families of images, what INFO_UF2.TXT says, where the flash is
+    families: tuple[int, ...]
+    says: str
+    start: int
+    end: int
+
+
+_KINDS = {
+    "rp2040": _Kind((0xE48BFF56,), "RPI-RP2", 0x10000000, 0x11000000),
+    "rp2350": _Kind((0xE48BFF59, 0xE48BFF5B, 0xE48BFF5A), "RP2350", 0x10000000, 0x12000000),
+    # as MicroPython calls the nRF52840; MBR below, bootloader above
+    "nrf52": _Kind((0xADA52840,), "nRF52840", 0x1000, 0xF4000),
+}
+
+
+def is_for(chip: str) -> bool:
+    """Tell whether boards with this chip have such a drive."""
+    return chip in _KINDS
+
+
+def parse(path: Path, data: bytes, chip: str) -> dict[int, bytes]:
+    """Return the content of an image: address -> bytes, ascending. Raises UserError.
+
+    Checked: every block, their order and number, family, addresses.
+    """
+    kind = _KINDS[chip]
+    if len(data) % _BLOCK or not data:
+        raise _damaged(path, f"{len(data)} bytes are no blocks of {_BLOCK}")
+    found: dict[int, bytes] = {}
+    expected = total = 0
+    for at in range(0, len(data), _BLOCK):
+        number = at // _BLOCK
+        head = _HEAD.unpack_from(data, at)
+        flags, address, size, index, count, family = head[2:]
+        if head[:2] != _MAGICS or data[at + _END_AT : at + _BLOCK] != _END.to_bytes(4, "little"):
+            raise _damaged(path, f"block {number} is none")
+        if flags & _NOT_FLASH or family == _ABSOLUTE:
+            continue
+        if not flags & _HAS_FAMILY or family not in kind.families:
+            what = f"family {family:#x}" if flags & _HAS_FAMILY else "no family"
+            raise UserError(f"{path}: {what}, {chip} is {kind.families[0]:#x}: take one for it")
+        if index != expected or (total and count != total):
+            raise _damaged(path, f"block {number} is block {index} of {count}")
+        if size > _MOST or not kind.start <= address <= kind.end - size:
+            raise _damaged(path, f"block {number} is for address {address:#x}")
+        expected, total = expected + 1, count
+        found[address] = data[at + _HEAD.size : at + _HEAD.size + size]
+    if expected != total or len(found) != total:
+        raise _damaged(path, f"{expected} of {total} blocks, or some twice")
+    return dict(sorted(found.items()))
+
+
+def content(blocks: dict[int, bytes]) -> bytes:
+    """Return the bytes of an image in the order of their addresses."""
+    return b"".join(blocks.values())
+
+
+def _damaged(path: Path, why: str) -> UserError:
+    return UserError(f"{path}: no UF2 image, or a damaged one ({why}): get it again")
+
+
+class Uf2:
+    """The work on one board. Raises UserError."""
+
+    def __init__(self, wishes: Wishes) -> None:
+        self._wishes = wishes
+        self._kind = _KINDS[wishes.board.chip]
+        self._data = b""
+        self.version: str | None = None
+        if wishes.firmware:
+            self._data = firmware_file.read(wishes.board, wishes.firmware)
+            image = content(parse(wishes.firmware, self._data, wishes.board.chip))
+            self.version = firmware_file.version(wishes.firmware, image)
+
+    def steps(self) -> list[Step]:
+        """Return what is to be done on the board, in order."""
+        where, kind = self._wishes.where, self._kind
+        text = f"{_INFO} in {where} names {kind.says}, or nothing is written"
+        return [
+            Step("chip", text, self._look),
+            Step("write", f"copy {self._wishes.file} to {where}/{_NAME}", self._copy),
+            Step("start", "wait for the drive to go away: the board has started", self._wait),
+        ]
+
+    def report(self) -> dict[str, Any]:
+        """Return what was done, for JSON."""
+        return {"firmware": self.version, "bytes": len(self._data), "library": "none"}
+
+    @property
+    def _drive(self) -> Path:
+        return Path(self._wishes.where)
+
+    def _look(self) -> None:
+        try:
+            text = (self._drive / _INFO).read_text(errors="replace")
+        except OSError:
+            raise UserError(
+                f"{self._drive}: no drive of a bootloader (no {_INFO}): hold BOOTSEL (RP2) while"
+                " you connect it, or press RESET twice (nRF), and give the drive that appears"
+            ) from None
+        if self._kind.says.lower() not in text.lower():
+            lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+            name = lines.get("Board-ID", lines.get("Model", "something else")).strip()
+            raise UserError(
+                f"{self._drive} is {name}, {self._wishes.board.title} has"
+                f" {self._wishes.board.chip}: nothing was written"
+            )
+
+    def _copy(self) -> None:
+        done, total = 0, len(self._data)
+        try:
+            # the name of a file says nothing to a bootloader; unbuffered: an error says where
+            with open(self._drive / _NAME, "wb", buffering=0) as file:
+                while done < total:
+                    done += file.write(self._data[done : done + _CHUNK])
+                    self._wishes.show(f"writing firmware: {bar(done, total)}")
+                os.fsync(file.fileno())
+        except OSError as error:
+            # with the last block the drive may be gone before it says that all is well
+            if done < total or not self._gone():
+                raise UserError(
+                    f"{self._drive}: {error.strerror} at {done} of {total} bytes, the board is not"
+                    " complete: connect it again as a drive and repeat"
+                ) from None
+
+    def _gone(self) -> bool:
+        try:
+            return not (self._drive / _INFO).exists()
+        except OSError:
+            return True
+
+    def _wait(self) -> None:
+        self._wishes.show("waiting for the board")
+        until = time.monotonic() + _PATIENCE_S
+        while not self._gone():
+            if time.monotonic() > until:
+                raise UserError(
+                    f"{self._drive} is still there: the board has not taken the image; take it"
+                    " off, connect it again as a drive and repeat"
+                )
+            time.sleep(_LOOK_S)
