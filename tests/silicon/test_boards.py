@@ -184,6 +184,9 @@ def test_cmake_of_esp32(tree, board, need, tmp_path):
         assert given[key] == value.replace("@MICROPY_BOARD_DIR@", str(board.folder))
     with open(given["CONFIG_PARTITION_TABLE_CUSTOM_FILENAME"]) as file:
         assert PartitionTable.from_csv(file.read()) == esp32.partitions(board)
+    # a slot has no room for Bluetooth: neither for ESP-IDF's nor for MicroPython's part of it
+    bluetooth = "MICROPY_PY_BLUETOOTH=0" not in said
+    assert bluetooth == ("CONFIG_BT_ENABLED" in given) == (board.variant != "OTA")
     sizes = [key for key in given if "FLASHSIZE_" in key and given[key] == "y"]
     assert sizes == [f"CONFIG_ESPTOOLPY_FLASHSIZE_{esp32.flash_bytes(board) >> 20}MB"]
 
