@@ -241,7 +241,8 @@ def test_make(tree, board, need, tmp_path):
     makefile = tmp_path / "Makefile"
     makefile.write_text(
         "include $(BOARD_DIR)/mpconfigboard.mk\n"
-        "say: ; @echo manifest $(FROZEN_MANIFEST); echo scripts $(LD_FILES); echo fs $(FS_SIZE)\n"
+        "say:\n\t@echo manifest $(FROZEN_MANIFEST)\n"
+        "\t@echo scripts $(LD_FILES)\n\t@echo pins $(BOARD_PINS)\n"
     )
     port = tree / "ports" / board.port
     said = run(program(need, "make"), "-f", makefile, f"BOARD_DIR={board.folder}", "say", cwd=port)
@@ -256,3 +257,5 @@ def test_make(tree, board, need, tmp_path):
         assert found["MICROPY_BOARD_ENTER_BOOTLOADER"] == "board_enter_bootloader()"
     else:
         assert found["MBOOT_VFS_LFS2"] == "(1)" and "MBOOT_VFS_FAT" not in found
+        pins = [row.split(",")[0] for row in (port / lines["pins"]).read_text().split()]
+        assert {board.profile["LED"][1][0], board.profile["BUTTON"][0]} <= set(pins)
