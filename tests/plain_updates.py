@@ -2,11 +2,15 @@
 is about their way to the board, not about signatures and slots.
 """
 
+import sys
+
+import particle.updating
 import particle_boot
-from particle import updating
 from particle.ota.bootrecord import BootRecord
 from particle.ota.staging import Staging
 
+# MicroPython does not import a module with `from particle import`: that has a __getattr__
+updating = sys.modules["particle.updating"]
 _target = updating.target
 
 

@@ -1,3 +1,6 @@
 # ruff: noqa: F821  the names belong to MicroPython's makemanifest
+# include(".../firmware/boot/manifest.py", romfs=True) where OTA = "app-romfs"
 metadata(description="The boot stage of a board with two applications", license="MIT")
+options.defaults(romfs=False)
 freeze(".", ("main.py", "particle_boot.py"))
+freeze(".", "particle_rom.py" if options.romfs else "particle_files.py")

@@ -6,20 +6,32 @@ is watched until then. In the end the board runs the new application or the old 
 it is in safe mode: it serves the cloud and takes an update.
 """
 
-import hashlib
 import os
 import sys
 import time
+from hashlib import sha256
 
 import machine
 from micropython import const
 
-from particle.ota.bootrecord import DAMAGED, TRIAL, TRIES, BootRecord
+from particle.ota.record import Record
 
+try:
+    from particle_rom import load, same  # not there, or not for this board
+except ImportError:
+    from particle_files import load, same
+try:
+    # an ESP32's: which one runs, and what watches one that is being tried
+    from particle_firmware import firmware, watchdog
+except ImportError:
+    firmware = watchdog = None
+
+_TRIAL = const(1)  # state of the boot record
+_TRIES = const(1)  # reasons for going back
+_DAMAGED = const(2)
 _HEADER_BYTES = const(24)  # of a bundle (wire/manifest.py)
 _LENGTH_AT = const(16)  # in it, of the manifest
 _LENGTH_END = const(20)
-_PIECE = const(512)
 _LINE = const(256)
 _CRASHES = const(8)  # of an application that was confirmed, before safe mode
 _SHORT_MS = const(60000)  # for an application to run until it ends
@@ -29,33 +41,9 @@ _WDT_MS = const(8000)
 record = None  # of this boot, when an application was chosen
 trial = False  # whether it is being tried
 floor = 0  # oldest version that it wants to be taken
-watchdog = None  # to be fed while it is tried
 root = path = None  # of the files of the library, of the application
-
-
-def version():
-    """Return the version of the application that runs, 0 of one that is frozen."""
-    return record.trial_version if trial else record.version
-
-
-def slot():
-    """Return the end of the names of what belongs to its slot: ".a" or ".b"."""
-    return "." + path[-1] if path else ""
-
-
-def _same(path, size, digest, contents):
-    # whether a file is as the manifest says
-    if os.stat(path)[6] != size:
-        return False
-    if not contents:
-        return True
-    h = hashlib.sha256()
-    with open(path, "rb") as f:
-        while size > 0:
-            data = f.read(_PIECE)
-            h.update(data)
-            size -= len(data) or size
-    return h.digest() == bytes.fromhex(digest)
+version = 0  # of the application that runs; 0 is one that is frozen
+slot = ""  # end of the names of what belongs to it: ".a" or ".b"
 
 
 def check(path, digest, contents):
@@ -68,7 +56,7 @@ def check(path, digest, contents):
     try:
         with open(path + "/manifest", "rb") as f:
             line = f.read(_HEADER_BYTES)
-            h = hashlib.sha256(line)
+            h = sha256(line)
             left = int.from_bytes(line[_LENGTH_AT:_LENGTH_END], "little")
             while left > 0:
                 line = f.readline(min(left, _LINE))
@@ -77,7 +65,7 @@ def check(path, digest, contents):
                 words = line[:-1].decode().split(" ", 3)
                 if words[0] not in ("file", "keep"):
                     facts[words[0]] = words[-1]
-                elif not _same(path + "/" + words[3], int(words[1]), words[2], contents):
+                elif not same(path, words[3], int(words[1]), words[2], contents):
                     return None
             h.update(f.read())
         if digest and h.digest() != digest:
@@ -94,14 +82,14 @@ def choose(record, contents=False):
     flash that takes no writes any more nothing is tried. contents: read the files of what was
     confirmed, too.
     """
-    if record.state == TRIAL:
-        reason = TRIES
+    if record.state == _TRIAL:
+        reason = _TRIES
         # counted before it begins: it may never come to an end
         if record.tries and _written(record.spend):
             found = check(_slot(record.trial), record.digest, True)
             if found:
                 return record.trial, True, found[1]
-            reason = DAMAGED
+            reason = _DAMAGED
         try:
             os.remove(_slot(record.trial) + "/manifest")  # it shall never be the other one
         except OSError:
@@ -169,13 +157,11 @@ def _crashes(more):
 
 def start():
     """Run the application of this board. Returns when it ends, for the prompt."""
-    global record, trial, floor, watchdog, root, path
-    try:
-        import particle_board as board
-    except ImportError:
-        from particle.runtime import board
+    global record, trial, floor, watchdog, root, path, version, slot
+    import particle_board as board
+
     root = board.STORE_ROOT
-    record = BootRecord(root)
+    record = Record(root)
     cold = quiet = True
     bitten = False
     try:
@@ -194,9 +180,10 @@ def start():
         _safe("as asked for", False)
     name = "app"
     if chosen:
-        slot, trial, floor = chosen
-        path = _slot(slot)
-        sys.path += [path, path + "/lib"]
+        number, trial, floor = chosen
+        path = _slot(number)
+        slot = "." + path[-1]
+        version = record.trial_version if trial else record.version
         if not (trial or known):
             _put("checked", day)  # now, not before: what is damaged is found damaged again
     else:
@@ -211,14 +198,14 @@ def start():
     # a bite, or a reset before it had run for a minute or reached the cloud: without a word
     elif _crashes(bitten or not quiet and _get("started") is not None) >= _CRASHES:
         _crashes(-1)
-        _safe("the application has failed %d times" % _CRASHES)
+        _safe("the application has failed 8 times")
         return
     elif not quiet:
         _put("started", b"")
     begin = time.ticks_ms()
     error = None
     try:
-        __import__(name)
+        load(path, name)
     except BaseException as e:
         error = e
     ended = isinstance(error, SystemExit)

@@ -113,8 +113,8 @@ def _hear_of_updates(client, conn):
     if client._values["transport"] == "udp":
         device = device[:2] + (device[2] | _OTA_3, device[3])
     boot = booted()
-    if boot and device[0] != _UNKNOWN and boot.version():
-        device = (device[0], boot.version()) + device[2:]
+    if boot and device[0] != _UNKNOWN and boot.version:
+        device = (device[0], boot.version) + device[2:]
     conn._hello = (device, sizes) + conn._hello[2:]
 
 
@@ -127,7 +127,7 @@ def tell_modules(client, conn):
             from .ota.assets import stored
 
             assets = stored(getattr(client._store, "root", client._board.STORE_ROOT))
-        record = client._store.read("module" + (boot.slot() if boot else ""))
+        record = client._store.read("module" + (boot.slot if boot else ""))
         if record:
             from .wire.describe import installed
 

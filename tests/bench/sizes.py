@@ -37,14 +37,17 @@ def measure() -> list[Figure]:
         if packing.source(module).exists()
     )
     figures.append(Figure("mpy_all", total, "bytes", "everything that is written", 120_000))
-    note = "particle_boot and ota/bootrecord"
-    figures.append(Figure("mpy_boot_stage", boot_stage(), "bytes", note, 4_000))
+    for key, kind in (("mpy_boot_stage", "files"), ("mpy_boot_stage_romfs", "rom")):
+        note = f"particle_boot, particle_{kind} and ota/record"
+        figures.append(Figure(key, boot_stage(kind), "bytes", note, 4_000))
     return figures
 
 
-def boot_stage() -> int:
+def boot_stage(kind: str) -> int:
     """Return the bytes of what runs before an application is chosen, packed."""
-    files = (ROOT / "firmware" / "boot" / "particle_boot.py", packing.source("ota/bootrecord"))
+    names = ("particle_boot", f"particle_{kind}")
+    files = [ROOT / "firmware" / "boot" / f"{name}.py" for name in names]
+    files.append(packing.source("ota/record"))
     return sum(len(packing.compile_module(path)) for path in files)
 
 

@@ -6,6 +6,7 @@ package(
         "ota/app_slots.py",
         "ota/assets.py",
         "ota/bootrecord.py",
+        "ota/record.py",
         "ota/trial.py",
     ],
     base_path="../../../lib",

@@ -61,7 +61,7 @@ def _app_ab(client, board, root, image, boot):
 
     facts = about(client, board)
     platform = facts["platform"]
-    end = boot.slot()  # of the names in the slot that runs
+    end = boot.slot  # of the names in the slot that runs
     runs = "ab".find(end[1:]) if end else None
     signers = keys(board, client._store)
     return AppSlots(root, image, facts, signers, platform, user_slots(platform), runs)
