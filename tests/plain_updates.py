@@ -4,7 +4,7 @@ is about their way to the board, not about signatures and slots.
 
 import sys
 
-import particle.updating
+import particle.updating  # noqa: F401
 import particle_boot
 from particle.ota.bootrecord import BootRecord
 from particle.ota.staging import Staging
