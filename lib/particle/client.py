@@ -314,6 +314,7 @@ class Cloud(Servicing):
                     kind = Disconnected if b == _ABORTED else Error
                     op._end(kind(b, "no ACK", "cloud") if b else None)
             elif kind == "CALL":
+                self._transmit(t)  # the ACK: a function may take its time, or reset the board
                 self._answer(t, a, self._functions.get(b[0]), b[1])
             elif kind == "READ":
                 self._answer(t, a, self._variables.get(b), None)

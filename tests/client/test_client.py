@@ -107,6 +107,16 @@ def test_functions():
     settle(c, link, lambda: [m for m in link.heard if m.code == 0x84])
 
 
+def test_a_call_is_acknowledged_before_the_function_runs():
+    c, link = connected()
+    link.heard = []
+    said = []
+    c.function("slow", lambda text: said.extend(link.heard) or 1)
+    link.say(b"\x41\x02\x07\xb1f\x04slow\x40")
+    settle(c, link, lambda: said)
+    assert [m.raw[:2] for m in said if m.type == 2] == [b"\x60\x00"]
+
+
 def test_variables():
     import struct
 

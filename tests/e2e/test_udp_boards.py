@@ -2,7 +2,10 @@
 
 import time
 
+import pytest
+
 from e2e.desk import LIMIT, store, stored
+from particle_tools.errors import UserError
 from particle_tools.local import wait_for
 from particle_tools.sim.board_dir import BoardDir
 
@@ -19,6 +22,18 @@ if boots < 12:
     machine.reset()
 print("end of it")
 particle.wait_until(lambda: False)
+"""
+
+# A function that resets the board, and how often that has happened.
+ENDS = """
+import machine
+import particle
+boots = particle.retained.get("boots", 0)
+particle.retained["boots"] = boots + 1
+particle.function("end", lambda text: machine.reset())
+particle.variable("boots", boots)
+print("boot", boots)
+particle.run()
 """
 
 WHY = """
@@ -62,6 +77,17 @@ def test_resets_cost_no_write_to_flash(desk, api, events):
     board = desk.board(RESETS, transport=None)
     board.said("boot 0 True {}")
     assert api.usage(board.device_id)["handshakes"] == 1
+
+
+def test_a_call_that_resets_the_board_comes_once(desk, api):
+    """It is acknowledged before the function runs (cloud-protocol 4.6)."""
+    board = desk.board(ENDS, transport="udp")
+    assert wait_for(lambda: api.device(board.device_id)["functions"], LIMIT)
+    with pytest.raises(UserError):  # the answer never comes
+        api.call(board.device_id, "end", "")
+    assert wait_for(lambda: api.usage(board.device_id)["resumes"] == 1, LIMIT)
+    assert api.read(board.device_id, "boots") == 1
+    assert [line for line in board.lines() if line.startswith("boot ")] == ["boot 0", "boot 1"]
 
 
 def test_two_boards_with_one_identity(desk, cloud, api):
