@@ -33,23 +33,37 @@ def __getattr__(name):
     return find(name, _cloud)
 
 
-def publish(name, data=None, *flags, **options):
-    # flags as in a sketch: NO_ACK and WITH_ACK matter, PRIVATE and PUBLIC mean nothing now
-    for flag in flags:
-        if flag & 10:
-            options["ack"] = flag & 8 != 0
-    return _cloud().publish(name, data, **options)
+class _Verb:
+    # a name of the module's own, because tab completion is to find it; help() and the prompt show
+    # how it is used
+    def __init__(self, name):
+        self._name = name
+
+    def __call__(self, *args, **options):
+        return getattr(_cloud(), self._name)(*args, **options)
+
+    def __repr__(self):
+        try:
+            from .runtime.help import use
+        except ImportError:
+            return self._name
+        return use(self._name)
 
 
-def _verb(name):
-    # a real function, because help() and tab completion are to find it
-    return lambda *args, **kwargs: getattr(_cloud(), name)(*args, **kwargs)
+class _Publish(_Verb):
+    def __call__(self, name, data=None, *flags, **options):
+        # flags as in a sketch: NO_ACK and WITH_ACK matter, PRIVATE and PUBLIC mean nothing now
+        for flag in flags:
+            if flag & 10:
+                options["ack"] = flag & 8 != 0
+        return _cloud().publish(name, data, **options)
 
 
+publish = _Publish("publish")
 for _name in (
     "config server connect connected disconnect disconnected process run run_forever wait_until"
     " subscribe unsubscribe function variable events flush diagnose can_publish keep_alive"
     " set_disconnect_options clear_session sync_time sync_time_pending time_synced_last"
     " publish_vitals get_name get_ip get_random usage"
 ).split():
-    setattr(sys.modules[__name__], _name, _verb(_name))  # interns the name: tab offers no other
+    setattr(sys.modules[__name__], _name, _Verb(_name))  # interns the name: tab offers no other

@@ -175,7 +175,7 @@ class Cloud(Servicing):
 
     def connected(self):
         """Return True while events can be published."""
-        return self._conn is not None and self._conn.ready
+        return self._conn is not None and self._conn.ready and not self._broken
 
     # data
 
@@ -342,7 +342,7 @@ class Cloud(Servicing):
             self.drops += 1
         elif kind == "READY":
             self.error = None
-            if self._connecting is not None:
+            if self._connecting is not None and self._conn.ready:  # it may be gone again
                 self._connecting._end()
         elif kind == "SYSTEM":
             self._deliver(t, a, b[0], b[1])
@@ -382,6 +382,7 @@ class Cloud(Servicing):
                         return
                     data = encode(_INT, int32(value or 0))
             except (KeyboardInterrupt, SystemExit):
+                self._busy = False  # in the handler: nothing of ours is half done
                 raise
             except BaseException as e:  # also what would end a task that is not the handler's
                 sys.print_exception(e)
@@ -397,6 +398,7 @@ class Cloud(Servicing):
                     if hasattr(value, "send"):
                         self._system(t, "COROUTINE", value)
                 except (KeyboardInterrupt, SystemExit):
+                    self._busy = False
                     raise
                 except BaseException as e:
                     sys.print_exception(e)

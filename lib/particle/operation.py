@@ -63,8 +63,8 @@ class Servicing:
         """
         if self._busy or self._conn is None:
             return 0
-        self._busy = True
         try:
+            self._busy = True
             t = now()
             conn = self._conn
             if self._broken:
@@ -88,8 +88,8 @@ class Servicing:
                 more = self._events(t)
                 count += more
             return count
-        except MemoryError:
-            self._broken = True  # half of a step was done; the next call repairs it
+        except (MemoryError, KeyboardInterrupt):
+            self._broken = self._busy  # half of a step was done; the next call repairs it
             raise
         finally:
             self._busy = False

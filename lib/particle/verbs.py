@@ -324,7 +324,9 @@ def diagnose(client):
 def state(client):
     """Return the text of `repr(particle.cloud)`."""
     v = client._values
-    up = "connected" if client.connected() else "not connected"
+    up = "not connected"
+    if client.connected():
+        up = "connected for %d s" % (diff(now(), client._conn._since) // 1000)
     text = "<Cloud %s %s %s %s, %d operations" % (
         client.device_id,
         v["transport"],

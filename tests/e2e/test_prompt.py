@@ -2,6 +2,7 @@
 
 import os
 import pty
+import re
 import select
 import signal
 import time
@@ -9,6 +10,7 @@ import time
 import pytest
 
 from particle_tools import ROOT, interpreter
+from particle_tools import __version__ as VERSION
 from rules.public_names import KINDS
 from rules.test_public_names import PENDING_NAMES
 
@@ -78,3 +80,24 @@ def test_an_error_nobody_caught_names_stage_and_remedy(prompt):
     prompt.type("particle.config(server='127.0.0.1', port=1)\r")
     said = prompt.type("particle.connect(timeout=0)\r")
     assert "ConfigError" in said and "server key: server.ec.der: missing" in said
+
+
+def test_tab_knows_the_objects_once_something_was_used(prompt):
+    prompt.type("import particle\r")
+    prompt.type("particle.cloud\r")
+    offered = prompt.type("particle.\t", PROMPT + "particle.").split()
+    assert {"cloud", "wifi", "led", "system", "time", "retained", "setup"} <= set(offered)
+    prompt.type("\x03")
+    prompt.type("particle.wif\t", "particle.wifi")
+
+
+def test_help_says_how_every_verb_is_used(prompt):
+    prompt.type("import particle\r")
+    said = prompt.type("help(particle)\r")
+    rows = dict(re.findall(r"^  (\w+) -- (.*?)\r?$", said, re.MULTILINE))
+    assert rows["version"] == VERSION
+    for verb in VERBS:
+        assert rows[verb].startswith(verb + "("), rows[verb]
+    assert "object at" not in said and "<closure" not in said
+    # and without brackets
+    assert "connect(timeout=None, *, background=True)  " in prompt.type("particle.connect\r")

@@ -30,3 +30,10 @@ def now():
 def valid():
     """Return True when the clock has been set."""
     return now() > _BUILT
+
+
+def text():
+    """Return what the prompt shows of `particle.time`."""
+    if not valid():
+        return "<time: not set>"
+    return "<time %d-%02d-%02d %02d:%02d:%02d UTC>" % time.gmtime()[:6]

@@ -23,6 +23,10 @@ class Subscription:
         self._all = client.more.watchers
         self._all.append(self)
 
+    def __repr__(self):
+        names = [name for i, name in enumerate(EVENTS) if self.events >> i & 1]
+        return "<Subscription %s%s>" % (" ".join(names), "" if self in self._all else ", off")
+
     def off(self):
         """Call the handler no more."""
         if self in self._all:

@@ -109,6 +109,9 @@ class Led:
         self._signal = False
         self._job = lambda t: self._step(t)
 
+    def __repr__(self):
+        return "<Led %s%s>" % (self.state, "" if self._show else ", no driver")
+
     @property
     def state(self):
         """Return the name of the signal that is shown, as in device-api 9, or "SIGNAL"."""

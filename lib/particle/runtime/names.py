@@ -17,6 +17,18 @@ _VALUES = (
 ).split()
 
 
+class _Object:
+    # a module that says at the prompt what it knows
+    def __init__(self, module):
+        self._module = module
+
+    def __getattr__(self, name):
+        return getattr(self._module, name)
+
+    def __repr__(self):
+        return self._module.text()
+
+
 def find(name, cloud):
     """Return what `particle.NAME` is; cloud() gives the default client. Raises AttributeError."""
     if name in _FLAGS:
@@ -26,12 +38,12 @@ def find(name, cloud):
     if name == "time":
         from . import clock
 
-        return clock
+        return _Object(clock)
     if name == "vitals":
         from . import vitals
 
         vitals.default = cloud
-        return vitals
+        return _Object(vitals)
     if name == "system":
         try:
             from .power import system

@@ -33,6 +33,13 @@ _NUMBERS = {
 class System(Control):
     """What `particle.system` is; default: function that returns the default client."""
 
+    def __repr__(self):
+        why = self.reset_reason
+        names = [name for name in _NUMBERS if _NUMBERS[name] == why]
+        updates = "enabled" if self.updates_enabled else "disabled"
+        said = why, names[0] if names else "safe_mode" if why == _SAFE else "unknown", updates
+        return "<System: reset reason %d (%s), updates %s>" % said
+
     @property
     def reset_reason(self):
         """Return the number of the cause of the last reset (device-api 4.4)."""

@@ -30,7 +30,7 @@ def failure(stage, code):
         kind = ProtocolError
     text = TEXTS.get(stage, "connection failed")
     if code == _NO_MEMORY:
-        return Error(code, "memory ran out", stage)
+        return Error(code, "a step was cut off: memory ran out, or Ctrl-C", stage)
     if stage == "cloud" and code != _TIMEOUT:
         text = "the connection broke off; it is tried again"
         if code == _PROTOCOL:

@@ -89,21 +89,10 @@ def handle(client, kind, a, b, now):
     elif kind == "SIGNAL":
         client.more.signal = a
     if client.talk:
-        _progress(client, kind, a, b, now)
+        from .talk import tell
+
+        tell(client, kind, a, b, now)
     return None
-
-
-def _progress(client, kind, a, b, now):
-    # what a person reads who waits for connect()
-    if kind == "DIAL":
-        print("cloud: %s %s:%d" % (client._values["transport"], a, b))
-    elif kind == "DOWN":
-        # the same line again and again would look as if it were stuck
-        again = client._conn.deadline()
-        ms = 0 if again is None else (again - now) & _PERIOD
-        print(str(client.error) + ("; again in %d s" % ((ms + 500) // 1000) if ms else ""))
-    elif kind == "READY":
-        print("connected as " + client.device_id)
 
 
 def _describe(client, now, m):

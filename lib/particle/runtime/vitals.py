@@ -84,3 +84,8 @@ def snapshot(client=None):
     """Return the vitals as a dict from name to number, None for what cannot be had."""
     client = client or default()
     return {name: None if isinstance(v, Error) else v for _, name, v in values(client)}
+
+
+def text():
+    """Return what the prompt shows of `particle.vitals`."""
+    return "<vitals %r>" % snapshot()
