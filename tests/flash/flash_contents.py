@@ -1,5 +1,6 @@
 """What a flashed chip must have in it, told by others: esp-idf-defs and littlefs-python."""
 
+import hashlib
 import struct
 
 from esp_idf_defs import ImageMetadata, OtaDataSelectEntry, OtaImageState, PartitionTable
@@ -8,15 +9,22 @@ from littlefs import LittleFS
 from flash.mock_board import esptool
 from particle_tools import packing
 from particle_tools.boards import catalogue, esp32
+from particle_tools.provisioning import library
 
 
 def read(board, chip, folder, regions):
-    """Return what the real esptool reads: name -> bytes; of erased ends only one block."""
-    found = {}
+    """Return what the real esptool reads: name -> bytes, whose hashes are as reported.
+
+    Erased blocks at the end of a region are not read, which would take a minute.
+    """
+    found, contents = {}, board.contents()
     for region in regions:
+        start, size = region["offset"], region["bytes"]
+        used = len(contents[start : start + size].rstrip(b"\xff"))
         out = folder / "read.bin"
-        esptool(board.port, chip, "read-flash", region["offset"], region["read"], out)
-        found[region["name"]] = out.read_bytes()
+        esptool(board.port, chip, "read-flash", start, min(used + 4096, size), out)
+        found[region["name"]] = data = out.read_bytes().ljust(size, b"\xff")
+        assert hashlib.sha256(data).hexdigest() == region["sha256"], region
     return found
 
 
@@ -60,7 +68,20 @@ def files(fs):
     return found
 
 
-def library(*names):
-    """Return the files of components below /lib."""
-    parts = [packing.contents(name) for name in names]
-    return {f"/lib/{name}": data for part in parts for name, data in part.items()}
+def check_library(found, title, where):
+    """Compare the library and the profile with those of this tree."""
+    board = catalogue.find(title)
+    profile = board.profile
+    wanted = {}
+    for name in library.components(profile["TRANSPORT"], profile["NET"]):
+        wanted |= {f"/lib/{path}": data for path, data in packing.contents(name).items()}
+    wanted["/lib/particle_board.mpy"] = packing.compile_module(
+        board.folder / "modules/particle_board.py"
+    )
+    if where == "littlefs":
+        there = files(mounted(found["vfs"]))
+        there.pop("/lib/particle_variant.mpy", None)
+        assert there == wanted
+    else:
+        # no reader of ROMFS but MicroPython's: the board starts from it
+        assert all(data in found["romfs"] for data in wanted.values())

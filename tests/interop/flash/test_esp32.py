@@ -4,40 +4,60 @@ import fcntl
 
 import pytest
 
-from flash import flash_contents
+from flash import esp32_board, flash_contents
 from flash.mock_board import esptool
+from particle_tools.boards import catalogue, esp32
+from particle_tools.flash import compose
 from particle_tools.progress import Progress
 
+BOARDS = [board.title for board in catalogue.every() if board.port == "esp32"]
 BOARD = "ESP32_GENERIC-OTA"
 # what takes most of the time, and is not needed to be refused
 BARE = ("--library", "none")
 
 
-def test_written_read_back_and_kept(chip, flash, images, tmp_path):
-    """From blank to complete; a second time its files are noticed, and can be kept."""
-    board, image = chip(), images()
-    arguments = (BOARD, "--port", board.port, "--firmware", image)
-    status, report, err = flash(*arguments)
+@pytest.mark.parametrize("title", BOARDS)
+def test_written_read_back_and_booted(chip, flash, images, tmp_path, title):
+    """What the real esptool wrote and reads again is what was reported; the library starts."""
+    found = catalogue.find(title)
+    megabytes = esp32.flash_bytes(found) >> 20
+    board = chip(found.chip, megabytes)
+    image, merged = images(found.chip, flash=f"{megabytes}MB"), tmp_path / "merged.bin"
+    arguments = (title, "--firmware", image)
+    status, report, err = flash(*arguments, "--port", board.port)
     assert (status, err) == (0, "")
-    assert report["firmware"] == "1.27.0" and report["mac"] == "240ac4e29526"
-    names = [region["name"] for region in report["regions"]]
-    assert names == ["bootloader", "partition-table", "otadata", "ota_0", "vfs"]
-    # files fill the first blocks; what the chip has behind them was compared by its hash
-    regions = [region | {"read": min(region["bytes"], 0x24000)} for region in report["regions"]]
-    found = flash_contents.read(board, "esp32", tmp_path, regions)
-    flash_contents.check_firmware(found, BOARD, image.read_bytes())
-    vfs = flash_contents.mounted(found["vfs"])
-    assert "particle" in vfs.listdir("/lib") and "particle_variant.mpy" in vfs.listdir("/lib")
+    assert report["firmware"] == "1.27.0" and report["mac"].startswith("240ac4")
+    read = flash_contents.read(board, found.chip, tmp_path, report["regions"])
+    flash_contents.check_firmware(read, title, image.read_bytes())
+    flash_contents.check_library(read, title, report["library"])
 
-    status, report, err = flash(*arguments)
-    assert (status, report) == (1, None)
-    assert "files on the board" in err and "nothing was written" in err and "--erase" in err
+    # the same as one file
+    assert flash(*arguments, "--out", merged)[0] == 0
+    data = merged.read_bytes()
+    assert board.contents()[: len(data)] == data
+
+    romfs = read.get("romfs")
+    blank = compose.littlefs({}, 64 * 4096)
+    vfs = read.get("vfs", blank)
+    program = "import json, particle, particle_board as b; print(json.dumps([b.NAME, b.OTA]))"
+    mac = bytes.fromhex(report["mac"])
+    said = esp32_board.run(tmp_path, program, mac=mac, vfs=vfs, romfs=romfs)
+    assert said == [[found.profile["NAME"], found.profile["OTA"]]]
+
+
+def test_files_are_kept(chip, flash, images, refused):
+    """A second time the files are noticed; they can be kept, where they stay where they are."""
+    board = chip()
+    arguments = (BOARD, "--port", board.port, "--firmware", images())
+    assert flash(*arguments)[0] == 0
+    before = board.contents()
+    line = refused(*arguments)
+    assert "files on the board" in line and "nothing was written" in line and "--erase" in line
     assert flash(*arguments, "--keep-files")[0] == 0
-    again = flash_contents.read(board, "esp32", tmp_path, regions[-1:])
-    assert again["vfs"] == found["vfs"]
     # another table would have them elsewhere
-    status, _, err = flash("ESP32_GENERIC", *arguments[1:], "--keep-files")
-    assert status == 1 and "files on the board" in err
+    line = refused("ESP32_GENERIC", *arguments[1:], "--keep-files")
+    assert "files on the board" in line
+    assert board.contents() == before
 
 
 def test_wrong_chip(chip, refused, images):
