@@ -16,6 +16,7 @@ except ImportError:
     vfs = None
 
 import particle_boot
+import particle_files
 from bundles import bundle, packed, public, wrapped
 from particle.errors import UpdateError
 from particle.ota import bundle as unpacking
@@ -28,11 +29,15 @@ from support import drive
 
 BLOCKS = 64
 TEARS = 4
-_ROOT = "/cut/pt"
+ROOT = "/cut/pt"
 _CHUNK = 512
 _LIVES = 16
-_ABOUT = {"board": "TEST", "platform": 12, "product": 12, "abi": 2822, "client": 65536}
+ABOUT = {"board": "TEST", "platform": 12, "product": 12, "abi": 2822, "client": 65536}
 _FILES = {"app.py": b"print(2)\n" * 9, "lib/valve.py": bytes(range(250)) * 50}
+
+
+#: Kinds of stories that are told of other boards (romfs_cuts.py).
+STORIES = {}
 
 
 def _right(kind, key, signature, digest):
@@ -41,7 +46,7 @@ def _right(kind, key, signature, digest):
 
 
 unpacking.verify = _right
-particle_boot.root = _ROOT
+particle_boot.root = ROOT
 KEYS = [public()]
 IMAGE = wrapped(bundle(files=_FILES, version=2, floor=0))
 KINDS = {"good": (True, IMAGE), "bad": (False, IMAGE), "packed": (True, packed(IMAGE))}
@@ -56,14 +61,14 @@ class Story:
 
     def life(self):
         """Live from one boot to the next one; return whether there is a next one."""
-        record = BootRecord(_ROOT)
+        record = BootRecord(ROOT)
         found = particle_boot.choose(record)
         if found is None:
             self.ran.append(None)
             return False
         slot, trial, floor = found
         # what the files say, not the record: that is what would run
-        version = particle_boot.check(_ROOT + ("/a", "/b")[slot], None, True)[0]
+        version = particle_boot.check(ROOT + ("/a", "/b")[slot], None, True)[0]
         self.ran.append(version)
         if trial:
             if self.good:
@@ -74,10 +79,32 @@ class Story:
         self._update()
         return True
 
+    def powered(self, flash):
+        """Take a flash with power."""
+
+    def target(self):
+        """Return what takes the update."""
+        return AppSlots(ROOT, None, ABOUT, KEYS, 12, user_slots(12))
+
+    @staticmethod
+    def fresh():
+        """Return the flash of a board with version 1, and an older one in its other slot."""
+        particle_boot.same = particle_files.same
+        flash = RamFlash({}, blocks=BLOCKS)
+        mount(flash)
+        digest = install(ROOT + "/a", 1)
+        install(ROOT + "/b", 0)
+        record = BootRecord(ROOT)
+        record.version = 1
+        record.digest = digest
+        record.save()
+        umount()
+        return flash.data
+
     def _update(self):
         # the cloud sends what is missing, as often as it takes
         image = self._image
-        target = AppSlots(_ROOT, None, _ABOUT, KEYS, 12, user_slots(12))
+        target = self.target()
         sha = hashlib.sha256(image).digest()
         stored = drive(target.begin(len(image), sha, 5))
         for at in range(stored, len(image), _CHUNK):
@@ -95,6 +122,7 @@ def run(story, data, cut=0, tear=0):
     more = True
     for _ in range(_LIVES):
         flash = RamFlash(data, blocks=BLOCKS)
+        story.powered(flash)
         try:
             mount(flash)
             flash.operations = operations
@@ -115,20 +143,6 @@ def run(story, data, cut=0, tear=0):
     raise AssertionError("it never ends: %s" % story.ran)
 
 
-def fresh():
-    """Return the flash of a board with version 1, and an older one in its other slot."""
-    flash = RamFlash({}, blocks=BLOCKS)
-    mount(flash)
-    digest = install(_ROOT + "/a", 1)
-    install(_ROOT + "/b", 0)
-    record = BootRecord(_ROOT)
-    record.version = 1
-    record.digest = digest
-    record.save()
-    umount()
-    return flash.data
-
-
 def _settled(story, data, where):
     # without a further cut
     run(story, data)
@@ -138,14 +152,15 @@ def _settled(story, data, where):
 
 def every(kind, step=1, first=0):
     """Cut at every `step`-th place, beginning with `first`; return how often the power failed."""
-    base = fresh()
-    total = run(Story(kind), _copy(base))
+    make = STORIES.get(kind, Story)
+    base = make.fresh()
+    total = run(make(kind), _copy(base))
     cuts = 0
     at = first
     for tear in range(TEARS):
         for cut in range(1, total + 1):
             at += 1
-            story = Story(kind)
+            story = make(kind)
             data = _copy(base)
             if at % step == 0:
                 assert run(story, data, cut, tear) == cut
@@ -157,7 +172,7 @@ def every(kind, step=1, first=0):
                 if at % step:
                     continue
                 once = _copy(base)
-                story = Story(kind)
+                story = make(kind)
                 run(story, once, cut, tear)
                 if run(story, once, again, (tear + 1) % TEARS) < again:
                     break  # it was over before

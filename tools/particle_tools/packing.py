@@ -123,6 +123,8 @@ COMPONENTS = {
     # Two applications on the board and the trial of a new one; with what is under "ota", for a
     # firmware with the boot stage (firmware/boot) frozen in.
     "slots": ["ota/app_slots", "ota/assets", "ota/bootrecord", "ota/record", "ota/trial"],
+    # The same for a board whose applications are ROMFS images, beside what is under "slots".
+    "romfs": ["ota/region", "ota/romfs_slots"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
     # a board without a profile, what to do about an error.
     "repl": [

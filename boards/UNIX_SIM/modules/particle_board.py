@@ -19,6 +19,9 @@ MODEM = None
 OTA = "app-ab"
 if _sim.there("esp32.img"):  # `particle-mp sim --esp32`: with firmware to be replaced too
     OTA = "esp32-ab"
+elif _sim.there("rom.img"):  # `particle-mp sim --romfs`: its applications are ROMFS images
+    OTA = "app-romfs"
+    ROMFS = ("rp2", 0, 0x20000)
 FACTORY = "_default_app"
 WDT_MS = 8000
 TIER = "A"

@@ -54,9 +54,20 @@ def about(client, board):
     }
 
 
-def _app_ab(client, board, root, image, boot):
-    from ..wire.module import user_slots
+def _app_ab(*args):
     from .app_slots import AppSlots
+
+    return AppSlots(*_slots(*args))
+
+
+def _app_romfs(client, board, *args):
+    from .romfs_slots import RomfsSlots
+
+    return RomfsSlots(board, *_slots(client, board, *args))
+
+
+def _slots(client, board, root, image, boot):
+    from ..wire.module import user_slots
     from .signed import keys
 
     facts = about(client, board)
@@ -64,7 +75,7 @@ def _app_ab(client, board, root, image, boot):
     end = boot.slot  # of the names in the slot that runs
     runs = "ab".find(end[1:]) if end else None
     signers = keys(board, client._store)
-    return AppSlots(root, image, facts, signers, platform, user_slots(platform), runs)
+    return root, image, facts, signers, platform, user_slots(platform), runs
 
 
-_KINDS = {"app-ab": _app_ab}
+_KINDS = {"app-ab": _app_ab, "app-romfs": _app_romfs}

@@ -1,6 +1,7 @@
 """The directory of one simulated board: what is in it, and that only one simulation uses it.
 
 flash.img    the flash chip; it exists when the first start is complete
+rom.img      more of the flash, where a board has it: two regions for a ROMFS
 board.json   what the silicon knows: the unique id
 ram/         what a loss of power forgets: RTC, clock, watchdog stamp, flash counters
 radio.json   what the world does to the board: {"pins": {"0": 0}, "dns": "ip:port"}
@@ -18,6 +19,7 @@ from pathlib import Path
 
 from particle_tools.errors import UserError
 
+ROM_BYTES = 2 * 0x20000  # both regions of boards/UNIX_SIM/modules/particle_board.py
 _ID_BYTES = 12
 _DYING = 30.0  # seconds; a write to a busy disk cannot be killed
 
@@ -38,6 +40,7 @@ class BoardDir:
     def __init__(self, path: Path):
         self.path = path.absolute()
         self.flash = self.path / "flash.img"
+        self.rom = self.path / "rom.img"
         self.ram = self.path / "ram"
         self._facts = self.path / "board.json"
 

@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a new board has the partitions of an ESP32: its firmware can be replaced too",
     )
     parser.add_argument(
+        "--romfs",
+        action="store_true",
+        help="a new board runs its applications from two regions of the flash, as ROMFS images",
+    )
+    parser.add_argument(
         "--script",
         type=Path,
         metavar="FILE.py",
@@ -66,7 +71,7 @@ def run(args: argparse.Namespace) -> int:
         raise UserError(f"--script {args.script}: cannot be read")
     # late: littlefs and ptys are not needed to refuse an argument
     from particle_tools.sim import first_start
-    from particle_tools.sim.board_dir import BoardDir
+    from particle_tools.sim.board_dir import ROM_BYTES, BoardDir
     from particle_tools.sim.serial_port import SerialPort
     from particle_tools.sim.supervisor import Supervisor
 
@@ -78,6 +83,8 @@ def run(args: argparse.Namespace) -> int:
         from particle_tools.sim import esp32
 
         esp32.make(board, esp32.firmware(None, __version__))
+    if args.romfs and not board.flash.exists():
+        board.rom.write_bytes(b"\xff" * ROM_BYTES)
     if board.flash.exists():
         first_start.change(board, args.transport, args.server)
     elif args.blank:
