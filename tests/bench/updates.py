@@ -4,6 +4,7 @@ The link is on a fake clock, with the real sender of the cloud and the real clie
 share counts the bytes of the image alone; the link carries IPv4 and UDP headers too.
 """
 
+import hashlib
 import json
 import os
 import statistics
@@ -11,13 +12,17 @@ import subprocess
 import sys
 from pathlib import Path
 
+from cryptography.hazmat.primitives.asymmetric import ec
+
 import device_suite
 from bench.figures import Figure
 from particle_tools import ROOT, interpreter
+from particle_tools.images import bundles, files, signing
 from silicon import cortex_m3
 
 _HEAP_APP = Path(__file__).with_name("updates_heap_app.py")
 _HEAP_GOAL = 8192
+_SECRET = 0x1234567890ABCDEF  # of a key that means nothing
 _LINK = "32 kB/s, round trip 100 ms; image of 1 MB"
 # key, loss, options of a sender, goal, note
 _SHARES = (
@@ -53,7 +58,7 @@ def measure() -> list[Figure]:
 
 
 def _shares(loss: float, options: dict) -> list[float]:
-    path = os.pathsep.join(["tests/shims/cpython", "lib", "tests"])
+    path = os.pathsep.join(["tests/shims/cpython", "lib", "tests", "firmware/boot"])
     done = subprocess.run(
         [sys.executable, "-m", "bench.updates_app", json.dumps([loss, options])],
         cwd=ROOT,
@@ -75,10 +80,21 @@ def _written() -> list[float]:
 
 
 def _heap() -> int:
-    files = cortex_m3.helpers(_HEAP_APP) | {"app.mpy": cortex_m3.compiled(_HEAP_APP)}
+    rom = cortex_m3.helpers(_HEAP_APP) | {"app.mpy": cortex_m3.compiled(_HEAP_APP)}
     name = "coap-messages.json"
-    files["vectors/" + name] = (cortex_m3.TESTS / "vectors" / name).read_bytes()
-    return int(cortex_m3.run("import app; app.measure()", files, seconds=100))
+    rom["vectors/" + name] = (cortex_m3.TESTS / "vectors" / name).read_bytes()
+    key = ec.derive_private_key(_SECRET, ec.SECP256R1())
+    data = rom["image.bin"] = _application(key)
+    given = hashlib.sha256(data).digest(), signing.der(key.public_key())
+    return int(cortex_m3.run(f"import app; app.measure{given}", rom, seconds=300))
+
+
+def _application(key: ec.EllipticCurvePrivateKey) -> bytes:
+    facts = bundles.Facts(
+        board="UNIX_SIM", platform=3, product=3, version=2, floor=0, abi=6, client=65536
+    )
+    content = {f"lib/part{n}.py": bytes([n]) * 6000 for n in range(4)}
+    return files.pack(bundles.make(facts, content).signed(key))
 
 
 if __name__ == "__main__":

@@ -1,15 +1,16 @@
 """On the board: what an update keeps of the heap beyond a connection (see bench.updates)."""
 
 import gc
-import hashlib
+import os
 
 from update_world import World, options
 
-INDEX, WINDOW, SIZE, SHA, CHUNK = range(2049, 2066, 4)
+INDEX, WINDOW, SIZE, SHA, CHUNK, DISCARD, CANCEL, FUNCTION = range(2049, 2078, 4)
 _CHUNK = 512
-_BYTES = 40 * 512
 _HEAD = 11  # bytes of a message before its chunk
 _INDEX_AT = 9
+_IMAGE = "/tests/image.bin"
+_ABOUT = {"board": "UNIX_SIM", "platform": 3, "product": 3, "abi": 6, "client": 65536}
 
 
 class _None:
@@ -20,6 +21,21 @@ class _None:
         pass
 
     deadline = tick = message
+
+
+class _Measured(World):
+    before = peak = 0
+
+    def step(self):
+        # between any two slices of what takes long, too
+        while self.transfer.deadline(self.now) == self.now:
+            self.transfer.tick(self.now)
+            self.measure()
+        super().step()
+
+    def measure(self):
+        if self.before:
+            self.peak = max(self.peak, _used() - self.before)
 
 
 def _scrub(n):
@@ -36,28 +52,32 @@ def _used():
     return gc.mem_alloc()
 
 
-def _fill(datagram, index):
-    # the datagram of a chunk, in place as a socket does it
-    datagram[2] = 100
-    datagram[3] = datagram[_INDEX_AT] = index
-    for i in range(_HEAD, _HEAD + _CHUNK):
-        datagram[i] = index
+def _target(key):
+    from particle.ota.app_slots import AppSlots
+    from particle.wire.module import Image, user_slots
+
+    def image(size, function):
+        return Image(size, 3, user_slots(3))
+
+    return AppSlots("/build/pt", image, _ABOUT, [key], 3, user_slots(3))
 
 
-def measure():
-    """Print the most bytes in use between two messages of an update, beyond those before it."""
-    digest = hashlib.sha256()
-    for index in range(1, _BYTES // _CHUNK + 1):
-        digest.update(bytes([index]) * _CHUNK)
-    w = World(_None)
-    start = options(b"S", [(SIZE, _BYTES), (SHA, digest.digest()), (CHUNK, _CHUNK)])
+def measure(sha, key):
+    """Print the most bytes in use in an update, beyond those before it.
+
+    sha: SHA-256 of the image; key: the public one of its signature.
+    """
+    size = os.stat(_IMAGE)[6]
+    w = _Measured(_None)
+    start = options(b"S", [(SIZE, size), (SHA, sha), (CHUNK, _CHUNK), (FUNCTION, 5)])
     datagram = bytearray(b"\x50\x02\0\0" + options(b"C", [(INDEX, 1)]) + b"\xff" + bytes(_CHUNK))
-    before = _used()
+    view = memoryview(datagram)
+    f = open(_IMAGE, "rb")  # noqa: SIM115 - it stays open
+    w.before = _used()
     import particle.updating  # noqa: F401  its code counts too
-    from particle.ota.staging import Staging
     from particle.session.update import Update
 
-    w.target = Staging("/build/pt")
+    w.target = _target(key)
     w.transfer = Update(w.conn, w.target, w)
     for char in "SCF":
         w.conn.on(2, char, w.transfer.message)
@@ -67,19 +87,26 @@ def measure():
         if m.type == 0:
             w.ack(m)
     m = start = None
-    peak = 0
+    count = (size + _CHUNK - 1) // _CHUNK
     # each fifth chunk comes behind the four after it
-    for index in [n + k for n in range(1, 41, 5) for k in (1, 2, 3, 4, 0)]:
-        _fill(datagram, index)
-        w.conn.receive(datagram, len(datagram), w.now)
+    for index in [n + k for n in range(1, count + 1, 5) for k in (1, 2, 3, 4, 0)]:
+        if index > count:
+            continue
+        f.seek((index - 1) * _CHUNK)
+        # the datagram of a chunk, in place as a socket has it
+        n = f.readinto(view[_HEAD:])
+        datagram[2] = 100
+        datagram[3] = datagram[_INDEX_AT] = index
+        w.conn.receive(datagram, _HEAD + n, w.now)
+        w.measure()
         w.step()
         w.take()
         w.told_of = []
-        peak = max(peak, _used() - before)
-    assert w.target.stored == _BYTES
+        w.measure()
+    assert w.target.stored == size
     w.say(0, 2, b"\xb1F", b"\x16")
     for m in w.take():
         if m.type == 0:
             w.ack(m)
     assert w.completed
-    print(peak)
+    print(w.peak)

@@ -217,3 +217,37 @@ def test_the_newest_acknowledged_ids_are_stored():
     again.restore(reliability.done(), 1.0)
     assert again.done() == reliability.done()
     assert not again.new(39, 2.0) and again.new(38, 2.0)
+
+
+def test_what_everything_waits_for_is_repeated_sooner():
+    reliability = Reliability()
+    # nothing is known of the path: after one second, and twice that, then as any other
+    reliability.sending(1, b"s", 10.0)
+    reliability.soon(1, 10.0)
+    times = []
+    while reliability.waiting:
+        now = reliability.deadline()
+        times.append(now - 10.0)
+        due = reliability.due(now)
+        assert due.again or due.given_up == [10.0]
+    assert times[:2] == [1.0, 3.0] and 4 <= times[2] < 6
+    assert len(times) == 6 and reliability.retransmissions == 5
+    # an answer to the first transmission tells how long it takes
+    for mid in range(2, 30):
+        reliability.sending(mid, b"m", 100.0)
+        assert reliability.acknowledged(mid, 100.4)
+    # one to a repetition does not
+    reliability.sending(30, b"m", 100.0)
+    assert reliability.acknowledged(30, 105.0)
+    reliability.sending(31, b"s", 200.0)
+    reliability.soon(31, 200.0)
+    assert round(reliability.deadline() - 200.0, 6) == 0.8
+    assert reliability.acknowledged(31, 200.2)
+    reliability.soon(31, 200.0)  # too late
+    assert reliability.deadline() is None
+    for _ in range(200):
+        reliability.sending(32, b"m", 300.0)
+        reliability.acknowledged(32, 300.001)
+    reliability.sending(33, b"s", 400.0)
+    reliability.soon(33, 400.0)
+    assert round(reliability.deadline() - 400.0, 6) == 0.3

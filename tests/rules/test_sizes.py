@@ -31,9 +31,9 @@ CEILINGS = {
     "ota/record": 1050,
     "ota/region": 900,
     "ota/romfs_slots": 2050,
-    "ota/bundle": 3850,
+    "ota/bundle": 3950,
     "ota/signed": 1150,
-    "ota/sink": 1950,
+    "ota/sink": 2050,
     "ota/slots": 1250,
     "ota/unpack": 1200,
     "wire/dtls_record": 2000,
@@ -114,7 +114,7 @@ CEILINGS = {
     "runtime/vitals": 1600,
 }
 TOTALS = {"core-udp": 42_000, "core-tcp": 30_000}
-ALL = 187_500
+ALL = 187_710
 
 MODULES = sorted({module for modules in packing.COMPONENTS.values() for module in modules})
 

@@ -47,7 +47,7 @@ class Bundle:
         self._digest = hashlib.sha256()
         self._buffer = bytearray()
         self._rest = b""
-        self._left = HEADER_BYTES
+        self._line = self._left = HEADER_BYTES
         self._next = self._read_header
 
     # The bytes of the bundle.
@@ -169,6 +169,7 @@ class Bundle:
         for _ in self._lines:
             if not m.files % SLICE:
                 yield
+        self._lines = None
         m.check(*self._about)
         if not self.header.window and self.header.content != m.content:
             raise Refused(_BAD, "the contents do not fit the manifest")
@@ -187,7 +188,6 @@ class Bundle:
             self._left = self.header.content
             self._next = self._content_read
         else:
-            self._lines = self._each(Manifest())
             self._next = self._read_file
 
     def _content_read(self):
@@ -203,16 +203,25 @@ class Bundle:
         return self._to_next_file()
 
     def _to_next_file(self):
-        for n, (kind, size, digest, name) in enumerate(self._lines):
-            if kind == b"file":
-                self._create(name, size)
-                self._left = size
-                self._wanted = digest
-                self._digest = hashlib.sha256()
-                return
-            if n % SLICE == SLICE - 1:
-                yield
-        self._next = None
+        # the file of the head is not kept open meanwhile: that takes memory
+        n = 0
+        found = None
+        with self._head.read() as f:
+            f.seek(self._line, 1)
+            while not found and self._line < HEADER_BYTES + self.header.manifest:
+                line = f.readline(LINE_BYTES)
+                self._line += len(line)
+                if line.startswith(b"file "):
+                    found = Manifest().line(line)
+                n += 1
+                if not n % SLICE:
+                    yield
+        if not found:
+            self._next = None
+            return
+        _, self._left, self._wanted, name = found
+        self._create(name, self._left)
+        self._digest = hashlib.sha256()
 
     # What `finish` does.
 

@@ -5,6 +5,7 @@ Another place, a region of the flash or one file, is a class with the methods of
 files come one after the other, their bytes in order.
 """
 
+import hashlib
 import os
 
 from micropython import const
@@ -67,7 +68,10 @@ class Growing:
 
     def close(self):
         """Close it; what came is in the flash then."""
-        self._file.close()
+        f = self._file
+        self._file = None  # it has a buffer
+        if f:
+            f.close()
 
 
 class Head(Growing):
@@ -88,19 +92,22 @@ class Head(Growing):
         f.seek(self._from)
         return f
 
+    def digest(self):
+        """Give the SHA-256 of the bundle's part; a generator."""
+        return (yield from _sum(self.read()))
+
 
 class Folder:
     """The folder `path`, which need not be there; reserve: blocks that are left to others.
 
-    A copy of the head is its file `manifest.new` as long as the files come; what has that file
-    holds nothing but files of this bundle. In the end its name is `manifest`, which makes the
-    folder an application.
+    As long as the files come, `manifest.new` says of which bundle: there are no others. In the end
+    it is replaced by the head, and gets the name that makes the folder an application.
     """
 
     def __init__(self, path, reserve=0):
         self.path = path
         self._reserve = reserve
-        self._begun = False
+        self._head = None
         self._step = 1  # of the file that comes next: to close one is to flush it
 
     def capacity(self):
@@ -114,21 +121,21 @@ class Folder:
 
         Returns the bytes there are for them, None when some of them are there already.
         """
-        self._begun = True
+        self._head = head
+        digest = yield from head.digest()
+        wanted = digest, hashlib.sha256(digest).digest()
         for name in (_NEW, _DONE):
-            if (yield from _same(head, self.path + name)):
+            try:
+                f = open(self.path + name, "rb")  # noqa: SIM115 - only this may fail
+            except OSError:
+                continue
+            if (yield from _sum(f)) in wanted:
                 return None
         yield from clear(self.path)
         make_folder(self.path)
         found = os.statvfs(self.path)
-        with head.read() as source, open(self.path + _NEW, "wb") as f:
-            while True:
-                data = source.read(PIECE)
-                if not data:
-                    break
-                if f.write(data) != len(data):
-                    raise OSError(_NO_SPACE)
-                yield
+        with open(self.path + _NEW, "wb") as f:
+            f.write(digest)
         return found[0] * max(0, found[4] - self._reserve)
 
     def there(self, name, size):
@@ -161,14 +168,17 @@ class Folder:
 
     def complete(self):
         """Make it count: every file is there and right."""
-        try:
-            os.rename(self.path + _NEW, self.path + _DONE)
-        except OSError:
-            os.stat(self.path + _DONE)  # it was before the last reset
+        with self._head.read() as source, open(self.path + _NEW, "wb") as f:
+            data = True
+            while data:
+                data = source.read(PIECE)
+                if f.write(data) != len(data):
+                    raise OSError(_NO_SPACE)
+        os.rename(self.path + _NEW, self.path + _DONE)
 
     def forget(self):
         """Have the files count as those of no bundle, if they were begun; they may stay."""
-        if self._begun:
+        if self._head:
             for name in (_NEW, _DONE):
                 try:
                     os.remove(self.path + name)
@@ -192,17 +202,14 @@ def _used(path):
     return total
 
 
-def _same(head, path):
-    # whether a file is the head, byte for byte
-    try:
-        f = open(path, "rb")  # noqa: SIM115 - only this may fail
-    except OSError:
-        return False
-    with f, head.read() as source:
+def _sum(f):
+    # SHA-256 of a file from where it is; closes it
+    digest = hashlib.sha256()
+    buffer = memoryview(bytearray(PIECE))
+    with f:
         while True:
-            data = source.read(PIECE)
-            if data != f.read(PIECE):
-                return False
-            if not data:
-                return True
+            n = f.readinto(buffer)
+            if not n:
+                return digest.digest()
+            digest.update(buffer[:n])
             yield

@@ -67,6 +67,9 @@ class Channel(Protocol):
     def max_age(self, ttl: int) -> list[tuple[int, bytes]]:
         """Return the Max-Age option of an event, if it is worth its bytes."""
 
+    def soon(self, mid: int) -> None:
+        """Repeat a CON earlier than others until it is acknowledged."""
+
     async def drained(self) -> None:
         """Wait until little of what was sent waits to go out."""
 
@@ -370,13 +373,18 @@ class Session:
         extra: Sequence[tuple[int, bytes]] = (),
         payload: bytes = b"",
         seconds: float | None = None,
+        *,
+        soon: bool = False,
     ) -> Message:
-        """Send a request and return the answer; `seconds`: its limit. Raises DeviceError."""
+        """Send a request and return the answer; `seconds`: its limit. Raises DeviceError.
+
+        soon: repeat it earlier than others when it is lost.
+        """
         if self.closed:
             raise NoAnswer("the device went away")
         kind = request_kind(code, tuple(path), query[0] if query else b"")
         exchange = self.exchanges.open(self.next_mid(), kind)
-        return await self._finish(exchange, code, path, query, extra, payload, seconds)
+        return await self._finish(exchange, code, path, query, extra, payload, seconds, soon=soon)
 
     async def _finish(
         self,
@@ -387,6 +395,8 @@ class Session:
         extra: Sequence[tuple[int, bytes]] = (),
         payload: bytes = b"",
         seconds: float | None = None,
+        *,
+        soon: bool = False,
     ) -> Message:
         token, mid = bytes([exchange.token]), exchange.mid
         more = {"path": path, "query": query, "extra": extra, "payload": payload}
@@ -395,6 +405,8 @@ class Session:
             if len(message) > self.channel.message_limit:
                 raise TooLong("the request is larger than the device can take")
             self._send(message, exchange.kind)
+            if soon:
+                self.channel.soon(mid)
             self._charge(exchange.kind)
             answer = await self.services.clock.wait_for(
                 exchange.answer, seconds or self.services.settings.limits.answer_s

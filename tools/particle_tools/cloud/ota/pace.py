@@ -52,6 +52,8 @@ class Pace:
     def sample(self, seconds: float) -> None:
         """Take a round trip of a chunk that was sent once."""
         self._shortest = seconds if self._shortest is None else min(self._shortest, seconds)
+        if seconds - self.shortest > _QUEUE_S:
+            self._starting = False  # the next round would fill the queue, and lose a part of it
         if not self._known:
             self._known = True
             self.smooth, self.variation = seconds, seconds / 2

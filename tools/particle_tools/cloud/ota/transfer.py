@@ -79,7 +79,7 @@ class Transfer(abc.ABC):
         """Send a request and return the answer. Raises UpdateError, DeviceError."""
         try:
             return await self.session.request(
-                code, (path,), extra=options or (), payload=payload, seconds=seconds
+                code, (path,), extra=options or (), payload=payload, seconds=seconds, soon=True
             )
         except Rejected as rejected:
             raise wire.refusal(rejected.code, rejected.payload) from rejected

@@ -239,6 +239,9 @@ class Link:
         """Return the Max-Age in the form of the public servers, four bytes (3.1)."""
         return [(coap.MAX_AGE, ttl.to_bytes(4, "big"))]
 
+    def soon(self, mid: int) -> None:
+        """Do nothing: what was sent arrives."""
+
     async def drained(self) -> None:
         """Wait until the kernel has taken most of what was sent."""
         try:

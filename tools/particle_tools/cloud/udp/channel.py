@@ -139,7 +139,7 @@ class UdpChannel:
                 self._repeat(session, message)
                 return
         elif message.type in (coap.ACK, coap.RST):
-            self.reliability.acknowledged(message.mid)
+            self.reliability.acknowledged(message.mid, self.services.clock.monotonic())
         try:
             await session.receive(message)
         except Exception:
@@ -165,6 +165,11 @@ class UdpChannel:
         elif kind in (coap.ACK, coap.RST):
             self.reliability.answered(mid, data)
         self._link.outbox.write(data)
+
+    def soon(self, mid: int) -> None:
+        """Repeat a CON earlier than others."""
+        self.reliability.soon(mid, self.services.clock.monotonic())
+        self._arm()
 
     def close(self) -> None:
         """The session has ended: repeat nothing but what goes on. The keys stay."""

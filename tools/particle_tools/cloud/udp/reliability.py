@@ -11,6 +11,8 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 ACK_TIMEOUT_S = 4.0
+_SOONEST_S, _UNKNOWN_S = 0.3, 1.0  # until a repetition of what everything waits for
+_GAIN = 1 / 8  # of a round trip (RFC 6298, 2.3)
 TRANSMISSIONS = 4
 # A real device repeats a message for at most 45 s (3.3), ours for 234 s on a path that loses much
 # (RFC 7252 4.8.2 has 247 s); the rest is delay on the way.
@@ -24,19 +26,24 @@ _EMPTY_ACK = b"\x60\x00"
 class _Waiting:
     """A CON that is not acknowledged."""
 
-    __slots__ = ("data", "due", "sent", "since")
+    __slots__ = ("data", "due", "early", "regular", "sent", "since")
 
     def __init__(self, data: bytes, now: float) -> None:
         self.data = data
         self.since = now
         self.sent = 0
-        self.due = now
+        self.due = self.regular = now
+        self.early = 0.0  # seconds between two repetitions before the regular ones
         self.again(now)
 
     def again(self, now: float) -> None:
         timeout = ACK_TIMEOUT_S * (1 << self.sent)
-        self.due = now + timeout + timeout * random.randrange(256) / _JITTER
+        self.due = self.regular = now + timeout + timeout * random.randrange(256) / _JITTER
         self.sent += 1
+
+    def sooner(self, seconds: float, now: float) -> None:
+        self.early = seconds
+        self.due = min(now + seconds, self.regular)
 
 
 class Due(NamedTuple):
@@ -50,9 +57,10 @@ class Due(NamedTuple):
 class Reliability:
     """The confirmable messages of one session in both directions."""
 
-    __slots__ = ("_seen", "_waiting", "repeats", "retransmissions")
+    __slots__ = ("_round_trip", "_seen", "_waiting", "repeats", "retransmissions")
 
     def __init__(self) -> None:
+        self._round_trip: float | None = None  # seconds, smoothed
         self._waiting: dict[int, _Waiting] = {}
         self._seen: OrderedDict[int, tuple[float, bytes]] = OrderedDict()
         self.retransmissions = 0
@@ -69,9 +77,26 @@ class Reliability:
         """Take note of a CON that is sent now."""
         self._waiting[mid] = _Waiting(data, now)
 
-    def acknowledged(self, mid: int) -> bool:
+    def soon(self, mid: int, now: float) -> None:
+        """Repeat a CON for which everything waits before its first time-out already.
+
+        After twice the time that an answer usually takes, and then more and more seldom.
+        """
+        waiting = self._waiting.get(mid)
+        if waiting is not None:
+            usual = _UNKNOWN_S if self._round_trip is None else 2 * self._round_trip
+            waiting.sooner(max(_SOONEST_S, usual), now)
+
+    def acknowledged(self, mid: int, now: float | None = None) -> bool:
         """Take an ACK or RST; return False if it matches nothing that waits."""
-        return self._waiting.pop(mid, None) is not None
+        waiting = self._waiting.pop(mid, None)
+        if waiting is None:
+            return False
+        if now is not None and now <= waiting.since + min(waiting.early or now, ACK_TIMEOUT_S):
+            took = now - waiting.since
+            last = took if self._round_trip is None else self._round_trip
+            self._round_trip = last + (took - last) * _GAIN
+        return True
 
     def deadline(self) -> float | None:
         """Return when `due` has something next."""
@@ -83,7 +108,11 @@ class Reliability:
         for mid, waiting in list(self._waiting.items()):
             if waiting.due > now:
                 continue
-            if waiting.sent >= TRANSMISSIONS:
+            if waiting.early and now < waiting.regular:
+                waiting.sooner(2 * waiting.early, now)
+                self.retransmissions += 1
+                result.again.append((waiting.data, waiting.sent))
+            elif waiting.sent >= TRANSMISSIONS:
                 del self._waiting[mid]
                 result.given_up.append(waiting.since)
             else:
