@@ -18,8 +18,9 @@ def images(tmp_path_factory):
     def image(chip="esp32", **changes):
         key = (chip, *sorted(changes.items()))
         if key not in made:
-            made[key] = folder / f"{chip}-{len(made)}.bin"
-            made[key].write_bytes(esp_images.make(folder, chip, **changes))
+            path = folder / f"{chip}-{len(made)}.bin"
+            path.write_bytes(esp_images.make(folder, chip, **changes))
+            made[key] = path
         return made[key]
 
     return image

@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from esp_idf_defs import PartitionTable
 
 from flash import esp32_board, flash_contents
 from flash.ram_chip import MAC, RamChip
@@ -105,6 +106,27 @@ def test_nothing_is_claimed_for_a_board_that_is_not_complete(chip, refused, imag
     line = refused(*arguments, "--product", "4711")
     assert line.startswith("the board is complete, the cloud does not know it yet")
     assert line.endswith("particle-mp provision --port /dev/ttyUSB0 goes on")
+
+
+@pytest.mark.parametrize(
+    ("last", "says"),
+    [
+        # MicroPython without a partition for files has them behind the last one
+        ("factory, app, factory, 0x10000, 0x1F0000,", "there are files on the board"),
+        ("spiffs, data, spiffs, 0x290000, 0x170000,", None),
+        ("vfs, data, fat, 0x300000, 0x100000,", None),
+    ],
+)
+def test_table_of_another_firmware(chip, flash, images, last, says):
+    """Files are looked for where the firmware on the board has them."""
+    table = PartitionTable.from_csv(f"nvs, data, nvs, 0x9000, 0x6000,\n{last}\n").to_binary()
+    chip.flash[0x8000 : 0x8000 + len(table)] = table
+    files = compose.littlefs({"/main.py": b"print()"}, 0x10000)
+    chip.flash[0x200000 : 0x200000 + len(files)] = files
+    arguments = ("ESP32_GENERIC-OTA", *PORT, "--library", "none", "--firmware", images())
+    status, _, err = flash(*arguments)
+    assert status == (1 if says else 0) and (says or "") in err
+    assert flash(*arguments, "--erase")[0] == 0
 
 
 def test_what_does_not_fit():

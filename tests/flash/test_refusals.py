@@ -109,8 +109,9 @@ def test_file_that_is_none(refused, tmp_path):
     )
     line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", tmp_path / "none.bin")
     assert line.endswith("none.bin: No such file or directory: --firmware FILE")
-    line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", tmp_path)
-    assert "Is a directory" in line
+    for other in (tmp_path, "/dev/zero"):
+        line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", other)
+        assert line == f"{other} is no file: --firmware FILE"
     line = refused("ESP32_GENERIC", *NOWHERE)
     assert line.startswith("--firmware FILE is needed") and "micropython.org/download" in line
 

@@ -1,6 +1,7 @@
 """A board as the real esptool flashes it; the chip is PyPI's esp32-mock-bootloader."""
 
 import fcntl
+import re
 
 import pytest
 
@@ -26,7 +27,11 @@ def test_written_read_back_and_booted(chip, flash, images, tmp_path, title):
     arguments = (title, "--firmware", image)
     status, report, err = flash(*arguments, "--port", board.port)
     assert (status, err) == (0, "")
-    assert report["firmware"] == "1.27.0" and report["mac"].startswith("240ac4")
+    assert (
+        report["verified"]
+        and report["firmware"] == "1.27.0"
+        and report["mac"].startswith("240ac4")
+    )
     read = flash_contents.read(board, found.chip, tmp_path, report["regions"])
     flash_contents.check_firmware(read, title, image.read_bytes())
     flash_contents.check_library(read, title, report["library"])
@@ -102,6 +107,7 @@ def test_unplugged_while_writing(chip, refused, images, monkeypatch):
     assert line.startswith(f"{board.port}: writing ended early, the board is not complete")
     assert "connect it again and repeat the command with --erase" in line
     assert not any(text.startswith("verifying") for text in shown)
+    assert any(re.fullmatch(r"writing ota_0: \[#+-+\] +\d+%", text) for text in shown)
 
 
 def test_flash_that_does_not_keep_what_is_written(chip, refused, images, monkeypatch, tmp_path):

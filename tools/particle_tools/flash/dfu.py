@@ -95,6 +95,7 @@ class Dfu:
         self._wishes = wishes
         self._elements: list[tuple[int, bytes]] = []
         self._which = ["-a", "0"]
+        self._verified = False
         self.version: str | None = None
         if wishes.firmware:
             data = firmware_file.read(wishes.board, wishes.firmware)
@@ -116,7 +117,12 @@ class Dfu:
     def report(self) -> dict[str, Any]:
         """Return what was done, for JSON."""
         total = sum(len(data) for _, data in self._elements)
-        return {"firmware": self.version, "bytes": total, "library": "none"}
+        return {
+            "firmware": self.version,
+            "bytes": total,
+            "library": "none",
+            "verified": self._verified,
+        }
 
     def _look(self) -> None:
         said = self._tool(["-l"], "listing", _LIST_S)
@@ -157,6 +163,7 @@ class Dfu:
                         f"{address:#x} does not read back as written, the board is not complete:"
                         " repeat the command"
                     )
+        self._verified = True
 
     def _tool(self, arguments: list[str], what: str, seconds: float = _TOOL_S) -> str:
         program = shutil.which(_TOOL)

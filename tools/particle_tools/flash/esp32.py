@@ -32,6 +32,7 @@ class Esp32:
             wishes.where, board.chip, baud=wishes.baud, reset=wishes.reset, show=wishes.show
         )
         self._found: Found | None = None
+        self._verified = False
         self._registered: dict[str, Any] = {}
         self._identity_files: dict[str, bytes] = {}
         self.version: str | None = None
@@ -133,6 +134,7 @@ class Esp32:
         }
         if self._found:
             found |= {"chip": self._found.name, "mac": self._found.mac.hex()}
+        found["verified"] = self._verified
         return found | self._registered
 
     def _ask_cloud(self) -> None:
@@ -164,7 +166,10 @@ class Esp32:
         kept = not self._writes(partitions.files(self._table))
         if kept and place == partitions.place(self._table):
             return
-        if partitions.holds_files(self._tool.read(place, 2 * partitions.BLOCK)):
+        size = 2 * partitions.BLOCK
+        if place + size > (self._found.flash or layout.flash_bytes(self._board)):
+            return  # somebody else's table, up to the end
+        if partitions.holds_files(self._tool.read(place, size)):
             other = "" if kept else ", --keep-files leaves them"
             raise UserError(
                 f"{self._wishes.where}: there are files on the board, perhaps keys:"
@@ -187,6 +192,7 @@ class Esp32:
     def _verify(self) -> None:
         self._wishes.show("verifying")
         self._tool.verify(self._regions, self._repeat())
+        self._verified = True
 
     def _repeat(self) -> str:
         return "connect it again and repeat the command with --erase"

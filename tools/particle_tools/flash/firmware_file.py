@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import stat
 from pathlib import Path
 
 from particle_tools.boards.catalogue import Board
@@ -26,8 +27,11 @@ def read(board: Board, path: Path | None) -> bytes:
             f" (boards/{board.name}/board.md), or of micropython.org/download/{board.name}"
         )
     try:
-        if path.stat().st_size > _MOST:
-            raise UserError(f"{path}: {path.stat().st_size} bytes are no firmware of a board")
+        about = path.stat()
+        if not stat.S_ISREG(about.st_mode):
+            raise UserError(f"{path} is no file: --firmware FILE")
+        if about.st_size > _MOST:
+            raise UserError(f"{path}: {about.st_size} bytes are no firmware of a board")
         data = path.read_bytes()
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}: --firmware FILE") from None

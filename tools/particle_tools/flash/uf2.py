@@ -84,7 +84,7 @@ def parse(path: Path, data: bytes, chip: str) -> dict[int, bytes]:
             raise _damaged(path, f"block {number} is for address {address:#x}")
         expected, total = expected + 1, count
         found[address] = data[at + _HEAD.size : at + _HEAD.size + size]
-    if expected != total or len(found) != total:
+    if expected != total or len(found) != total or not total:
         raise _damaged(path, f"{expected} of {total} blocks, or some twice")
     return dict(sorted(found.items()))
 
@@ -123,7 +123,12 @@ class Uf2:
 
     def report(self) -> dict[str, Any]:
         """Return what was done, for JSON."""
-        return {"firmware": self.version, "bytes": len(self._data), "library": "none"}
+        return {
+            "firmware": self.version,
+            "bytes": len(self._data),
+            "library": "none",
+            "verified": False,
+        }
 
     @property
     def _drive(self) -> Path:

@@ -1,0 +1,76 @@
+"""A dry run prints what would be done and does nothing; the same steps are what is done."""
+
+import json
+import shlex
+
+import pytest
+
+from particle_tools.boards import catalogue
+from particle_tools.cli import main
+from particle_tools.flash import uf2
+from particle_tools.progress import bar
+
+NAMES = [
+    board.title for board in catalogue.every() if board.port in ("esp32", "rp2", "nrf", "stm32")
+]
+
+
+@pytest.fixture
+def nothing_runs(monkeypatch):
+    """Let every program fail that talks to a board."""
+
+    def fail(*_arguments, **_options):
+        raise AssertionError("a dry run has started something")
+
+    monkeypatch.setattr("particle_tools.flash.esptool._talk", fail)
+    monkeypatch.setattr("particle_tools.flash.dfu.Dfu._tool", fail)
+
+
+@pytest.mark.parametrize("title", NAMES)
+def test_every_board_has_steps(nothing_runs, capsys, title):
+    """With neither board nor firmware, as in its deploy.md."""
+    assert main(["flash", title, "--dry-run", "--library", "none"]) == 0
+    out, err = capsys.readouterr()
+    assert err == "" and out.startswith(f"{title}: --firmware FILE; nothing is done\n1. chip: ")
+    assert "write: " in out
+
+
+def test_commands_are_those_that_are_run(nothing_runs, capsys, images):
+    """A person can type them: esptool gets every part at its address."""
+    port = ("--port", "/dev/ttyACM3", "--baud", "115200", "--no-reset", "--erase")
+    arguments = ["flash", "ESP32_GENERIC-OTA", "--dry-run", *port, "--firmware", str(images())]
+    assert main(arguments) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "ESP32_GENERIC-OTA: MicroPython 1.27.0; nothing is done"
+    assert [line.split(":")[0] for line in lines[1:] if line[0] != " "] == [
+        "1. chip",
+        "2. files",
+        "3. write",
+        "4. verify",
+    ]
+    write, verify = [shlex.split(line) for line in lines if line.startswith("   esptool")]
+    assert write[1:9] == "--chip esp32 --port /dev/ttyACM3 --baud 115200 --before no-reset".split()
+    parts = "0x1000 bootloader.bin 0x8000 partition-table.bin 0xd000 otadata.bin 0x10000 ota_0.bin"
+    assert write[-10:] == verify[-10:] == [*parts.split(), "0x310000", "vfs.bin"]
+
+
+def test_keys_are_made_when_it_is_done(nothing_runs, capsys, images):
+    """The cloud is not asked either, and no password is printed."""
+    who = ["--cloud", "http://127.0.0.1:1", "--user", "me:secret", "--wifi", "Home:hidden key"]
+    arguments = ["flash", "ESP32_GENERIC", "--dry-run", *who, "--firmware", str(images())]
+    assert main([*arguments, "--json"]) == 0
+    out = capsys.readouterr().out
+    names = [step["step"] for step in json.loads(out)["steps"]]
+    assert names == ["cloud", "chip", "files", "identity", "write", "verify", "register"]
+    assert "secret" not in out and "hidden key" not in out
+
+
+def test_copied_file_is_named(capsys):
+    assert main(["flash", "RPI_PICO_W", "--dry-run", "--port", "/media/me/RPI-RP2"]) == 0
+    assert f"copy FILE to /media/me/RPI-RP2/{uf2._NAME}" in capsys.readouterr().out
+
+
+def test_bar():
+    assert bar(0, 100) == "[------------------------]   0%"
+    assert bar(50, 100) == "[############------------]  50%"
+    assert bar(100, 100) == bar(101, 100) == bar(0, 0) == "[########################] 100%"
