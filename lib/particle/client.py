@@ -112,6 +112,7 @@ class Cloud(Servicing):
         self._variables = {}
         self._handlers = []
         self._operations = {}
+        self._calls = []  # tokens, functions, arguments
         self._jobs = {}  # function(ticks) -> ticks of when it is to be called
         self._broken = False  # the last step was not finished
 
@@ -314,8 +315,7 @@ class Cloud(Servicing):
                     kind = Disconnected if b == _ABORTED else Error
                     op._end(kind(b, "no ACK", "cloud") if b else None)
             elif kind == "CALL":
-                self._transmit(t)  # the ACK: a function may take its time, or reset the board
-                self._answer(t, a, self._functions.get(b[0]), b[1])
+                self._calls.append((a, self._functions.get(b[0]), b[1]))
             elif kind == "READ":
                 self._answer(t, a, self._variables.get(b), None)
             elif kind == "EVENT":

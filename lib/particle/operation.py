@@ -82,12 +82,16 @@ class Servicing:
                     job(t)
             conn.tick(t)
             count = self._events(t)
-            more = 1  # what is stored lets more go out
-            while more and self._sock and not self._dialing:
-                self._transmit(t)
-                more = self._events(t)
-                count += more
-            return count
+            while True:
+                more = 1  # what is stored lets more go out
+                while more and self._sock and not self._dialing:
+                    self._transmit(t)
+                    more = self._events(t)
+                    count += more
+                # the ACK is out: a function may take its time, or reset the board
+                if not self._calls:
+                    return count
+                self._answer(t, *self._calls.pop(0))
         except (MemoryError, KeyboardInterrupt):
             self._broken = self._busy  # half of a step was done; the next call repairs it
             raise

@@ -117,6 +117,18 @@ def test_a_call_is_acknowledged_before_the_function_runs():
     assert [m.raw[:2] for m in said if m.type == 2] == [b"\x60\x00"]
 
 
+def test_what_lets_an_acknowledgement_out_comes_before_functions():
+    c, link = connected()
+    order = []
+    c._conn.saved = lambda ok: order.append("saved")
+    c.function("f", lambda text: order.append(text) or 1)
+    for text in ("first", "second"):
+        c._conn._emit("CALL", 7, ("f", text))
+    c._conn._emit("SAVE", b"session")
+    c.process()
+    assert order == ["saved", "first", "second"]
+
+
 def test_variables():
     import struct
 
