@@ -1,4 +1,4 @@
-"""Requests that wait while a device comes back on its session: they go on with the new one."""
+"""A device that comes back on its session: what waits for it goes on, safe mode may be over."""
 
 import asyncio
 
@@ -141,3 +141,40 @@ def test_the_table_of_requests():
         assert not following.knows(0) and following.go_on(lambda mid: True).knows(5)
 
     asyncio.run(run())
+
+
+def status(api, device):
+    return api("GET", f"/v1/devices/{device.id}")[1]["status"]
+
+
+def say_safe_mode(device):
+    assert device.publish("spark/device/safemode").code == 0
+
+
+def test_who_comes_back_without_a_word_has_left_safe_mode(held, held_api, device):
+    say_safe_mode(device)
+    assert status(held_api, device) == "safe_mode"
+    back(device)
+    held.pass_time(10)  # what it may have to say is repeated when it is lost
+    assert status(held_api, device) == "safe_mode"
+    device.ping()
+    held.pass_time(11)
+    assert status(held_api, device) == "normal"
+    say_safe_mode(device)
+    assert status(held_api, device) == "safe_mode"
+
+
+def test_who_comes_back_and_says_so_is_in_safe_mode(held, held_api, device):
+    """The event comes with every connection (ota-and-boot 2.4)."""
+    say_safe_mode(device)
+    for say in (say_safe_mode, None):
+        if say:
+            back(device)
+            say(device)
+        else:
+            device.rebind()  # another address of the same connection
+            device.ping()
+        for _ in range(2):
+            held.pass_time(20)
+            device.ping()
+        assert status(held_api, device) == "safe_mode"

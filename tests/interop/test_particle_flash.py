@@ -83,7 +83,7 @@ def test_flash(cli, rest, events, desk, tmp_path, transport):
     told = [events.wait("spark/flash/status", _LIMIT)["data"] for _ in range(2)]
     assert told == ["started", "success"]
     board.said("update: version 1 is kept", _LIMIT)
-    # a request that waits while a session moves ends with 408 at once
+    # over TCP a request that waits while the board connects anew ends with 408 at once
     path = f"/v1/devices/{board.device_id}/version"
     assert wait_for(lambda: rest("GET", path)[0] == 200, _LIMIT)
     assert cli("get", board.device_id, "version").strip() == "1"

@@ -30,7 +30,7 @@ class Device:
     last_ip: str | None
     last_heard: float | None
     last_handshake: float | None
-    safe_mode: int = 0  # 1: since its last Hello the device has said so
+    safe_mode: int = 0  # 1: the device has said so, and nothing else since
     serial_number: str | None = None
     mobile_secret: str | None = None
 
@@ -203,6 +203,10 @@ class Devices:
     async def in_safe_mode(self, device_id: str) -> None:
         """Note that a device does not run its application, until its next Hello."""
         await self._db.execute("UPDATE devices SET safe_mode = 1 WHERE id = ?", device_id)
+
+    async def out_of_safe_mode(self, device_id: str) -> None:
+        """Note that a device runs its application again."""
+        await self._db.execute("UPDATE devices SET safe_mode = 0 WHERE id = ?", device_id)
 
     def system(self, device_id: str) -> tuple[bytes, int] | None:
         """Return the system part of the last Describe and its content format."""

@@ -34,6 +34,7 @@ _LAST_RESET = "spark/device/last_reset"
 _ROLLED_BACK = "update_rollback"  # and why: its last update is given up (ota-and-boot 4.6)
 _SAFE_MODE = "spark/device/safemode"
 _SAFE_STATUS = "spark/status/safe-mode"
+_SAFE_MODE_S = 20.0  # from a new connection to the event: with two that are lost
 _APP_HASH = "spark/device/app-hash"
 
 
@@ -159,6 +160,7 @@ async def _event(session: Session, message: Message) -> Answer:
 async def _safe_mode(session: Session) -> None:
     # who repairs devices learns what they have (rest-api 7.3)
     services, device_id = session.services, session.device_id
+    session.safe_mode = True
     await services.devices.in_safe_mode(device_id)
     device, system = services.devices.get(device_id), services.devices.system(device_id)
     try:
@@ -169,6 +171,16 @@ async def _safe_mode(session: Session) -> None:
     data = strict_json.dumps(described, separators=(",", ":")).encode()
     now = services.clock.time()
     services.bus.publish(Event(_SAFE_STATUS, data, device_id, session.owner, now))
+
+
+async def leave_safe_mode(session: Session) -> None:
+    """Note that safe mode is over, unless a device that has come back says that it is not.
+
+    It says so with every connection (ota-and-boot 2.4), and nothing when it is over.
+    """
+    await session.services.clock.sleep(_SAFE_MODE_S)
+    if not session.safe_mode:
+        await session.services.devices.out_of_safe_mode(session.device_id)
 
 
 def _refused(session: Session) -> Answer | None:

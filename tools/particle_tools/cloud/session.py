@@ -120,6 +120,7 @@ class Session:
         self.described = asyncio.Event()  # the Describe of this session, or none to come
         self.system_described = asyncio.Event()  # its system part came in this session
         self.last_reset: str | None = None  # what the device said about it in this session
+        self.safe_mode = False  # the device has said so in this session
         self.resumed = False
         self.transfer: Transfer | None = None  # of firmware, while one runs
         self._describe_token: bytes | None = None

@@ -14,6 +14,7 @@ from particle_tools.cloud.coap import Message
 from particle_tools.cloud.events import TTL, Event, Subscription
 from particle_tools.cloud.exchanges import Exchanges
 from particle_tools.cloud.hello import Hello
+from particle_tools.cloud.inbound import leave_safe_mode
 from particle_tools.cloud.session import Session, answer_kind
 from particle_tools.cloud.udp.reliability import Reliability
 from particle_tools.cloud.udp.store import Stored, UdpStore
@@ -106,7 +107,10 @@ class UdpChannel:
             self.session.exchanges.heard(message)
             self._going_on = self.session.exchanges.go_on(self.reliability.unseen)
             self.offline("the device reconnected")
-        self.resume()
+        session = self.resume()
+        device = self.services.devices.get(self._link.device_id)
+        if device is not None and device.safe_mode:
+            session.spawn(leave_safe_mode(session))
 
     def offline(self, reason: str) -> None:
         """End the session; the device may go on with its keys later."""
