@@ -119,7 +119,7 @@ def _hear_of_updates(client, conn):
 
 
 def tell_modules(client, conn):
-    """Describe the application that an update has brought, and its assets, to the cloud."""
+    """Describe what updates have brought, and its assets, to the cloud."""
     boot = booted()
     assets = ()
     try:
@@ -128,12 +128,17 @@ def tell_modules(client, conn):
 
             assets = stored(getattr(client._store, "root", client._board.STORE_ROOT))
         record = client._store.read("module" + (boot.slot if boot else ""))
-        if record:
+        firmware = getattr(boot, "firmware", None)
+        if record or firmware:
             from .wire.describe import installed
 
             sizes = conn._hello[1]
-            text = client._values["transport"] == "tcp"
-            conn.describe(0, 1, *installed(record, sizes[0], sizes[2], text, assets))
+            values = client._values
+            text = values["transport"] == "tcp"
+            if firmware:
+                firmware = values["platform_id"], firmware.runs()
+            about = installed(record, sizes[0], sizes[2], text, assets, firmware)
+            conn.describe(0, 1, *about)
     except (ImportError, ValueError, Error) as e:
         print("no description of the application:", e)
 

@@ -12,7 +12,7 @@ CEILINGS = {
     "operation": 3700,
     "errors": 600,
     "listening": 5000,
-    "optional": 3300,
+    "optional": 3350,
     "persisted": 2500,
     "tasks": 500,
     "verbs": 4900,
@@ -29,6 +29,9 @@ CEILINGS = {
     "ota/assets": 2200,
     "ota/bootrecord": 450,
     "ota/record": 1050,
+    "ota/esp32_ab": 3250,
+    "ota/firmware": 1800,
+    "ota/layers": 750,
     "ota/region": 900,
     "ota/romfs_slots": 2050,
     "ota/bundle": 3950,
@@ -78,8 +81,8 @@ CEILINGS = {
     "store/keys_ec": 1000,
     "ota/direct": 3100,
     "ota/staging": 2500,
-    "ota/targets": 1000,
-    "ota/trial": 1550,
+    "ota/targets": 1350,
+    "ota/trial": 1850,
     "setup/button": 1200,
     "setup/mode": 1900,
     "setup/serial": 5500,
@@ -114,7 +117,7 @@ CEILINGS = {
     "runtime/vitals": 1600,
 }
 TOTALS = {"core-udp": 42_000, "core-tcp": 30_000}
-ALL = 187_710
+ALL = 194_260
 
 MODULES = sorted({module for modules in packing.COMPONENTS.values() for module in modules})
 

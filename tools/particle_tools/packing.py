@@ -125,6 +125,8 @@ COMPONENTS = {
     "slots": ["ota/app_slots", "ota/assets", "ota/bootrecord", "ota/record", "ota/trial"],
     # The same for a board whose applications are ROMFS images, beside what is under "slots".
     "romfs": ["ota/region", "ota/romfs_slots"],
+    # The firmware of an ESP32 with two slots for it, beside what is under "slots".
+    "esp32": ["ota/esp32_ab", "ota/firmware", "ota/layers"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
     # a board without a profile, what to do about an error.
     "repl": [
@@ -163,6 +165,7 @@ NEEDS = {
     "safe": ["repl"],
     "ota": ["images", "safe"],
     "slots": ["ota"],
+    "esp32": ["slots"],
 }
 
 #: The package of an index that is all components together.

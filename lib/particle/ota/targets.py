@@ -54,6 +54,27 @@ def about(client, board):
     }
 
 
+def _esp32_ab(client, board, root, image, boot):
+    from ..wire.module import Image
+    from .esp32_ab import PLACE, Esp32Ab, unusable
+    from .layers import Layers
+
+    apps = _app_ab(client, board, root, image, boot)
+    reason = unusable()
+    if reason:
+        print("update: applications only:", reason)
+        return apps
+    facts = about(client, board)
+    # the firmware brings its own; what it runs is checked with the first start
+    facts["abi"] = None
+    platform = facts["platform"]
+
+    def whole(size, function):
+        return Image(size, platform, {PLACE: (0, 0xFFFFFFFF)})
+
+    return Layers(root, apps, Esp32Ab(root, whole, facts, apps._keys, platform))
+
+
 def _app_ab(*args):
     from .app_slots import AppSlots
 
@@ -78,4 +99,4 @@ def _slots(client, board, root, image, boot):
     return root, image, facts, signers, platform, user_slots(platform), runs
 
 
-_KINDS = {"app-ab": _app_ab, "app-romfs": _app_romfs}
+_KINDS = {"app-ab": _app_ab, "app-romfs": _app_romfs, "esp32-ab": _esp32_ab}

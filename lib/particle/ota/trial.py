@@ -24,11 +24,14 @@ _REASONS = (
     "exception",
     "deadline",
     "asked for",
+    "it was not well in its only boot",
+    "it was not started, the power failed",
 )
 
 
 class Trial:
-    """What becomes of the application that the boot stage `boot` has started, for its `client`.
+    """What becomes of the application that the boot stage `boot` has started, for its `client`,
+    and of the firmware, where that can be replaced too.
 
     restart: function(now) that resets the board. say: function(now, name, data) that publishes.
     """
@@ -36,9 +39,11 @@ class Trial:
     def __init__(self, client, boot, restart, say):
         self._client = client
         self._boot = boot
+        self._firmware = getattr(boot, "firmware", None)
         self._restart = restart
         self._say = say
-        self._told = self._early_over = False
+        self._told = None
+        self._early_over = False
         self._reached = 0  # ms since the cloud was reached
         self._left = _LIMIT_S * 1000
         self._last = time.ticks_ms() & _PERIOD
@@ -47,12 +52,14 @@ class Trial:
     def step(self, now):
         """Look how it is, and once more in half a second until nothing is left to be decided."""
         boot = self._boot
+        firmware = self._firmware
         passed = (now - self._last) & _PERIOD
         self._left -= passed
         self._last = now
+        tried = boot.trial or firmware and firmware.trial
         if boot.watchdog:
             boot.watchdog.feed()  # there is no way to stop it
-        elif not boot.trial and self._left < 0:
+        elif not tried and self._left < 0:
             _forget(boot.root + "/crashes")
             return
         conn = self._client._conn
@@ -65,10 +72,12 @@ class Trial:
             self._early_over = True
             _forget(boot.root + "/started")
         try:
-            if boot.trial:
+            if tried:
                 self._try(now)
             elif reached and boot.record.flags & ROLLED_BACK:
                 self._tell(now)
+            elif reached and firmware and firmware.flags & ROLLED_BACK:
+                self._tell_of(now, "firmware ", firmware, firmware.told)
         except OSError as e:
             print("update:", e)  # the file system: another attempt, until the time is over
         self._client._jobs[self.step] = (now + _EVERY_MS) & _PERIOD
@@ -76,6 +85,10 @@ class Trial:
     def _try(self, now):
         boot = self._boot
         if self._reached >= _SETTLED_MS and _well():
+            if not boot.trial:
+                self._firmware.confirm()
+                print("update: firmware %d is kept" % self._firmware.version)
+                return
             # read again: what could not be written must not stay in what is written next
             record = BootRecord(boot.root)
             if record.state != TRIAL:
@@ -90,17 +103,23 @@ class Trial:
             self._restart(now)
 
     def _tell(self, now):
-        record = self._boot.record
-        if not self._told:
-            self._told = True
+        self._tell_of(now, "", self._boot.record, self._forgotten)
+
+    def _forgotten(self):
+        self._boot.record.flags &= ~ROLLED_BACK
+        record = BootRecord(self._boot.root)  # an update may have come since this boot
+        record.flags &= ~ROLLED_BACK
+        record.save()
+
+    def _tell_of(self, now, what, record, told):
+        # first it is said, then noted that the cloud has it
+        if self._told is not record:
+            self._told = record
             why = _REASONS[record.reason if record.reason < len(_REASONS) else 0]
-            text = "update_rollback, version %d: %s" % (record.trial_version, why)
+            text = "update_rollback, %sversion %d: %s" % (what, record.trial_version, why)
             self._say(now, "spark/device/last_reset", text)
         else:
-            record.flags &= ~ROLLED_BACK
-            record = BootRecord(self._boot.root)  # an update may have come since this boot
-            record.flags &= ~ROLLED_BACK
-            record.save()
+            told()
 
 
 def _well():

@@ -12,6 +12,7 @@ from .module import recorded, user_slots
 _OCTETS = const(42)  # content format of protobuf
 _SYSTEM = const(4)  # functions
 _USER = const(5)
+_NCP = const(7)
 _LETTERS = "nrbmsu_ca_"  # of the functions
 _PASSED = const(0x1E)
 
@@ -28,24 +29,31 @@ _ASSET_DEPENDENCY = const(10)
 _SIZE = const(11)
 
 
-def installed(record, level, largest, text, assets=()):
-    """Describe a board with one application: (body, content format) of the system Describe.
+def installed(record, level, largest, text, assets=(), firmware=None):
+    """Describe what a board has: (body, content format) of the system Describe.
 
-    record: of the application (`Module.record`). level: of Device OS that is spoken. largest:
-    bytes of an image where the platform sets no limit. text: JSON, for TCP. assets: (SHA-256,
-    name, bytes) of those that are stored. Raises ValueError when the record is damaged.
+    record: of the application (`Module.record`), None without one. level: of Device OS that is
+    spoken. largest: bytes of an image where the platform sets no limit. text: JSON, for TCP.
+    assets: (SHA-256, name, bytes) of those that are stored. firmware: (platform, version) of one
+    that can be replaced. Raises ValueError when the record is damaged.
     """
-    m = recorded(record)
-    first, last = user_slots(m.platform_id).get((m.function, m.index, m.mcu), (0, 0))
-    room = last - first
-    if not 0 < room < 1 << 30:
-        room = largest
-    system = _SYSTEM, 1, level, 0, _PASSED, None, (), (), 0
-    needs = [dep for dep in (m.dep1, m.dep2) if dep[0]]
-    app = m.function, m.index, m.version, room, m.passed, m.sha256, needs, m.assets(), m.size
+    modules = [(_SYSTEM, 1, level, 0, _PASSED, None, (), (), 0)]
+    if firmware:
+        platform, version = firmware
+        modules.append((_NCP, 1, version, largest, _PASSED, None, (), (), 0))
+    if record:
+        m = recorded(record)
+        platform = m.platform_id
+        first, last = user_slots(platform).get((m.function, m.index, m.mcu), (0, 0))
+        room = last - first
+        if not 0 < room < 1 << 30:
+            room = largest
+        needs = [dep for dep in (m.dep1, m.dep2) if dep[0]]
+        app = m.function, m.index, m.version, room, m.passed, m.sha256, needs, m.assets(), m.size
+        modules.append(app)
     if text:
-        return _json(m.platform_id, (system, app), assets), None
-    return protobuf((system, app), assets), _OCTETS
+        return _json(platform, modules, assets), None
+    return protobuf(modules, assets), _OCTETS
 
 
 def protobuf(modules, assets=()):

@@ -145,8 +145,8 @@ class Manifest:
     def check(self, about, floor, room):
         """Refuse what is not for this board (4.5).
 
-        about: what the board is: "board", "platform", "product", "abi", "client". floor: the
-        oldest version it takes. room: bytes for the files, None = any.
+        about: what the board is: "board", "platform", "product", "abi" (None: any), "client".
+        floor: the oldest version it takes. room: bytes for the files, None = any.
         """
         facts = self.facts
         for key in _NUMBERS + ("board",):
@@ -164,7 +164,7 @@ class Manifest:
         abi = facts["abi"]
         mine = about["abi"]
         # native code is for one processor, other code for one version of the byte code
-        if (abi ^ mine) & 255 or abi >> 8 and (abi ^ mine) & 0xFFFF:
+        if mine is not None and ((abi ^ mine) & 255 or abi >> 8 and (abi ^ mine) & 0xFFFF):
             raise Refused(_PLATFORM, "the bundle is for mpy ABI %d, not %d" % (abi, mine))
         if facts["client"] > about["client"]:
             raise Refused(_DEPENDENCY, "the bundle needs client %d" % facts["client"])

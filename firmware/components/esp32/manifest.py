@@ -1,0 +1,11 @@
+# Written by `make mip`.
+metadata(description="Particle device cloud: component esp32", license="MIT")
+package(
+    "particle",
+    files=[
+        "ota/esp32_ab.py",
+        "ota/firmware.py",
+        "ota/layers.py",
+    ],
+    base_path="../../../lib",
+)

@@ -1,0 +1,270 @@
+"""A firmware from its bytes to the partition that is tried next, and what becomes of it."""
+
+import hashlib
+
+from bundles import ABOUT, FILES, bundle, public, tree, wrapped
+from particle.errors import UpdateError
+from particle.ota.app_slots import AppSlots
+from particle.ota.bootrecord import ROLLED_BACK, TRIAL, BootRecord
+from particle.ota.layers import Layers
+from particle.wire.module import Image, user_slots
+from ram_esp32 import OTA, OTADATA, TABLE, Chip, Partition, esp32_ab, firmware, image, otadata
+from support import drive, folder, raises
+
+KIND = (7, 1, 0xFF)
+SECOND = image(b"the second firmware " * 1000)
+_SIGNED = {}
+
+
+def update(content=SECOND, name="firmware.bin", version=2, kind=KIND, more=None, **facts):
+    """Return the file of a firmware."""
+    key = repr(
+        (hashlib.sha256(content).digest(), name, version, kind, more, sorted(facts.items()))
+    )
+    if key not in _SIGNED:
+        files = {name: content}
+        files.update(more or {})
+        facts.setdefault("floor", 0)
+        signed = bundle(files=files, version=version, **facts)
+        _SIGNED[key] = wrapped(signed, kind=kind, version=version)
+    return _SIGNED[key]
+
+
+class Board:
+    """A board with a first firmware; `target` is what updates go to in this boot."""
+
+    def __init__(self, chip=None):
+        self.chip = chip or Chip()
+        if not chip:
+            self.chip.put(OTA[0], image(b"one"))
+        self.root = folder("esp32_ab")
+        self.boot()
+
+    def boot(self):
+        """Reset; return the label of what runs then."""
+        label = self.chip.start()
+        self.firmware = firmware.Firmware(self.root)
+        place = {esp32_ab.PLACE: (0, 0xFFFFFFFF)}
+        whole = esp32_ab.Esp32Ab(
+            self.root, lambda n, _: Image(n, 12, place), ABOUT, [public()], 12
+        )
+        apps = AppSlots(
+            self.root,
+            lambda n, _: Image(n, 12, user_slots(12)),
+            ABOUT,
+            [public()],
+            12,
+            user_slots(12),
+        )
+        self.target = Layers(self.root, apps, whole)
+        return label
+
+    def send(self, data, function=7, step=512, sha=True):
+        """Send a file; raises what the target raises."""
+        sha = hashlib.sha256(data).digest() if sha else None
+        stored = drive(self.target.begin(len(data), sha, function))
+        for at in range(stored, len(data), step):
+            work = self.target.write(data[at : at + step])
+            if work:
+                drive(work)
+        drive(self.target.verify())
+        return stored
+
+    def refused(self, data, function=7):
+        """Send what must not be taken; return the error."""
+        before = self.chip.states()
+        error = raises(UpdateError, self.send, data, function)
+        assert self.chip.states() == before and self.firmware.state != TRIAL
+        return error
+
+
+def test_update_that_is_confirmed():
+    board = Board()
+    board.send(update())
+    assert board.chip.states()[1] is None
+    assert board.target.finish() == "ota_1"
+    assert board.chip.get(OTA[1], len(SECOND)) == SECOND
+    assert sorted(tree(board.root)) == ["firmware.rec"]
+    assert board.boot() == "ota_1" and board.firmware.trial
+    board.firmware.confirm()
+    found = firmware.Firmware(board.root)
+    assert (found.version, found.trial, found.flags) == (2, False, 0)
+    assert board.boot() == "ota_1" and board.chip.states()[1] == (2, otadata.VALID)
+    # and the next one goes where the first one was
+    board.send(update(version=3))
+    assert board.target.finish() == "ota_0"
+    assert board.boot() == "ota_0" and board.firmware.trial
+    assert board.firmware.version == 2 and board.firmware.trial_version == 3
+
+
+def test_update_that_is_not_confirmed_is_told_once():
+    board = Board()
+    board.send(update())
+    board.target.finish()
+    board.boot()
+    assert board.boot() == "ota_0" and not board.firmware.trial
+    found = board.firmware
+    assert (found.version, found.trial_version, found.flags) == (0, 2, ROLLED_BACK)
+    assert found.reason == 6
+    board.boot()
+    assert board.firmware.flags == ROLLED_BACK
+    board.firmware.told()
+    board.boot()
+    assert board.firmware.flags == 0
+    # it can be tried again
+    board.send(update())
+    board.target.finish()
+    assert board.boot() == "ota_1" and board.firmware.trial
+
+
+def test_nothing_is_taken_while_a_firmware_is_tried():
+    board = Board()
+    board.send(update())
+    board.target.finish()
+    # not before the reset either
+    for function in (7, 5, None):
+        error = raises(UpdateError, board.send, update(version=3), function)
+        assert error.errno == -110 and "being tried" in error.text
+    board.boot()
+    before = board.chip.get(OTA[0], 4096)
+    for function in (7, 5, None):
+        assert raises(UpdateError, board.send, update(version=3), function).errno == -110
+    assert board.chip.get(OTA[0], 4096) == before
+    board.firmware.confirm()
+    board.send(update(version=3))
+
+
+def test_no_firmware_while_an_application_is_tried():
+    board = Board()
+    record = BootRecord(board.root)
+    record.hand_off(1, 4, bytes(32))
+    assert raises(UpdateError, board.send, update()).errno == -110
+
+
+def test_applications_go_where_they_always_went():
+    board = Board()
+    board.send(wrapped(bundle()), 5)
+    assert board.target.finish() == board.root + "/b"
+    found = tree(board.root + "/b")
+    found.pop("manifest")
+    assert found == FILES and board.chip.states()[1] is None
+
+
+def test_what_is_wrong_is_refused_before_it_is_written():
+    board = Board()
+    untouched = board.chip.get(OTA[1], 65536)
+    for data, code, text in (
+        (update(kind=(7, 1, 0)), -1300, "no place"),
+        (update(version=2, board="OTHER"), -1360, "for b'OTHER'"),
+        (update(version=2, platform=13), -1360, ""),
+        (update(version=2, client=0x7F000000), -1340, "client"),
+        (update(name="app.py"), -1310, "app.py, and not firmware.bin"),
+        (update(more={"a.txt": b"x"}), -1310, "a.txt, and not firmware.bin"),
+        (update(content=image(b"x" * 999, chip=9)), -1360, "chip 9, this is chip 0"),
+        (update(content=b"print('hello')" * 99), -1310, "no firmware image"),
+        (update(content=b"\xe9"), -1310, "no firmware image"),
+        (update(content=SECOND + bytes(65536)), -1351, "no room"),
+        (wrapped(bundle(kind=0, files={"firmware.bin": SECOND}), kind=KIND), -1320, "not signed"),
+        (wrapped(bundle(secret=77, files={"firmware.bin": SECOND}), kind=KIND), -1320, "unknown"),
+        (wrapped(bundle(), kind=KIND), -1310, "not firmware.bin"),
+    ):
+        error = board.refused(data)
+        assert error.errno == code and text in error.text, (code, text, error)
+    assert board.chip.get(OTA[1], 65536) == untouched
+    # another version outside than inside: the cloud would never see it as installed
+    inside = bundle(files={"firmware.bin": SECOND}, version=2, floor=0)
+    assert board.refused(wrapped(inside, kind=KIND, version=3)).errno == -1320
+
+
+def test_tampered_firmware():
+    board = Board()
+    good = update()
+    at = len(good) - 400
+    bad = good[:at] + bytes([good[at] ^ 1]) + good[at + 1 :]
+    assert board.refused(bad).errno in (-1330, -1331)
+    # signed, but the bootloader would not start it
+    broken = SECOND[:500] + b"?" + SECOND[501:]
+    board.send(update(content=broken))
+    assert raises(OSError, board.target.finish).args[0] == -5379
+    assert board.boot() == "ota_0" and not board.firmware.trial
+
+
+def test_security_floor():
+    board = Board()
+    board.send(update(version=3, floor=3))
+    board.target.finish()
+    board.boot()
+    # it counts when it is kept, not before
+    assert board.firmware.floor == 0
+    board.firmware.confirm()
+    error = board.refused(update(version=2))
+    assert error.errno == -1320 and "below the security floor 3" in error.text
+    # that of applications is another one
+    assert BootRecord(board.root).floor == 0
+
+
+def test_resumes_where_it_was():
+    data = update()
+    for stop in range(1, len(data), 4001):
+        board = Board()
+        drive(board.target.begin(len(data), hashlib.sha256(data).digest(), 7))
+        for at in range(0, stop, 512):
+            work = board.target.write(data[at : min(stop, at + 512)])
+            if work:
+                drive(work)
+        board.target.pause()
+        board.boot()
+        erased = board.chip.flash.operations
+        stored = board.send(data)
+        assert stored <= stop and stop - stored < 8192 + 4096, (stop, stored)
+        if stored > 8192:
+            # what is there is not written again
+            assert board.chip.flash.operations - erased < 60
+        assert board.target.finish() == "ota_1"
+        assert board.chip.get(OTA[1], len(SECOND)) == SECOND
+
+
+def test_the_older_protocol_does_not_say_what_it_sends():
+    board = Board()
+    board.send(update(), None, sha=False)
+    assert board.target.finish() == "ota_1"
+    assert board.boot() == "ota_1" and board.firmware.trial
+    board.firmware.confirm()
+    board.send(wrapped(bundle()), None, sha=False)
+    assert board.target.finish() == board.root + "/b"
+    assert "stage.img" not in tree(board.root)
+
+
+def test_a_start_that_never_came_is_told_too():
+    board = Board()
+    board.send(update())
+    board.target.finish()
+    # the power failed when the bootloader had erased a record to mark it
+    board.chip.erase(OTADATA + 4096)
+    assert board.boot() == "ota_0"
+    assert (board.firmware.flags, board.firmware.reason) == (ROLLED_BACK, 7)
+
+
+def test_what_was_confirmed_but_not_noted():
+    board = Board()
+    board.send(update())
+    board.target.finish()
+    board.boot()
+    Partition.mark_app_valid_cancel_rollback()
+    board.boot()
+    assert (board.firmware.version, board.firmware.state) == (2, 0)
+
+
+def test_boards_that_cannot():
+    board = Board()
+    assert esp32_ab.unusable() is None
+    for table, text in (
+        ([each for each in TABLE if each[0] != "otadata"], "no otadata"),
+        ([("factory", 0, 0, OTA[0], 0x10000), TABLE[1]], "no second slot"),
+        ([TABLE[1], TABLE[2]], "no second slot"),
+    ):
+        chip = Chip(partitions=table)
+        chip.put(OTA[0], image(b"one"))
+        chip.start()
+        assert text in esp32_ab.unusable()
+    board.chip.start()
