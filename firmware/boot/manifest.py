@@ -1,6 +1,9 @@
 # ruff: noqa: F821  the names belong to MicroPython's makemanifest
-# include(".../firmware/boot/manifest.py", romfs=True) where OTA = "app-romfs"
+# include(".../firmware/boot/manifest.py", romfs=True) where OTA = "app-romfs"; firmware=True where
+# the chip has two places for its firmware (OTA = "esp32-ab")
 metadata(description="The boot stage of a board with two applications", license="MIT")
-options.defaults(romfs=False)
+options.defaults(romfs=False, firmware=False)
 freeze(".", ("main.py", "particle_boot.py"))
 freeze(".", "particle_rom.py" if options.romfs else "particle_files.py")
+if options.firmware:
+    freeze(".", "particle_firmware.py")

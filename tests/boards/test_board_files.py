@@ -5,6 +5,7 @@ import re
 
 import pytest
 
+from particle.ota.targets import _KINDS
 from particle_tools import ROOT
 from particle_tools.boards import catalogue, layout, report
 
@@ -86,6 +87,10 @@ def test_profile_is_complete(board):
     assert profile["STORE_ROOT"].endswith("/pt")
     assert profile["BACKUP"] is None or profile["BACKUP"][0] in ("mem", "rtc")
     assert profile["LED"] is None or profile["LED"][0] in ("neopixel", "pwm3", "pin")
+
+
+def test_updates_are_what_the_library_can_do(board):
+    assert board.profile["OTA"] in (*_KINDS, "none")
 
 
 def test_names_of_pins_exist(board):

@@ -51,6 +51,15 @@ def test_slots_go_with_what_the_profile_says(board):
     assert [part.name for part in table if part.name == "factory"] == [] or not slots
 
 
+@pytest.mark.parametrize("board", _ALL, ids=lambda board: board.title)
+def test_halves_for_applications_fill_their_region(board):
+    found = [part for part in layout.regions(board) if part.name == "romfs"]
+    assert (board.profile["OTA"] == "app-romfs") == ("ROMFS" in board.profile)
+    if "ROMFS" in board.profile:
+        module, at, size = board.profile["ROMFS"]
+        assert (module, at, 2 * size) == ("vfs", 0, found[0].size)
+
+
 def test_layouts_of_the_specification():
     def of(name):
         return [

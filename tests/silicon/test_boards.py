@@ -30,6 +30,9 @@ _ARCHITECTURES = {
     "rp2350": "armv7emsp",
     "stm32f7": "armv7emdp",
 }
+# The part of the boot stage that knows where applications are, by what the profile says
+_FILES = "particle_files.py"
+_STAGES = {"app-romfs": "particle_rom.py"}
 _IDF = """macro(project name)
     foreach(each IDF_TARGET MICROPY_FROZEN_MANIFEST MICROPY_DEF_BOARD)
         message("${each}=${${each}}")
@@ -121,8 +124,10 @@ def test_manifests(tree, board, tmp_path):
     if board.port == "nrf":
         wanted |= {*core, "_mkfs.py"}
     else:
-        wanted |= {"main.py", "particle_boot.py"}
+        wanted |= {"main.py", "particle_boot.py", _STAGES.get(board.profile["OTA"], _FILES)}
         wanted |= {f"particle/{m}.py" for part in packing.COMPONENTS.values() for m in part}
+    if board.port == "esp32":
+        wanted.add("particle_firmware.py")
     if board.port in ("esp32", "rp2"):
         wanted |= {"_boot.py", "board_files.py"}
     if board.variant == "OTA":

@@ -11,6 +11,6 @@ LED = None
 BUTTON = (0, 0)  # pin, level while pressed
 UART = None
 MODEM = None
-OTA = "app-ab"
+OTA = "esp32-ab"
 WDT_MS = 8000
 TIER = "B"

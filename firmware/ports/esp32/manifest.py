@@ -4,6 +4,6 @@ freeze("$(PORT_DIR)/modules", ("apa106.py", "espnow.py", "flashbdev.py", "iniset
 include("$(MPY_DIR)/extmod/asyncio")
 add_library("particle", "../../components")
 require("all", library="particle")
-include("../../boot/manifest.py")
+include("../../boot/manifest.py", firmware=True)
 freeze("../common", ("board_files.py", "boot.py"))
 freeze(".", "_boot.py")

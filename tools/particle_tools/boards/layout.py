@@ -24,7 +24,7 @@ _PARTITIONS = {
     "nvs": "settings of ESP-IDF",
     "otadata": "which firmware runs",
     "phy_init": "calibration of the radio",
-    "romfs": "applications that run in place",
+    "romfs": "library or applications, run in place",
     "vfs": "files",
 }
 _OPERATORS: Mapping[type, Callable[[int, int], int]] = {

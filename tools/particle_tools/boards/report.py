@@ -22,6 +22,7 @@ _UPDATES = {
     "none": "none",
 }
 _NETWORKS = {"wifi": "Wi-Fi", "ppp": "cellular", "at": "cellular", "host": "the host's"}
+_HEAD = ["board", "chip", "network", "updates over the air", "tier"]
 _WIDTH = 96
 
 
@@ -63,24 +64,24 @@ def line(board: Board) -> list[str]:
 
 def overview(boards: Sequence[Board]) -> str:
     """Return all boards by their tiers."""
-    lines = [line(board) for board in boards]
+    lines = [_HEAD, *(line(board) for board in boards)]
     widths = [max(len(row[column]) for row in lines) for column in range(4)]
-    said = []
+
+    def text(row: Sequence[str]) -> str:
+        cells = [cell.ljust(width) for cell, width in zip(row[:4], widths, strict=True)]
+        return f"   {'  '.join(cells)}".rstrip()
+
+    said = [text(_HEAD)]
     for tier, means in TIERS.items():
         said.append(f"{tier}  {means}")
-        for row in lines:
-            if row[4] == tier:
-                cells = [text.ljust(width) for text, width in zip(row[:4], widths, strict=True)]
-                said.append(f"   {'  '.join(cells)}".rstrip())
-    said.append(
-        "columns: board, chip, network, updates over the air; more: particle-mp boards BOARD"
-    )
+        said += [text(row) for row in lines if row[4] == tier]
+    said.append("one of them: particle-mp boards BOARD")
     return "\n".join(said)
 
 
 def markdown(boards: Sequence[Board]) -> str:
     """Return the table for documents."""
-    rows = ["| board | chip | network | updates over the air | tier |", "|---|---|---|---|---|"]
+    rows = [f"| {' | '.join(_HEAD)} |", "|---" * len(_HEAD) + "|"]
     for board in sorted(boards, key=lambda board: str(board.profile["TIER"])):
         name, *rest = line(board)
         rows.append(f"| [{name}](boards/{board.name}/board.md) | {' | '.join(rest)} |")
