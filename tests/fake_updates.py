@@ -9,6 +9,7 @@ from dataclasses import replace
 import machine
 
 import plain_updates
+from bundles import bundle, public
 from fake_board import PowerCut
 from particle_tools.cloud.exchanges import DeviceError
 from particle_tools.cloud.ota.legacy import Legacy
@@ -18,6 +19,7 @@ from particle_tools.cloud.ota.wire import UpdateError
 from particle_tools.images import modules
 
 PLATFORM = 60000
+_BOARD = "FAKE"
 
 
 def image(size, seed=1):
@@ -26,22 +28,32 @@ def image(size, seed=1):
     return modules.application(payload, PLATFORM, PLATFORM, 2)
 
 
+def application(files):
+    """Return the module of an application that these boards unpack while it arrives."""
+    facts = {"board": _BOARD, "platform": PLATFORM, "product": PLATFORM, "abi": 0}
+    return modules.application(bundle(files=files, **facts), PLATFORM, PLATFORM, 2)
+
+
 class Receiver:
     """The program of a board that takes updates; `steps` are those it was told of.
 
-    resets: how often an update reset it. cuts: the power fails after so many chunks of a boot.
+    slots: it has slots for applications, else one plain file. resets: how often an update reset
+    it.
     """
 
-    def __init__(self):
+    def __init__(self, slots=False):
         self.steps = []
         self.resets = 0
+        self._slots = slots
 
     def __call__(self, board, begin=False):
         if begin:
             board.due = None
             client = board.client
             client._board.OTA = "app-ab"
-            plain_updates.install(str(board.root))
+            client._board.NAME = _BOARD
+            client._board.UPDATE_KEYS = (public(),)
+            plain_updates.install(str(board.root), self._slots)
             from particle.runtime.events import on
 
             on(client, 1 << 8, lambda event, step: self.steps.append(step))

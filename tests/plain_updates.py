@@ -1,5 +1,5 @@
 """A boot stage that has chosen the application, and updates that go into one plain file: for what
-is about their way to the board, not about signatures and slots.
+is about their way to the board, not about signatures and slots. Or into slots, all the same.
 """
 
 import sys
@@ -14,11 +14,11 @@ updating = sys.modules["particle.updating"]
 _target = updating.target
 
 
-def install(root):
+def install(root, slots=False):
     """Let boards whose files are in `root` be such boards."""
     particle_boot.root = root
     particle_boot.record = BootRecord(root)
-    updating.target = _plain
+    updating.target = _target if slots else _plain
 
 
 def remove():

@@ -59,7 +59,7 @@ CEILINGS = {
     "session/aes_tcp": 2800,
     "session/transfer": 1850,
     "session/update": 3600,
-    "session/chunked": 1800,
+    "session/chunked": 1900,
     "net/host": 500,
     "net/sockets": 1050,
     "net/dns": 1600,
@@ -117,7 +117,7 @@ CEILINGS = {
     "runtime/vitals": 1600,
 }
 TOTALS = {"core-udp": 42_000, "core-tcp": 30_000}
-ALL = 194_260
+ALL = 194_425
 
 MODULES = sorted({module for modules in packing.COMPONENTS.values() for module in modules})
 

@@ -132,6 +132,7 @@ def test_refusals():
         w = Sending()
         (got,) = w.begin(**options)
         assert (got.type, got.code, got.token) == (2, 0xA3, b"\x40"), options
+        assert got.payload.startswith(b'{"code":-240,"message":"')
         assert not w.transfer.active()
     w = Sending(chunk=0)
     assert w.begin()[0].code == 0xA3
@@ -140,11 +141,15 @@ def test_refusals():
     assert w.take()[0].code == 0xA3
     w.say(0, 2, b"\xb1u\xff" + bytes(11), b"\x40")
     assert w.take()[0].code == 0xA3
-    w.refused = -1380, "off"
-    assert w.begin()[0].code == 0xA3
+    # always 5.03, and the reason for clouds that read it
+    w.refused = -120, "this board takes no updates"
+    (got,) = w.begin()
+    assert (got.type, got.code) == (2, 0xA3)
+    assert got.payload == b'{"code":-120,"message":"this board takes no updates"}'
     w.refused = None
     w.target.error = "begin", UpdateError(-1351, "no room")
-    assert [m.code for m in w.begin()] == [0, 0xA3]
+    ack, got = w.begin()
+    assert (ack.code, got.code, got.payload) == (0, 0xA3, b'{"code":-1351,"message":"no room"}')
     assert not w.transfer.active() and w.told_of == []
 
 

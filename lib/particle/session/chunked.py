@@ -26,6 +26,7 @@ _PUT = const(3)
 
 # Error numbers of Device OS (errors.py)
 _INVALID_STATE = const(-210)
+_PROTOCOL = const(-240)
 
 _LIST = const(40)  # chunks asked for at once (5.1)
 
@@ -45,8 +46,12 @@ class Chunked(Transfer):
     def _begin(self, now, m):
         fields = ota.begin(m)
         # the store 0 is that of firmware; others are of the first devices
-        if m.token < 0 or not fields or fields[3] or self._host.refusal(fields[2]):
-            self._conn.acknowledge(m, _UNAVAILABLE)
+        if m.token < 0 or not fields or fields[3]:
+            refused = _PROTOCOL, "no token, or a payload that is wrong"
+        else:
+            refused = self._host.refusal(fields[2])
+        if refused:
+            self._unavailable(_ACK, m.mid, self._conn._token_of(m), *refused)
             return
         self.stop()
         self._acknowledge(m)
@@ -58,7 +63,8 @@ class Chunked(Transfer):
     def _started(self, now, _, error, text):
         if error:
             self._over()
-            self._say(self._conn._type, _UNAVAILABLE, self._token)
+            conn = self._conn
+            self._unavailable(conn._type, conn.next(), self._token, error, text)
             return
         self._count = (self._of + self._size - 1) // self._size
         self._have = 0
@@ -67,6 +73,11 @@ class Chunked(Transfer):
         self._say(self._conn._type, _CHANGED, self._token, bytes((self._fast,)))
         self._silence(now)
         self._host.told(BEGIN)
+
+    def _unavailable(self, type, mid, token, error, text):
+        # the code is all that is documented; clouds that know the payload of version 3 say why
+        conn = self._conn
+        conn.send(ota.failure(conn._w, type, mid, token, error, text, _UNAVAILABLE))
 
     def _chunk(self, now, m):
         if self._state != RECEIVING:

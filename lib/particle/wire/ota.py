@@ -106,9 +106,9 @@ def response_code(error):
     return _UNAVAILABLE
 
 
-def failure(w, type, mid, token, error, text):
-    """Build an error response with its diagnostic payload (5.2.5)."""
-    w.begin(type, response_code(error), mid, token)
+def failure(w, type, mid, token, error, text, code=0):
+    """Build an error response with its diagnostic payload (5.2.5); code: if not that of `error`."""
+    w.begin(type, code or response_code(error), mid, token)
     text = text.replace("\\", "/").replace('"', "'")[:_TEXT]
     w.payload('{"code":%d,"message":"%s"}' % (error, text))
     return w.done()
