@@ -107,7 +107,7 @@ def response_code(error):
 
 
 def failure(w, type, mid, token, error, text, code=0):
-    """Build an error response with its diagnostic payload (5.2.5); code: if not that of `error`."""
+    """Build an error response with its diagnostic payload (5.2.5); code: another than its own."""
     w.begin(type, code or response_code(error), mid, token)
     text = text.replace("\\", "/").replace('"', "'")[:_TEXT]
     w.payload('{"code":%d,"message":"%s"}' % (error, text))
