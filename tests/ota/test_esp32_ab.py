@@ -117,6 +117,20 @@ def test_update_that_is_not_confirmed_is_told_once():
     assert board.boot() == "ota_1" and board.firmware.trial
 
 
+def test_telling_of_a_rollback_does_not_undo_an_update_that_came_meanwhile():
+    board = Board()
+    board.send(update())
+    board.target.finish()
+    board.boot()
+    board.boot()
+    assert board.firmware.flags == ROLLED_BACK
+    board.send(update(version=3))
+    board.target.finish()
+    board.firmware.told()
+    assert board.boot() == "ota_1" and board.firmware.trial
+    assert board.firmware.trial_version == 3
+
+
 def test_nothing_is_taken_while_a_firmware_is_tried():
     board = Board()
     board.send(update())

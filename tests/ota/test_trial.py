@@ -23,7 +23,8 @@ class Conn:
 class World:
     """A client, a boot stage and what was done to them."""
 
-    def __init__(self, trial, flags=0):
+    def __init__(self, trial, flags=0, firmware=None):
+        self.firmware = firmware
         self.root = folder("trial")
         record = BootRecord(self.root)
         record.version = 1
@@ -66,6 +67,25 @@ class World:
 
     def stored(self):
         return BootRecord(self.root)
+
+
+class Firmware:
+    """A firmware that can be replaced (ota/firmware.py)."""
+
+    version = 1
+    trial_version = 2
+    reason = 6
+
+    def __init__(self, trial, flags=0):
+        self.trial = trial
+        self.flags = flags
+
+    def confirm(self):
+        self.trial = False
+        self.version = 2
+
+    def told(self):
+        self.flags = 0
 
 
 class App:
@@ -178,6 +198,44 @@ def test_telling_of_a_rollback_does_not_undo_an_update_that_came_meanwhile():
     w.run(5)
     found = w.stored()
     assert (found.state, found.trial_version) == (TRIAL, 3)
+
+
+def test_a_firmware_is_kept_when_the_cloud_was_reached_for_a_while():
+    w = World(False, firmware=Firmware(True))
+    w.run(590)
+    assert w.firmware.trial and w.resets == 0
+    w._conn.ready = True
+    w.run(6)
+    assert not w.firmware.trial and w.resets == 0
+    # the application was not tried, and nothing is noted of it
+    assert w.stored().sequence == 1
+
+
+def test_a_firmware_with_which_the_application_is_not_well():
+    w = World(False, firmware=Firmware(True))
+    w._conn.ready = True
+    sys.modules["app"] = App(False)
+    w.run(605)
+    assert w.firmware.trial and w.resets >= 1
+    del sys.modules["app"]
+
+
+def test_a_rollback_of_the_firmware_is_told_once():
+    w = World(False, firmware=Firmware(False, ROLLED_BACK))
+    w._conn.ready = True
+    w.run(10)
+    why = "update_rollback, firmware version 2: it was not well in its only boot"
+    assert w.said == [("spark/device/last_reset", why)] and not w.firmware.flags
+
+
+def test_both_were_rolled_back():
+    w = World(False, ROLLED_BACK, Firmware(False, ROLLED_BACK))
+    w._conn.ready = True
+    w.run(10)
+    assert [text[:33] for _, text in w.said] == [
+        "update_rollback, version 2: it wa",
+        "update_rollback, firmware version",
+    ]
 
 
 def test_failures_are_forgotten_after_running_well():

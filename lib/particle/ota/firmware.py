@@ -44,15 +44,17 @@ class Firmware:
         self._path = root + "/firmware.rec"
         self.state = self.slot = self.flags = self.reason = 0
         self.version = self.floor = self.trial_version = self._least = self._sequence = 0
-        # the second is what a write left that did not come to its end
-        if not self._read(""):
-            self._read(".new")
         self.trial = False
+        self._load()
         if self.state == TRIAL:
             try:
                 self._judge()
             except OSError as e:
                 print("firmware:", e)  # what cannot be written down is judged again
+
+    def _load(self):
+        # the second is what a write left that did not come to its end
+        return self._read("") or self._read(".new")
 
     def _judge(self):
         # what the bootloader has made of it
@@ -92,6 +94,7 @@ class Firmware:
 
     def told(self):
         """Take note that the cloud knows of the rollback. Raises OSError."""
+        self._load()  # an update may have come since this boot
         self.flags &= ~ROLLED_BACK
         self._save()
 
