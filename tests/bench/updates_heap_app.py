@@ -63,7 +63,7 @@ def _target(key):
 
 
 def measure(sha, key):
-    """Print the most bytes in use in an update, beyond those before it.
+    """Print bytes beyond those before an update: of its code, and the most of all the rest.
 
     sha: SHA-256 of the image; key: the public one of its signature.
     """
@@ -73,10 +73,17 @@ def measure(sha, key):
     datagram = bytearray(b"\x50\x02\0\0" + options(b"C", [(INDEX, 1)]) + b"\xff" + bytes(_CHUNK))
     view = memoryview(datagram)
     f = open(_IMAGE, "rb")  # noqa: SIM115 - it stays open
+    # what the boot stage, the description of the application that runs and the handshake need
+    import particle.crypto.p256
+    import particle.ota.record
+    import particle.wire.describe  # noqa: F401
+
     w.before = _used()
     import particle.updating  # noqa: F401  its code counts too
     from particle.session.update import Update
 
+    _target(key)
+    code = _used() - w.before
     w.target = _target(key)
     w.transfer = Update(w.conn, w.target, w)
     for char in "SCF":
@@ -109,4 +116,4 @@ def measure(sha, key):
         if m.type == 0:
             w.ack(m)
     assert w.completed
-    print(w.peak)
+    print(code, w.peak - code)
