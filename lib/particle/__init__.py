@@ -3,9 +3,21 @@
 Names and behaviour: device-api section 13.
 """
 
+import gc
 import sys
 
-from . import client, errors
+
+def _tidy(before, after):
+    # What stays in a small heap must not lie between garbage: that is collected often until
+    # the first connection has all it needs (client.py). An application may decide otherwise.
+    can = hasattr(gc, "threshold") and gc.threshold() == before
+    if can and gc.mem_alloc() + gc.mem_free() < 65536:
+        gc.threshold(after)
+
+
+_tidy(-1, 1024)
+
+from . import client, errors  # noqa: E402
 
 version = "0.1.0"
 version_number = 0x00010000

@@ -10,6 +10,7 @@ from binascii import unhexlify
 
 from micropython import const
 
+from . import _tidy
 from .errors import ConfigError, Disconnected, Error
 from .operation import Operation, Servicing, Variable, in_task, int32, now
 from .session.messaging import add
@@ -33,6 +34,7 @@ _NOT_FOUND = const(0x84)
 _INTERNAL = const(0xA0)
 _BINARY = const(42)
 _INT = const(2)  # kind of a variable
+_SMALL = const(256)  # bytes that come at once; a datagram that is longer makes its buffer grow
 _TEXT = (0, 40, 41, 50)  # content formats that a plain handler understands
 hint = ": install the component repl"
 
@@ -258,7 +260,7 @@ class Cloud(Servicing):
             udp = v["transport"] == "udp"
             self._in = None
             gc.collect()  # the code and the buffers need room in one piece
-            self._in = bytearray(1280 if udp else 256)
+            self._in = bytearray(_SMALL)
             self._system(0, "SETTINGS", v)
             if not v.get("server"):
                 raise ConfigError(_INVALID_ARGUMENT, "no server: particle.server(host)", "DNS")
@@ -287,6 +289,7 @@ class Cloud(Servicing):
                 self._link = HostLink(getattr(self._board, "DNS", None))
             self._conn = conn  # nobody may meet half of this
             gc.collect()
+            _tidy(1024, -1)
         self._describe(now())
         self._link.up()
         self._conn.start(now())

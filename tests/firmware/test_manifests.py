@@ -12,9 +12,21 @@ TARGET = "particle/{}.py".format
 
 def test_they_are_those_of_the_components():
     written = {
-        path.parent.name: path.read_text() for path in manifests.FOLDER.glob("*/manifest.py")
+        path.relative_to(manifests.FOLDER).as_posix(): path.read_text()
+        for path in manifests.FOLDER.glob("*/*.py")
     }
     assert written == manifests.texts(), "make mip"
+
+
+def targets(component):
+    """Return what is frozen for a component: its modules, and the names of what it knows."""
+    modules = packing.COMPONENTS[component]
+    found = {TARGET(module) for module in modules}
+    if set(modules) & set(packing.CORE):
+        found.add(manifests.names_module(manifests.SHARED) + ".py")
+    if set(modules) - set(packing.CORE):
+        found.add(manifests.names_module(component) + ".py")
+    return found
 
 
 def frozen(need, *statements):
@@ -39,19 +51,30 @@ def frozen(need, *statements):
 @pytest.mark.parametrize("component", packing.complete())
 def test_a_component_alone(need, component):
     found = frozen(need, f'require("{component}", library="particle")')
-    assert set(found) == set(map(TARGET, packing.COMPONENTS[component]))
-    for target, source in found.items():
-        with open(source) as file:
+    assert set(found) == targets(component)
+    for target in map(TARGET, packing.COMPONENTS[component]):
+        with open(found[target]) as file:
             assert file.read() == (packing.LIB / target).read_text()
 
 
 def test_without_the_library_named(need):
     found = frozen(need, 'include("$(HERE)/core-udp")')
-    assert set(found) == set(map(TARGET, packing.COMPONENTS["core-udp"]))
+    assert set(found) == targets("core-udp")
 
 
 def test_all_together(need):
     names = [f'require("{name}", library="particle")' for name in packing.complete()]
-    every = {TARGET(m) for name in packing.complete() for m in packing.COMPONENTS[name]}
+    every = set().union(*map(targets, packing.complete()))
     assert set(frozen(need, *names)) == every
     assert set(frozen(need, 'require("all", library="particle")', *names)) == every
+
+
+def test_what_is_looked_up_has_its_name_in_flash():
+    texts = manifests.texts()
+    for component in packing.complete():
+        text = "".join(texts[target] for target in texts if target.startswith(component + "/"))
+        text += texts["core/particle_names_core.py"]
+        for module in packing.COMPONENTS[component]:
+            dotted = "particle." + module.replace("/", ".")
+            assert module == "__init__" or f"    import {dotted}\n" in text
+    assert "    particle.can_publish\n" in texts["core/particle_names_core.py"]

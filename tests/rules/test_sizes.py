@@ -7,7 +7,7 @@ from particle_tools import ROOT, packing
 # Bytes a module may have. Raise a line only with the reason in the commit;
 # the totals below do not move.
 CEILINGS = {
-    "__init__": 1000,
+    "__init__": 1200,
     "client": 5600,
     "operation": 3700,
     "errors": 600,

@@ -116,7 +116,7 @@ def test_largest_message():
 def test_smaller_buffers():
     with Memory():
         c = client(size=512)
-        assert len(c.out) == 512
+        assert len(c.out) < 512
         n = Net(c, Peer())
         n.say = [bytes(512)]
         opened(n.run())

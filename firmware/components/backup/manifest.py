@@ -8,3 +8,4 @@ package(
     ],
     base_path="../../../lib",
 )
+module("particle_names_backup.py")

@@ -12,3 +12,4 @@ package(
     ],
     base_path="../../../lib",
 )
+module("particle_names_core_tcp.py")

@@ -17,3 +17,4 @@ package(
     ],
     base_path="../../../lib",
 )
+module("particle_names_core_udp.py")

@@ -7,3 +7,4 @@ package(
     ],
     base_path="../../../lib",
 )
+module("particle_names_dtls_std.py")

@@ -14,3 +14,4 @@ package(
     ],
     base_path="../../../lib",
 )
+module("particle_names_images.py")

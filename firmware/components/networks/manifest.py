@@ -13,3 +13,4 @@ package(
     ],
     base_path="../../../lib",
 )
+module("particle_names_networks.py")

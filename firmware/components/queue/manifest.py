@@ -9,3 +9,4 @@ package(
     ],
     base_path="../../../lib",
 )
+module("particle_names_queue.py")

@@ -26,3 +26,4 @@ package(
     ],
     base_path="../../../lib",
 )
+module("particle_names_repl.py")

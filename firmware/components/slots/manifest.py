@@ -11,3 +11,4 @@ package(
     ],
     base_path="../../../lib",
 )
+module("particle_names_slots.py")

@@ -15,3 +15,4 @@ package(
     ],
     base_path="../../../lib",
 )
+module("particle_names_softap.py")

@@ -12,6 +12,7 @@ from micropython import const
 # "not now, try again": EAGAIN, EALREADY, EINPROGRESS; 118, 119 esp32; 110 rp2 (ETIMEDOUT of lwIP)
 _BUSY = (11, 114, 115, 118, 119)
 _ECONNREFUSED = const(111)
+_DATAGRAM = const(1280)  # bytes; none that is for us is longer
 
 
 class Sock:
@@ -51,7 +52,10 @@ class Sock:
         return False
 
     def readinto(self, buf):
-        """Return the bytes read into `buf`, None when there are none yet, 0 when closed."""
+        """Return the bytes read into `buf`, None when there are none yet, 0 when closed.
+
+        A bytearray grows with a datagram that is longer.
+        """
         try:
             return self._read(buf)
         except OSError as e:
@@ -65,9 +69,9 @@ class Sock:
         n = 0
         for _ in self._ready(0):  # asked first: an attempt costs a buffer
             try:
-                data = self._s.recv(len(buf))
+                data = self._s.recv(_DATAGRAM)
                 n = len(data)
-                buf[:n] = data
+                buf[:n] = data  # which grows when it has to
             except MemoryError:
                 n = self._into(buf)
         return n or None  # an empty datagram closes nothing

@@ -61,7 +61,7 @@ class Conn(Messaging):
     def __init__(self, keys, saved, rng, hello, limits):
         self._rng = rng
         self._channel = self.CHANNEL(keys, saved, rng)
-        super().__init__(self._channel.room)
+        Messaging.__init__(self, self._channel.room)
         self.out = self._channel.out  # what `transmit` fills
         self.on(_POST, "h", self._server_hello)
         self._in = Message()

@@ -41,7 +41,8 @@ _LAST_MS = const(24000)
 _ALERT_MS = const(1000)  # for the socket to take it
 _HELLOS = const(4)
 _UNSAVED = const(0x3FFFFFF)  # a session that is not stored needs no reserve of record numbers
-_FLIGHT = const(512)  # bytes for the longest flight; the buffer grows with longer datagrams
+_SMALL = const(160)  # bytes of most datagrams: the buffer grows with the first one that is longer
+_FLIGHT = const(512)  # bytes of the longest flight
 _MARGIN = const(53)  # of a record around a message: header 21, CID 8, type, padding 15, tag 8
 
 # states
@@ -70,7 +71,7 @@ class Dtls(Events):
         self._rng = rng
         self.room = size
         self._most = size + _MARGIN  # of a datagram
-        self.out = bytearray(min(_FLIGHT, self._most))
+        self.out = bytearray(min(_SMALL, self._most))
         self.buf = b""
         self.at = 0
         self._events = []
@@ -80,6 +81,7 @@ class Dtls(Events):
         """Begin a handshake."""
         self.left = _UNSAVED
         gc.collect()  # what is going to stay must not lie between garbage
+        self._grow(_FLIGHT)
         self._shake = self.dialect(self._rng(32))
         self._begin(now, self.records())
         self._emit("STAGE", "transport")
@@ -306,9 +308,13 @@ class Dtls(Events):
         n += self.head + 24
         if n > self._most:
             return False
+        self._grow(n)
+        return True
+
+    def _grow(self, n):
+        # in place: others know the buffer
         if n > len(self.out):
             self.out += bytes(n - len(self.out))
-        return True
 
     def seal(self, n):
         """Turn the CoAP message of `n` bytes at out[head:] into a record for `transmit`."""

@@ -36,7 +36,7 @@ class Reliable(Conn):
     PONG_MS = 30000
 
     def __init__(self, keys, *more):
-        super().__init__(keys, *more)
+        Conn.__init__(self, keys, *more)
         self._type = _CON
         self._token = self._rng(1)[0]
         self._hello += (keys.device_id,)
@@ -55,16 +55,16 @@ class Reliable(Conn):
 
     def reset(self, mid, token):
         """Forget what waits; IDs and tokens go on, they start again only with the device (3.1)."""
-        super().reset(self._mid, self._token)
+        Conn.reset(self, self._mid, self._token)
         self._open = {}  # ID -> [message, ticks of the next transmission or None, transmissions]
 
     def room(self):
         """Return how many events may still be sent; all without an ACK may have to go again."""
-        return min(super().room(), _OPEN - len(self._open))
+        return min(Conn.room(self), _OPEN - len(self._open))
 
     def take(self, now):
         """Return the next message, which is sent now; a CON will be repeated until its ACK."""
-        message = super().take(now)
+        message = Conn.take(self, now)
         entry = self._open.get(message[2] << 8 | message[3])
         if entry and entry[0] is message:
             # 4-6, 8-12, 16-24, 32-48 s; 4-6 s while nobody knows whether the session lives
@@ -75,7 +75,7 @@ class Reliable(Conn):
 
     def waits(self):
         """Return the ticks at which the waits for ACKs end, in a list; None means nothing."""
-        times = super().waits()
+        times = Conn.waits(self)
         for entry in self._open.values():
             times.append(entry[1])
         return times
@@ -86,7 +86,7 @@ class Reliable(Conn):
         Who answers but does not acknowledge a message after eight times does not want it: it is
         given up. Who does not answer is not there: the connection is given up.
         """
-        super().expire(now)
+        Conn.expire(self, now)
         for mid, entry in list(self._open.items()):
             if entry[1] is not None and diff(now, entry[1]) >= 0:
                 asks = self._state == _ON and self._pong is None
@@ -125,7 +125,7 @@ class Reliable(Conn):
                         self._queue.append(s[1])
                     return
             self._seen = self._seen[1 - _SEEN :] + [[m.mid, None]]
-        super().dispatch(now, m)
+        Conn.dispatch(self, now, m)
 
     def send(self, message):
         """Queue a message that is built; a CON is repeated until its ACK."""
@@ -136,10 +136,10 @@ class Reliable(Conn):
             for s in self._seen:
                 if s[0] == message[2] << 8 | message[3]:
                     s[1] = message
-        super().send(message)
+        Conn.send(self, message)
 
     def _opened(self, now):
-        super()._opened(now)
+        Conn._opened(self, now)
         self._seen = []
         self._due = None  # the Hello is repeated as every CON, and given up like one
         self._hello_id = self._mid

@@ -67,7 +67,7 @@ class Resuming(Reliable):
     _floor = -1  # last message ID of earlier boots until this boot's session is heard
 
     def __init__(self, keys, saved, rng, hello, limits):
-        super().__init__(keys, None, rng, hello, limits)
+        Reliable.__init__(self, keys, None, rng, hello, limits)
         where = "%s:%d" % (self._host, self._port)
         self._marks = crc32(keys.server + keys.public), crc32(where.encode())
         self._channel.profile = int(limits.get("wire_profile") == "device-os")
@@ -111,7 +111,7 @@ class Resuming(Reliable):
                 # a server, or something before it, may take the other form only
                 self._shakes = 1
                 self._channel.profile ^= 1
-        super().opened(now, ok)
+        Reliable.opened(self, now, ok)
 
     def forget(self, why="cleared"):
         """Give up the session: the next connection begins with a handshake."""
@@ -124,7 +124,7 @@ class Resuming(Reliable):
     def _opened(self, now):
         self._news = []
         if not self._session:
-            super()._opened(now)
+            Reliable._opened(self, now)
             return
         self.resumes += 1
         self._sent = self._since = now
@@ -174,11 +174,11 @@ class Resuming(Reliable):
                 self._subscribe(prefix, flags)
 
     def _post(self, flags, body, ctype):
-        super()._post(flags, body, ctype)
+        Reliable._post(self, flags, body, ctype)
         self._news.append(self._mid)
 
     def _subscribe(self, prefix, flags):
-        super()._subscribe(prefix, flags)
+        Reliable._subscribe(self, prefix, flags)
         self._news.append(self._mid)
 
     # storing
@@ -209,7 +209,7 @@ class Resuming(Reliable):
     def next(self):
         """Take the next message ID."""
         self._reserved -= 1
-        return super().next()
+        return Reliable.next(self)
 
     def transmit(self, now):
         """Return how many bytes of `out` are one datagram, 0 = none; repeat until 0."""
@@ -221,7 +221,7 @@ class Resuming(Reliable):
             return 0
         if self._closed and self._queue:
             self._heard = now
-        return super().transmit(now)
+        return Reliable.transmit(self, now)
 
     # the first answer
 
@@ -239,7 +239,7 @@ class Resuming(Reliable):
             self._resumes = 0
             self._channel.heard()
             self._save()
-        super().dispatch(now, m)
+        Reliable.dispatch(self, now, m)
         # one that is refused stays: then everything is announced again with the next connection
         if m.mid in self._news and m.type == _ACK and m.code < 0x80:
             self._news.remove(m.mid)
@@ -257,7 +257,7 @@ class Resuming(Reliable):
                 self._keep = self._keep + [message]
                 if mid in self._waiting:
                     waiting[mid] = self._waiting.pop(mid)
-        super().abandon()
+        Reliable.abandon(self)
         self._waiting = waiting
         if self._session and self._state >= _ON:
             self._session = self._channel.state(0)
@@ -265,7 +265,7 @@ class Resuming(Reliable):
     def reset(self, mid, token):
         """Forget what waits but the operations of events that are sent again."""
         waiting = self._waiting if self._keep else {}
-        super().reset(mid, token)
+        Reliable.reset(self, mid, token)
         self._waiting = waiting
 
     def _fail(self, now, stage, code):
@@ -280,4 +280,4 @@ class Resuming(Reliable):
                 self._resumes = _TRIES - 1
         elif self._closed and code == _NETWORK:
             self._resumes -= 1  # it was not asked
-        super()._fail(now, stage, code)
+        Reliable._fail(self, now, stage, code)

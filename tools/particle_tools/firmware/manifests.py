@@ -6,10 +6,14 @@
     add_library("particle", ".../firmware/components")
     require("core-udp", library="particle")
 
-They are written from `packing.COMPONENTS`: `python -m particle_tools.firmware.manifests`.
+Beside it lies a module of names, frozen too: what modules and verbs are looked up by MicroPython
+keeps in memory, 40 bytes each, unless frozen code has it. They are written from
+`packing.COMPONENTS`: `python -m particle_tools.firmware.manifests`.
 """
 
+import ast
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 from particle_tools import ROOT, packing
@@ -22,6 +26,13 @@ SHARED = "core"
 ALL = "all"
 
 _HEAD = "# Written by `make mip`.\n"
+_PACKAGE = "particle.__init__"
+_NAMES = """# ruff: noqa
+# Nobody imports or calls this: what it names is in flash; looked up, it takes no memory.
+
+
+def names():
+"""
 _WHAT = {
     SHARED: "Particle device cloud: what both transports need",
     ALL: "Particle device cloud: everything",
@@ -29,23 +40,53 @@ _WHAT = {
 
 
 def texts() -> dict[str, str]:
-    """Return component -> text of its manifest."""
+    """Return file below `FOLDER` -> its text."""
     complete = packing.complete()
-    found = {SHARED: _text(SHARED, [], packing.CORE)}
+    found = _files(SHARED, [], packing.CORE, _verbs())
     for name in complete:
         own = [module for module in packing.COMPONENTS[name] if module not in packing.CORE]
         needs = [SHARED] if len(own) < len(packing.COMPONENTS[name]) else []
-        found[name] = _text(name, needs, own)
-    found[ALL] = _text(ALL, complete, [])
-    return found
+        found |= _files(name, needs, own)
+    return found | _files(ALL, complete, [])
 
 
 def write(folder: Path = FOLDER) -> None:
-    """Write all manifests below `folder`."""
+    """Write all files below `folder`."""
     for name, text in texts().items():
-        path = folder / name / "manifest.py"
+        path = folder / name
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text)
+
+
+def names_module(component: str) -> str:
+    """Return the name of the module that holds the names of a component."""
+    return "particle_names_" + component.replace("-", "_")
+
+
+def _files(
+    name: str, needs: list[str], modules: list[str], verbs: Sequence[str] = ()
+) -> dict[str, str]:
+    files = {f"{name}/manifest.py": _text(name, needs, modules)}
+    if modules:
+        files[f"{name}/{names_module(name)}.py"] = _names(modules, verbs)
+    return files
+
+
+def _verbs() -> list[str]:
+    # the words of the loop in the package's `__init__` that makes them
+    tree = ast.parse(packing.source("__init__").read_text("utf-8"))
+    (loop,) = (node for node in tree.body if isinstance(node, ast.For))
+    (words,) = (node.value for node in ast.walk(loop.iter) if isinstance(node, ast.Constant))
+    return words.split()
+
+
+def _names(modules: list[str], verbs: Sequence[str]) -> str:
+    dotted = {f"particle/{module}".replace("/", ".") for module in modules} - {_PACKAGE}
+    dotted |= {name.rpartition(".")[0] for name in dotted} - {"particle"}
+    lines = [f"    import {name}\n" for name in sorted(dotted)]
+    if verbs:
+        lines += ["\n", *(f"    particle.{verb}\n" for verb in sorted(verbs))]
+    return _HEAD + _NAMES + "".join(lines)
 
 
 def _text(name: str, needs: list[str], modules: list[str]) -> str:
@@ -60,6 +101,7 @@ def _text(name: str, needs: list[str], modules: list[str]) -> str:
         lines.append(
             'package(\n    "particle",\n    files=[\n'
             f'{files}    ],\n    base_path="../../../lib",\n)\n'
+            f'module("{names_module(name)}.py")\n'
         )
     return "".join(lines)
 
