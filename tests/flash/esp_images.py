@@ -25,6 +25,7 @@ nvs,      data, nvs,     0x9000,  0x6000,
 phy_init, data, phy,     0xf000,  0x1000,
 factory,  app,  factory, 0x10000, 0x1F0000,
 """
+_HALF = bytes(number & 15 for number in range(256))
 _BANNER = b"MicroPython %s on 2025-12-09; Generic %s module with %s\0"
 
 
@@ -63,11 +64,12 @@ def elf(machine, sections):
 def make(folder, chip, *, version=b"v1.27.0", size=60_000, flash="4MB", extra=b"", seed=1):
     """Return a complete image for `chip`; size: about that of the application."""
     machine, data, code, ram = _MEMORY[chip]
-    noise = random.Random(seed).randbytes
+    source = random.Random(seed)
     about = AppDescription("micropython", version.decode(), "v5.5.1", 0, bytes(32)).to_bytes()
     banner = _BANNER % (version, chip.upper().encode(), chip.upper().encode())
-    text = noise(size // 4 * 4)
-    app = [(data, _whole(about + banner + extra)), (code, text), (ram, noise(256))]
+    # to be compressed like code
+    text = source.randbytes(size // 4 * 4).translate(_HALF)
+    app = [(data, _whole(about + banner + extra)), (code, text), (ram, source.randbytes(256))]
     bootloader = _bootloader(folder, chip, flash)
     table = PartitionTable.from_csv(_TABLE).to_binary()
     image = bootloader.ljust(0x8000 - OFFSETS[chip], b"\xff") + table

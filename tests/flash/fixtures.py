@@ -28,11 +28,11 @@ def images(tmp_path_factory):
 
 @pytest.fixture
 def chip(tmp_path):
-    """Give `chip(name, megabytes)` -> a mock board with blank flash."""
+    """Give `chip(name, megabytes, blocks)` -> a mock board with blank flash."""
     made = []
 
-    def start(name="esp32", megabytes=4):
-        made.append(MockBoard(tmp_path, name, megabytes))
+    def start(name="esp32", *more):
+        made.append(MockBoard(tmp_path, name, *more))
         return made[-1]
 
     yield start

@@ -93,8 +93,10 @@ def test_preview_of_a_version_is_one(flash, images):
     assert status == 0 and report["firmware"].startswith("1.29.0-preview")
 
 
-def test_library_in_the_firmware_is_not_installed_again(flash, images):
+def test_library_in_the_firmware_is_not_installed_again(flash, refused, images):
     image = images(extra=b"particle/client.mpy\0")
+    line = refused("ESP32_GENERIC", "--port", "X", "--firmware", image, "--with", "led")
+    assert line == f"--with: the library is part of {image}: leave it out"
     arguments = ("ESP32_GENERIC", "--firmware", image, "--dry-run")
     status, report, _ = flash(*arguments)
     assert (status, report["library"], report["files"]) == (0, "none", 0)

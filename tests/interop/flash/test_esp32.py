@@ -2,7 +2,9 @@
 
 import fcntl
 import re
+import sys
 
+import pexpect
 import pytest
 
 from flash import esp32_board, flash_contents
@@ -94,20 +96,27 @@ def test_port_is_not_there(refused, images, tmp_path):
 
 def test_unplugged_while_writing(chip, refused, images, monkeypatch):
     """Nothing is claimed for a board that is not complete, and the next step is named."""
-    board = chip()
+    # one block each for bootloader, table and otadata: the fifth is of the application
+    board = chip("esp32", 4, 5)
     shown = []
-
-    def show(_self, text):
-        shown.append(text)
-        if text.startswith("writing ota_0"):
-            board.kill()
-
-    monkeypatch.setattr(Progress, "show", show)
+    monkeypatch.setattr(Progress, "show", lambda _self, text: shown.append(text))
     line = refused("ESP32_GENERIC-OTA", "--port", board.port, "--firmware", images(), *BARE)
     assert line.startswith(f"{board.port}: writing ended early, the board is not complete")
     assert "connect it again and repeat the command with --erase" in line
+    assert any(re.fullmatch(r"writing [\w-]+: \[#*-+\] +\d+%", text) for text in shown)
     assert not any(text.startswith("verifying") for text in shown)
-    assert any(re.fullmatch(r"writing ota_0: \[#+-+\] +\d+%", text) for text in shown)
+
+
+def test_progress_on_a_terminal(chip, images):
+    board = chip()
+    command = ["-m", "particle_tools", "flash", "ESP32_GENERIC", "--port", board.port]
+    command += ["--firmware", str(images()), *BARE]
+    child = pexpect.spawn(sys.executable, command, timeout=60, encoding="utf-8")
+    child.expect(r"writing factory: \[#+-+\] +\d+%")
+    child.expect("firmware   MicroPython 1.27.0")
+    child.expect(pexpect.EOF)
+    child.close()
+    assert child.exitstatus == 0
 
 
 def test_flash_that_does_not_keep_what_is_written(chip, refused, images, monkeypatch, tmp_path):

@@ -57,6 +57,8 @@ class Esp32:
         wishes, board = self._wishes, self._board
         transport = wishes.identity.transport if wishes.identity else None
         names = compose.components(board, transport, wishes.extra)
+        if frozen and wishes.extra:
+            raise UserError(f"--with: the library is part of {wishes.firmware}: leave it out")
         room = partitions.romfs(self._table)
         spare = room and board.profile["OTA"] != _SLOTS
         usual = "romfs" if spare else "none" if wishes.keep_files else "littlefs"

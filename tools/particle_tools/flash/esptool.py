@@ -25,8 +25,8 @@ from particle_tools.progress import bar
 _SILENT_S = 180.0  # erasing 16 MiB says nothing
 _ENDING_S = 10.0
 _ADDRESS = re.compile(r"Writing at (0x[0-9a-f]+).*?([\d.]+)%")
-_FATAL = re.compile(r"A fatal error occurred: (.*)", re.DOTALL)
-_ADVICE = ("For troubleshooting", "Hint:")
+_FATAL = re.compile(r"(?:A fatal|A serial exception) error occurred: (.*)", re.DOTALL)
+_ADVICE = ("For troubleshooting", "Hint:", "Note: This error originates")
 _MANY_CAUSES = re.compile(r" This can have many causes.*")
 _CHIP = re.compile(r"Connected to (\S+) on ")
 _MAC = re.compile(r"^(?:BASE )?MAC:\s+([0-9a-f:]{17})$", re.MULTILINE)
