@@ -58,11 +58,12 @@ def printed(tmp_path_factory):
 
 
 def test_commands_print_what_the_guide_shows(printed):
-    keys, _, first, second, signed, _ = printed
+    keys, _, first, second, signed, _, whole = printed
     shown = blocks("text")
     assert shape(keys) == shape(shown[0])
     assert shape(first) == shape(shown[1])
     assert shape(second.partition("\n")[2]) == shape(shown[2])
+    assert shape(whole) == shape(shown[3])
     assert json.loads(signed.partition("\n")[2])["bundle"]["checked"]
 
 

@@ -1,4 +1,4 @@
-"""`particle-mp firmware pack`, `sign`, `inspect` and `keys`."""
+"""`particle-mp firmware pack`, `sim`, `sign`, `inspect` and `keys`."""
 
 from __future__ import annotations
 
@@ -48,6 +48,11 @@ def add_arguments(actions: Any) -> None:
     pack.add_argument(
         "--asset", type=Path, action="append", default=[], metavar="FILE", help="may be repeated"
     )
+    simulated = actions.add_parser("sim", help="make a firmware of a board of `sim --esp32`")
+    simulated.add_argument("folder", type=Path, metavar="DIR", help="modules to freeze in it")
+    simulated.add_argument(
+        "-o", "--output", type=Path, default=Path("micropython.bin"), metavar="FILE"
+    )
     sign = actions.add_parser("sign", help="sign an update, in place of its signature")
     sign.add_argument("file", type=Path, metavar="FILE")
     sign.add_argument("--key", type=Path, required=True, metavar="FILE", help="private key")
@@ -62,7 +67,7 @@ def add_arguments(actions: Any) -> None:
     keys.add_argument("key", type=Path, metavar="FILE", help="private or public key")
     keys.add_argument("--new", choices=("p256", "rsa2048"), help="make it")
     keys.add_argument("--public", type=Path, metavar="DER", help="write what boards need")
-    for action in (pack, sign, inspect, keys):
+    for action in (pack, simulated, sign, inspect, keys):
         action.add_argument("--json", action="store_true", help="print one JSON object")
 
 
@@ -70,6 +75,7 @@ def run(args: argparse.Namespace) -> int:
     """Do one of the actions."""
     does: dict[str, Callable[[argparse.Namespace], int]] = {
         "pack": _pack,
+        "sim": _sim,
         "sign": _sign,
         "inspect": _inspect,
         "keys": _keys,
@@ -152,6 +158,21 @@ def _image(args: argparse.Namespace) -> dict[str, bytes]:
         if chip.lower().replace("-", "") != board.chip:
             raise UserError(f"{args.image} is for {chip}, {args.board} is an {board.chip}")
     return {kind.name: data}
+
+
+def _sim(args: argparse.Namespace) -> int:
+    from particle_tools.images import files
+    from particle_tools.sim import esp32
+
+    data = esp32.firmware(args.folder, __version__)
+    if len(data) > esp32.SLOT_BYTES:
+        raise UserError(f"{len(data)} bytes; there is room for {esp32.SLOT_BYTES} on the board")
+    files.write(args.output, data)
+    if args.json:
+        print(json.dumps({"file": str(args.output), "bytes": len(data)}))
+    else:
+        print(f"{args.output}: {len(data)} bytes, for `particle-mp sim --esp32`")
+    return 0
 
 
 def _sign(args: argparse.Namespace) -> int:
