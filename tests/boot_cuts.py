@@ -79,8 +79,11 @@ class Story:
         self._update()
         return True
 
+    def switched_on(self):
+        """Forget what is forgotten without power."""
+
     def powered(self, flash):
-        """Take a flash with power."""
+        """Take the flash of a boot."""
 
     def target(self):
         """Return what takes the update."""
@@ -120,6 +123,7 @@ def run(story, data, cut=0, tear=0):
     """
     operations = 0
     more = True
+    story.switched_on()
     for _ in range(_LIVES):
         flash = RamFlash(data, blocks=BLOCKS)
         story.powered(flash)

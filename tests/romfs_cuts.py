@@ -37,7 +37,7 @@ class RomStory(Story):
     """As `Story`."""
 
     def powered(self, flash):
-        """Take a flash with power."""
+        """As of `Story`."""
         ram_rom.chip = flash
 
     def target(self):

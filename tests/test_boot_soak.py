@@ -7,17 +7,19 @@ import pytest
 import device_suite
 from particle_tools import interpreter
 
-_LEAST = {"boot": 10000, "romfs": 8000}
+_LEAST = {"boot": 10000, "romfs": 8000, "mboot": 8000}
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
-    "kind", ["good", "bad", "packed", "romfs_good", "romfs_bad", "romfs_packed"]
+    "kind",
+    ["good", "bad", "packed", "romfs_good", "romfs_bad", "romfs_packed"]
+    + ["mboot_good", "mboot_bad", "mboot_lost"],
 )
 def test_all_cuts(kind):
     argv = [*interpreter.find(), "-X", "heapsize=64m"]
-    which = "romfs" if kind.startswith("romfs") else "boot"
+    which = kind.rpartition("_")[0] or "boot"
     done = device_suite.start(argv, f"tests/{which}_cuts.py", kind, seconds=1700)
     last = done.stdout.rstrip().rpartition("\n")[2]
     said = re.fullmatch(kind + r": (\d+) cuts, always the old or the new one", last)

@@ -32,6 +32,8 @@ CEILINGS = {
     "ota/esp32_ab": 3250,
     "ota/firmware": 1800,
     "ota/layers": 750,
+    "ota/mboot": 1400,
+    "ota/mboot_firmware": 1900,
     "ota/region": 900,
     "ota/romfs_slots": 2050,
     "ota/bundle": 3950,
@@ -81,7 +83,7 @@ CEILINGS = {
     "store/keys_ec": 1000,
     "ota/direct": 3100,
     "ota/staging": 2500,
-    "ota/targets": 1350,
+    "ota/targets": 1700,
     "ota/trial": 1850,
     "setup/button": 1200,
     "setup/mode": 1900,
@@ -117,7 +119,7 @@ CEILINGS = {
     "runtime/vitals": 1600,
 }
 TOTALS = {"core-udp": 42_000, "core-tcp": 30_000}
-ALL = 194_425
+ALL = 197_875
 
 MODULES = sorted({module for modules in packing.COMPONENTS.values() for module in modules})
 

@@ -126,7 +126,11 @@ COMPONENTS = {
     # The same for a board whose applications are ROMFS images, beside what is under "slots".
     "romfs": ["ota/region", "ota/romfs_slots"],
     # The firmware of an ESP32 with two slots for it, beside what is under "slots".
-    "esp32": ["ota/esp32_ab", "ota/firmware", "ota/layers"],
+    "esp32": ["ota/esp32_ab", "ota/firmware"],
+    # The same for an STM32 with mboot.
+    "mboot": ["ota/mboot", "ota/mboot_firmware"],
+    # What both of them need.
+    "layers": ["ota/layers"],
     # What a person at the REPL wants: background service, the time, verbs that are seldom needed,
     # a board without a profile, what to do about an error.
     "repl": [
@@ -165,7 +169,8 @@ NEEDS = {
     "safe": ["repl"],
     "ota": ["images", "safe"],
     "slots": ["ota"],
-    "esp32": ["slots"],
+    "esp32": ["slots", "layers"],
+    "mboot": ["slots", "layers"],
 }
 
 #: The package of an index that is all components together.

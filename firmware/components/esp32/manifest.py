@@ -5,7 +5,6 @@ package(
     files=[
         "ota/esp32_ab.py",
         "ota/firmware.py",
-        "ota/layers.py",
     ],
     base_path="../../../lib",
 )

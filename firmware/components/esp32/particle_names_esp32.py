@@ -7,4 +7,3 @@ def names():
     import particle.ota
     import particle.ota.esp32_ab
     import particle.ota.firmware
-    import particle.ota.layers

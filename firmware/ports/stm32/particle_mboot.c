@@ -34,6 +34,12 @@ static uint32_t order_of(unsigned state, unsigned tries) {
     return (uint32_t)ORDER_MAGIC << 16 | state << 8 | tries;
 }
 
+// Tell an application by its first words. mboot itself looks at the stack pointer alone, which may
+// be all that was written when the power failed.
+int particle_mboot_valid(uint32_t stack, uint32_t start) {
+    return (stack & 3) == 0 && (start & 0xff000001) == 0x08000001;
+}
+
 // Return what is to be written, PROGRAM or PROGRAM_OLD, or 0 to go on as ever.
 // order, status: the registers; valid: whether there is an application.
 int particle_mboot_decide(uint32_t *order, uint32_t *status, int valid) {
@@ -119,12 +125,12 @@ size_t particle_mboot_elements(
 #include "py/mphal.h"
 
 #define FSLOAD_KEY (0x70ad0080)
-#define VALIDITY_BITS (3)
 
 void particle_mboot_early_init(uint32_t *initial_r0) {
     volatile uint32_t *registers = (volatile uint32_t *)PARTICLE_MBOOT_ORDER;
     uint32_t order = registers[0], status = registers[1];
-    int valid = (*(volatile uint32_t *)APPLICATION_ADDR & VALIDITY_BITS) == 0;
+    const volatile uint32_t *vectors = (const volatile uint32_t *)APPLICATION_ADDR;
+    int valid = particle_mboot_valid(vectors[0], vectors[1]);
     int what = particle_mboot_decide(&order, &status, valid);
     LL_PWR_EnableBkUpAccess();
     registers[0] = order;

@@ -55,12 +55,26 @@ def about(client, board):
 
 
 def _esp32_ab(client, board, root, image, boot):
-    from ..wire.module import Image
     from .esp32_ab import PLACE, Esp32Ab, unusable
-    from .layers import Layers
 
     apps = _app_ab(client, board, root, image, boot)
-    reason = unusable()
+    return _both(client, board, apps, unusable(), PLACE, lambda *args: Esp32Ab(root, *args))
+
+
+def _mboot(client, board, root, image, boot):
+    from .mboot import PLACE, Mboot
+
+    apps = _app_ab(client, board, root, image, boot)
+    own = boot.firmware
+    reason = None if own else "the part of the boot stage for mboot is missing"
+    return _both(client, board, apps, reason, PLACE, lambda *args: Mboot(own, root, *args))
+
+
+def _both(client, board, apps, reason, place, build):
+    # applications, and whole firmwares unless there is a reason not to
+    from ..wire.module import Image
+    from .layers import Layers
+
     if reason:
         print("update: applications only:", reason)
         return apps
@@ -70,9 +84,9 @@ def _esp32_ab(client, board, root, image, boot):
     platform = facts["platform"]
 
     def whole(size, function):
-        return Image(size, platform, {PLACE: (0, 0xFFFFFFFF)})
+        return Image(size, platform, {place: (0, 0xFFFFFFFF)})
 
-    return Layers(root, apps, Esp32Ab(root, whole, facts, apps._keys, platform))
+    return Layers(apps._root, apps, build(whole, facts, apps._keys, platform))
 
 
 def _app_ab(*args):
@@ -99,4 +113,9 @@ def _slots(client, board, root, image, boot):
     return root, image, facts, signers, platform, user_slots(platform), runs
 
 
-_KINDS = {"app-ab": _app_ab, "app-romfs": _app_romfs, "esp32-ab": _esp32_ab}
+_KINDS = {
+    "app-ab": _app_ab,
+    "app-romfs": _app_romfs,
+    "esp32-ab": _esp32_ab,
+    "mboot": _mboot,
+}

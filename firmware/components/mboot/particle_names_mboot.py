@@ -1,0 +1,9 @@
+# Written by `make mip`.
+# ruff: noqa
+# Nobody imports or calls this: what it names is in flash; looked up, it takes no memory.
+
+
+def names():
+    import particle.ota
+    import particle.ota.mboot
+    import particle.ota.mboot_firmware

@@ -1,0 +1,137 @@
+"""A firmware through mboot: what is taken, what becomes of it, a loader that is not ours."""
+
+import hashlib
+import os
+
+from bundles import ABOUT, bundle, public, wrapped
+from fake_mboot import BASE, BYTES, FAILED, ORDER, PROGRAM, ROLLED_BACK, Registers, dfu, firmware
+from fake_mboot import order as order_of
+from particle.errors import UpdateError
+from particle.ota.bootrecord import ROLLED_BACK as FLAG
+from particle.ota.mboot import NAME, PLACE, Mboot
+from particle.ota.mboot_firmware import Firmware
+from slot_files import put
+from support import drive, folder, raises
+
+NEW = dfu(firmware(7))
+
+
+class World:
+    """A board; its registers; how often it was reset."""
+
+    def __init__(self):
+        self.STORE_ROOT = folder("mboot")
+        self.MBOOT = (BASE, BYTES, 4096, ORDER)
+        self.registers = Registers()
+        self.resets = 0
+        os.mkdir(self.STORE_ROOT + "/fw.run")
+        put(self.STORE_ROOT + "/fw.run/" + NAME, b"old")
+
+    def reset(self):
+        self.resets += 1
+
+    def boot(self):
+        return Firmware(self, self.registers, self.reset)
+
+    def target(self):
+        own = self.boot()
+        return Mboot(own, self.STORE_ROOT, None, dict(ABOUT), [public()], 12)
+
+    def send(self, data):
+        target = self.target()
+        stored = drive(target.begin(len(data), hashlib.sha256(data).digest(), 7))
+        for at in range(stored, len(data), 512):
+            drive(target.write(data[at : at + 512]) or iter(()))
+        drive(target.verify())
+        return target
+
+    def has(self, name):
+        try:
+            with open(self.STORE_ROOT + "/" + name + "/" + NAME, "rb") as f:
+                return f.read()
+        except OSError:
+            return None
+
+
+def _file(files=None, version=7, **facts):
+    made = bundle(files=files or {NAME: NEW}, floor=5, **facts)
+    return wrapped(made, kind=PLACE, version=version)
+
+
+def test_what_arrived_is_written_and_tried_with_the_next_reset():
+    w = World()
+    target = w.send(_file())
+    # nothing is asked for before it is handed over
+    assert not w.registers[ORDER] and w.has("fw.run") == b"old"
+    target.finish()
+    assert target.tried()
+    assert w.registers[ORDER] == order_of(PROGRAM, 3) and w.registers[ORDER + 4] == 1
+    assert (w.has("fw.run"), w.has("fw.old"), w.has("fw.new")) == (NEW, b"old", None)
+    w.registers[ORDER] = order_of(2, 2)
+    own = w.boot()
+    assert own.trial and own.runs() == 7 and own.version == 0
+    own.confirm()
+    own = w.boot()
+    assert (own.trial, own.version, own.floor) == (False, 7, 5) and not w.registers[ORDER]
+    assert (w.has("fw.run"), w.has("fw.old")) == (NEW, None)
+    error = raises(UpdateError, w.send, _file(version=4))
+    assert error.errno == -1320
+    assert not w.resets
+
+
+def test_what_mboot_gave_up_is_told():
+    for state, reason in ((FAILED, 2), (ROLLED_BACK, 1), (PROGRAM, 2)):
+        w = World()
+        w.send(_file()).finish()
+        w.registers[ORDER] = order_of(state, 0)
+        own = w.boot()
+        assert not own.trial and own.flags & FLAG and own.reason == reason
+        assert (own.version, own.trial_version) == (0, 7)
+        assert (w.has("fw.run"), w.has("fw.old")) == (b"old", None)
+        own = w.boot()
+        assert own.flags & FLAG
+        own.told()
+        assert not w.boot().flags
+        # and once more
+        w.send(_file()).finish()
+        assert w.registers[ORDER] == order_of(PROGRAM, 3)
+
+
+def test_registers_that_keep_nothing_end_too():
+    w = World()
+    w.send(_file()).finish()
+    for _ in range(9):
+        w.registers.clear()
+        own = w.boot()
+    assert w.resets == 4 and own.flags & FLAG and w.has("fw.run") == b"old"
+
+
+def test_what_is_not_taken():
+    w = World()
+    for data, code in (
+        (_file({"firmware.dfu.gz": NEW}), -1310),
+        (_file({NAME: NEW, "more": b""}), -1310),
+        (_file(version=6), -1320),
+        (_file(board="OTHER"), -1360),
+        (wrapped(bundle(files={NAME: NEW}, floor=5)), -1300),
+    ):
+        error = raises(UpdateError, w.send, data)
+        assert error.errno == code, (code, error.errno, error.text)
+        assert w.has("fw.run") == b"old" and not w.registers[ORDER]
+    os.remove(w.STORE_ROOT + "/fw.run/" + NAME)
+    error = raises(UpdateError, w.send, _file())
+    assert error.errno == -120 and "no way back" in error.text
+
+
+def test_the_power_fails():
+    try:
+        import vfs  # noqa: F401
+    except ImportError:
+        return
+    if not hasattr(os, "getenv"):
+        return  # an emulated board has no memory for it
+    import boot_cuts
+    import mboot_cuts
+
+    for number, kind in enumerate(sorted(mboot_cuts.KINDS_HERE)):
+        assert boot_cuts.every(kind, 499, number) > 3
