@@ -4,6 +4,7 @@ BLOCK = 4096
 _BLOCKS = 24
 PROG = 256
 _BLANK = b"\xff" * BLOCK
+_IO = -5  # littlefs must not take for data what was never read
 
 
 class Cut(BaseException):
@@ -41,14 +42,15 @@ class RamFlash:
     def readblocks(self, block, buf, offset=0):
         """Fill `buf` from byte `offset` of `block`."""
         if self._dead:
-            return  # a file is collected that was open: the heap is locked
+            return _IO  # a file is collected that was open: the heap is locked
         found = self.data.get(block)
         buf[:] = memoryview(found or _BLANK)[offset : offset + len(buf)]
+        return 0
 
     def writeblocks(self, block, buf, offset=0):
         """Program `buf`."""
         if self._dead:
-            return  # what closes files behind the failure does nothing any more
+            return _IO  # what closes files behind the failure does nothing any more
         n = self._part(len(buf))
         if n and block not in self.data:
             self.data[block] = bytearray(b"\xff" * BLOCK)
@@ -59,6 +61,7 @@ class RamFlash:
             for i in range(n):
                 cells[offset + i] &= buf[i]
         self._end()
+        return 0
 
     def ioctl(self, op, arg):
         """Answer 4 block count, 5 block size; 6 erases block `arg`."""
@@ -68,7 +71,7 @@ class RamFlash:
             return BLOCK
         if op == 6:
             if self._dead:
-                return 0
+                return _IO
             n = self._part(BLOCK)
             if n == BLOCK:
                 self.data.pop(arg, None)
@@ -90,7 +93,7 @@ class Counted(RamFlash):
     def writeblocks(self, block, buf, offset=0):
         """Program `buf`."""
         self.written += len(buf)
-        super().writeblocks(block, buf, offset)
+        return super().writeblocks(block, buf, offset)
 
 
 def mount(flash, at="/cut"):

@@ -6,9 +6,15 @@
 import sys
 
 
+_MODULES = "boards/UNIX_SIM/modules"
+
+
 class _Memory:
     def __init__(self):
         self.data = {}
+
+    def there(self, name):
+        return name in self.data
 
     def read(self, name):
         return self.data.get(name)
@@ -19,16 +25,18 @@ class _Memory:
 
 def _load():
     try:
-        with open("boards/UNIX_SIM/modules/esp32.py") as file:
+        with open(_MODULES + "/esp32.py") as file:
             source = file.read()
     except OSError:
         return None
     module = {"__name__": "esp32"}
     before = sys.modules.get("_sim")
     sys.modules["_sim"] = _Memory()
+    sys.path.append(_MODULES)
     try:
         exec(source, module)
     finally:
+        sys.path.remove(_MODULES)
         del sys.modules["_sim"]
         if before:
             sys.modules["_sim"] = before
