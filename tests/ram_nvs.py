@@ -5,7 +5,6 @@
 
 import sys
 
-
 _MODULES = "boards/UNIX_SIM/modules"
 
 
