@@ -17,7 +17,6 @@ from cloud.test_process import LOGIN, Process
 from cloud.test_udp_session import state_of, wait_for
 from cloud.udp_device import UdpDevice
 
-_SESSIONS = 1000
 _THREADS = 8
 _KILLS = 200
 _HALF = 0x8000
@@ -88,7 +87,8 @@ def quick(tmp_path):
 
 
 @pytest.mark.timeout(900)
-def test_a_thousand_sessions_go_on(killable):
+@pytest.mark.parametrize("sessions", [100, pytest.param(1000, marks=pytest.mark.soak)])
+def test_all_sessions_go_on(killable, sessions):
     key = new_ec_key()
 
     def make(i):
@@ -111,15 +111,15 @@ def test_a_thousand_sessions_go_on(killable):
         return True
 
     with ThreadPoolExecutor(_THREADS) as pool:
-        devices = list(pool.map(make, range(_SESSIONS)))
+        devices = list(pool.map(make, range(sessions)))
         killable.kill()
         killable.start()
         began = time.monotonic()
         assert all(pool.map(go_on, devices))
-        print(f"{_SESSIONS} sessions went on in {time.monotonic() - began:.1f} s")
-    sessions = killable.api("GET", "/local/v1/sessions")[1]
-    assert sum(s["online"] for s in sessions) == _SESSIONS
-    assert all(s["subscriptions"] == ["door"] for s in sessions)
+        print(f"{sessions} sessions went on in {time.monotonic() - began:.1f} s")
+    shown = killable.api("GET", "/local/v1/sessions")[1]
+    assert sum(s["online"] for s in shown) == sessions
+    assert all(s["subscriptions"] == ["door"] for s in shown)
     last = devices[-1]
     last.rebind()
     last.ping()
@@ -162,10 +162,12 @@ class Busy:
             assert number not in self.records, f"the number {number.hex()} was used twice"
             self.records[number] = record
 
-    def work(self, seconds):
-        """Publish, acknowledge, repeat what got no answer."""
+    def work(self, seconds, least=0):
+        """Publish, acknowledge, repeat what got no answer, until `least` more records came."""
         end = time.monotonic() + seconds
-        while time.monotonic() < end:
+        limit, least = end + 30, least + len(self.records)
+        while time.monotonic() < end or len(self.records) < least:
+            assert time.monotonic() < limit, "the cloud does not answer"
             while len(self.waiting) < 16:
                 self._publish(self.next, self.device.next_mid())
                 self.next += 1
@@ -209,7 +211,7 @@ class Busy:
 
     def finish(self):
         """Wait for the last answers."""
-        end = time.monotonic() + 10
+        end = time.monotonic() + 60
         while self.waiting and time.monotonic() < end:
             if not self._hear(0.2):
                 for mid, number in list(self.waiting.items()):
@@ -231,31 +233,32 @@ def _check(killable, busy, kills):
 
 
 @pytest.mark.timeout(900)
-def test_no_number_is_used_twice_in_200_kills(quick):
+@pytest.mark.parametrize("kills", [20, pytest.param(_KILLS, marks=pytest.mark.soak)])
+def test_no_number_is_used_twice_by_clouds_that_are_killed(quick, kills):
     """The kill test of DESIGN decision 3, another one each time it runs."""
     seed = time.time_ns()
     print("seed", seed)
     source = random.Random(seed)
     busy = Busy(quick, new_ec_key())
     reader = Reader(quick.api, "/v1/devices/events/p")
-    for turn in range(_KILLS):
+    for turn in range(kills):
         if source.random() < 0.5:
             busy.device.resume(253)
-        busy.work(source.uniform(0.0, 0.1))
+        busy.work(source.uniform(0.0, 0.1), least=1)
         quick.kill()
         if turn % 4 == 0:
             busy.work(0.01)  # it speaks to nobody, and again soon
             quick.stumble(source.uniform(0.0, 0.12))
         quick.start()
-    _check(quick, busy, _KILLS)
-    assert len(busy.records) > _KILLS  # a busy host lets fewer through
+    _check(quick, busy, kills)
+    assert len(busy.records) > kills
     published = busy.next - 1
-    wait_for(lambda: len(reader.got) >= published)
+    wait_for(lambda: len(reader.got) >= published, 60)
     reader.close()
     # Whoever asks for what it has missed gets every acknowledged event, once.
     numbers = [int(data) for _, _, data, _ in reader.got]
     assert len(numbers) == published and set(numbers) == set(range(1, busy.next))
-    assert reader.streams > 10
+    assert reader.streams > 10 or kills < _KILLS
 
 
 @pytest.mark.soak

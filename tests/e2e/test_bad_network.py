@@ -14,6 +14,7 @@ from particle_tools.cloud.udp.outbox import Outbox
 from relay import Weather
 
 DAY = 86400
+MANY = pytest.param(200, marks=pytest.mark.soak)
 FAIR = Weather(delay=0.05)
 STORM = Weather(
     loss=0.2,
@@ -96,7 +97,8 @@ def in_the_storm(world, loss, seconds, period=60):
         f" {len(program.acked)} acknowledged in time; {len(program.calls)} of {called} calls;"
         f" {usage(board)}, {counts}"
     )
-    assert min(counts.values()) > 0
+    rare = ("dark",) if seconds < DAY // 2 else ()  # a blackout is not sure to come
+    assert min(count for name, count in counts.items() if name not in rare) > 0
     return board, program
 
 
@@ -115,39 +117,52 @@ def test_ten_days_of_bad_weather(world, loss):
     in_the_storm(world, loss, 10 * DAY)
 
 
-@pytest.mark.parametrize(("days", "values"), ((1, {}), (20, {"keep_alive": 1380})))
+@pytest.mark.parametrize(
+    ("days", "values"),
+    [
+        (0.25, {}),
+        (3, {"keep_alive": 1380}),
+        pytest.param(5, {}, marks=pytest.mark.soak),
+        pytest.param(30, {"keep_alive": 1380}, marks=pytest.mark.soak),
+    ],
+)
 def test_quiet_days_need_one_handshake(world, days, values):
     board, program = started(world, 3600, **values)
     world.run(days * DAY)
     nothing_lost(world, (board, program))
     used = usage(board)
     assert (used["handshakes"], used["resumes"], used["drops"]) == (1, 0, 0)
-    assert len(program.acked) == program.number > days * 23
+    assert len(program.acked) == program.number >= days * 23
 
 
-def test_200_power_cuts_of_the_board(world):
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("cuts", [30, MANY])
+def test_power_cuts_of_the_board(world, cuts):
     board, program = started(world, 3)
     world.storm.weather = Weather(loss=0.05, double=0.05, delay=0.2, replay=0.3)
     handshakes = 0
-    for cut in range(200):
+    for cut in range(cuts):
         boots = board.boots
         board.countdown = world.random.randrange(60)
         assert world.run(900, lambda boots=boots: board.boots > boots), cut
         handshakes += usage(board)["handshakes"]
     nothing_lost(world, (board, program))
-    assert board.boots == 201
-    assert len(board.numbers.seen) > 1000
+    assert board.boots == cuts + 1
+    assert len(board.numbers.seen) > 5 * cuts
     print(
-        f"200 cuts: {len(board.numbers.seen)} records of the board, {len(world.numbers.seen)} of"
-        f" the cloud, none twice; {program.number} published, {handshakes} handshakes"
+        f"{cuts} cuts: {len(board.numbers.seen)} records of the board,"
+        f" {len(world.numbers.seen)} of the cloud, none twice;"
+        f" {program.number} published, {handshakes} handshakes"
     )
-    assert handshakes < 20
+    assert handshakes < max(4, cuts / 10)
 
 
-def test_200_kills_of_the_cloud(world):
+@pytest.mark.timeout(600)
+@pytest.mark.parametrize("kills", [40, MANY])
+def test_kills_of_the_cloud(world, kills):
     board, program = started(world, 3)
     world.storm.weather = Weather(loss=0.05, double=0.05, delay=0.2, rebind=0.02)
-    for kill in range(200):
+    for kill in range(kills):
         world.run(world.random.expovariate(1 / 20))
         if kill % 4 == 0:
             world.call(board, "led", f"call {kill}")
@@ -155,8 +170,9 @@ def test_200_kills_of_the_cloud(world):
         world.kill_cloud()
     nothing_lost(world, (board, program))
     print(
-        f"200 kills: {len(world.numbers.seen)} records of the cloud, {len(board.numbers.seen)} of"
-        f" the board, none twice; {program.number} published, {usage(board)}"
+        f"{kills} kills: {len(world.numbers.seen)} records of the cloud,"
+        f" {len(board.numbers.seen)} of the board, none twice;"
+        f" {program.number} published, {usage(board)}"
     )
     assert usage(board)["handshakes"] < 5
 
@@ -169,9 +185,10 @@ def arrived_once(world, board, program):
     return len(numbers)
 
 
-def test_persisted_events_arrive_once_whatever_happens_to_the_board(world):
+@pytest.mark.parametrize("turns", [20, pytest.param(200, marks=pytest.mark.soak)])
+def test_persisted_events_arrive_once_whatever_happens_to_the_board(world, turns):
     board, program = started(world, 20, persist=True)
-    for turn in range(60):
+    for turn in range(turns):
         fair = turn % 4 == 0
         world.storm.weather = FAIR if fair else Weather(**{**vars(STORM), "blackout": 60})
         boots = board.boots
@@ -181,7 +198,7 @@ def test_persisted_events_arrive_once_whatever_happens_to_the_board(world):
     world.run(1200)
     count = arrived_once(world, board, program)
     print(f"{count} of {program.number} events, each once, over {board.boots} boots")
-    assert board.boots > 20 and count > 200
+    assert board.boots > turns / 3 and count > 3 * turns
 
 
 def test_persisted_events_are_stored_once_whatever_happens_to_the_cloud(world):

@@ -94,25 +94,29 @@ def check(lines, got):
     return len(stored)
 
 
-def test_exactly_once_over_kills_and_resets_in_bad_weather(cloud, events, start):
+@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.soak)])
+def test_exactly_once_over_kills_and_resets_in_bad_weather(cloud, events, start, kills):
     rng = random.Random(6)
     weather = Weather(loss=0.1, double=0.1, delay=0.05)
     relay = UdpRelay(cloud.ready["udp_port"], seed=6, weather=weather)
     got = []
     try:
         server = f"127.0.0.1:{relay.port}"
-        for _ in range(8):
+        told = 0
+        for _ in range(kills):
             board = start(BOOTS, server)
-            got += collect(events, rng.uniform(0.5, 4))
+            board.said("stored ", 90, told + 1)
+            got += collect(events, rng.uniform(0.5, 3.5))
             relay.replay(list(relay.down)[-30:])
             board.kill()
+            told = sum(line.startswith("stored ") for line in board.lines())
         relay.storm.weather = Weather()
         board = start(LAST, server)
         board.said("flushed True", 90)
         got += collect(events, 1)
     finally:
         relay.close()
-    assert check(board.lines(), got) > 15
+    assert check(board.lines(), got) >= kills
     assert relay.numbers.repeated == []
     board.kill()
     fs = image.open_image(board.log.with_name("board") / "flash.img")
