@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from particle_tools.errors import UserError
+from particle_tools.provisioning import arguments
 
 HELP = "make keys on a board, register and claim it, tell it server and Wi-Fi"
 _DEFAULT = "http://127.0.0.1:8080"
@@ -26,8 +27,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--cloud", default=_DEFAULT, metavar="URL", help="REST address of the cloud (%(default)s)"
     )
-    parser.add_argument("--user", metavar="NAME:PASSWORD", help="who will own the device")
-    parser.add_argument("--token", help="an access token of that user")
+    arguments.add_owner(parser)
     parser.add_argument("--transport", choices=("udp", "tcp"), help="default: as the board's")
     parser.add_argument(
         "--server", metavar="HOST[:PORT]", help="address to dial; default: what the cloud says"
@@ -35,13 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--product", type=int, metavar="ID", help="product that it belongs to")
     parser.add_argument("--product-version", type=int, metavar="N", help="its firmware's version")
     parser.add_argument("--name", help="name of the device in the cloud")
-    wifi = parser.add_mutually_exclusive_group()
-    wifi.add_argument(
-        "--wifi",
-        metavar="SSID[:PASSWORD]",
-        help="network to join; the password is asked for when it is left out",
-    )
-    wifi.add_argument("--wifi-file", type=Path, metavar="FILE.json", help="a list of networks")
+    arguments.add_networks(parser, "the password is asked for when it is left out")
     parser.add_argument(
         "--install", action="store_true", help="install the library if it is missing or too old"
     )
@@ -59,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
     """Provision one board, or all of a file; 1 if one of them failed."""
     # late: mpremote and what reads keys are not needed to refuse an argument
     from particle_tools.progress import Progress
-    from particle_tools.provisioning import batch, networks
+    from particle_tools.provisioning import batch
     from particle_tools.provisioning.link import quiet
     from particle_tools.provisioning.registry import Registry
     from particle_tools.provisioning.steps import Order, Provisioner, failed
@@ -72,17 +66,12 @@ def run(args: argparse.Namespace) -> int:
             raise UserError(f"{name} {value}: expected 0 to 65534")
     if not 1 <= args.jobs <= batch.MOST_JOBS:
         raise UserError(f"--jobs {args.jobs}: expected 1 to {batch.MOST_JOBS}")
-    wifi: list[dict[str, Any]] = []
-    if args.wifi is not None:
-        wifi = [networks.from_argument(args.wifi)]
-    elif args.wifi_file:
-        wifi = networks.from_file(args.wifi_file)
     order = Order(
         transport=args.transport,
         server=args.server,
         product=args.product,
         product_version=args.product_version,
-        networks=wifi,
+        networks=arguments.networks_of(args),
         name=args.name,
         new_key=args.new_key,
         reset=args.reset,
@@ -90,12 +79,7 @@ def run(args: argparse.Namespace) -> int:
     )
     rows = batch.read(args.batch, order) if args.batch else []
     registry = Registry(args.cloud)
-    if args.token:
-        registry.use(args.token)
-    elif args.user:
-        registry.login(args.user)
-    else:
-        raise UserError("--user NAME:PASSWORD or --token is needed: the device gets an owner")
+    arguments.log_in(registry, args)
     progress = Progress()
     with quiet() as out:
         if args.batch:

@@ -8,10 +8,10 @@ import json
 import os
 import sys
 import time
-from pathlib import Path
 from typing import Any
 
 from particle_tools.errors import UserError
+from particle_tools.provisioning import arguments
 
 HELP = "set a board up over the access point that it opens"
 _ONLINE = 120.0  # s
@@ -31,18 +31,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--pages", type=int, metavar="N", help="port of its HTTP server when TCP is used (80)"
     )
     softap.add_argument("--list", action="store_true", help="only list the networks that it hears")
-    wifi = softap.add_mutually_exclusive_group()
-    wifi.add_argument(
-        "--wifi",
-        metavar="SSID[:PASSWORD]",
-        help="network to join; what is left out is asked for at a terminal",
-    )
-    wifi.add_argument("--wifi-file", type=Path, metavar="FILE.json", help="a list of networks")
+    arguments.add_networks(softap, "what is left out is asked for at a terminal")
     claim = softap.add_mutually_exclusive_group()
     claim.add_argument("--claim-code", metavar="CODE", help="63 characters of the cloud")
     claim.add_argument("--cloud", metavar="URL", help="fetch one there, and wait for the board")
-    softap.add_argument("--user", metavar="NAME:PASSWORD", help="who will own the device")
-    softap.add_argument("--token", help="an access token of that user")
+    arguments.add_owner(softap)
     softap.add_argument(
         "--stay", action="store_true", help="do not join: the board stays in setup mode"
     )
@@ -52,19 +45,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Set one board up, or list what it hears."""
     from particle_tools.progress import Progress
-    from particle_tools.provisioning import networks
     from particle_tools.softap.client import Device
     from particle_tools.softap.steps import Order, Setup
 
     for name, value in (("--port", args.port), ("--pages", args.pages)):
         if value is not None and not 0 < value <= 0xFFFF:
             raise UserError(f"{name} {value}: expected 1 to 65535")
-    wifi: list[dict[str, Any]] = []
-    if args.wifi is not None:
-        wifi = [networks.from_argument(args.wifi)]
-    elif args.wifi_file:
-        wifi = networks.from_file(args.wifi_file)
-    elif not args.list and (args.json or not sys.stdin.isatty()):
+    wifi = arguments.networks_of(args)
+    if not (wifi or args.list) and (args.json or not sys.stdin.isatty()):
         raise UserError("--wifi SSID or --wifi-file FILE is needed, or --list")
     api = _cloud(args)
     device = Device(args.address, args.port, args.http)
@@ -99,12 +87,7 @@ def _cloud(args: argparse.Namespace) -> Any:
     from particle_tools.local import Api
 
     api = Api(args.cloud)
-    if args.token:
-        api.use(args.token)
-    elif args.user:
-        api.login(args.user)
-    else:
-        raise UserError("--user NAME:PASSWORD or --token is needed: the device gets an owner")
+    arguments.log_in(api, args)
     return api
 
 
