@@ -8,8 +8,10 @@ from esp_idf_defs import PartitionTable
 from flash import esp32_board, flash_contents
 from flash.ram_chip import MAC, RamChip
 from particle_tools.boards import catalogue, esp32
+from particle_tools.errors import UserError
 from particle_tools.flash import compose
 from particle_tools.local import LocalCloud
+from particle_tools.provisioning.registry import Registry
 
 DEVICE = MAC.hex() + "0" * 12
 PORT = ("--port", "/dev/ttyUSB0")
@@ -92,20 +94,31 @@ def test_boots_from_romfs(chip, flash, images, cloud, tmp_path):
     assert set(files) == {f"/pt/{name}" for name in names}
 
 
-def test_nothing_is_claimed_for_a_board_that_is_not_complete(chip, refused, images, cloud):
+def test_nothing_is_claimed_for_a_board_that_is_not_complete(
+    chip, refused, images, cloud, monkeypatch
+):
     """The cloud hears of a device when it has its key; what is then missing has a next step."""
     api = cloud.api()
     before = [device["id"] for device in api.get("/v1/devices")]
     who = ("--cloud", cloud.url, "--user", cloud.user, "--transport", "udp")
     arguments = ("ESP32_GENERIC-OTA", *PORT, "--firmware", images(), *who)
+    blank = bytes(chip.flash)
+    assert "404" in refused(*arguments, "--product", "4711")
+    assert "does not accept the token" in refused(*arguments[:-4], "--token", "0123456789abcdef")
     chip.fails = "write"
     line = refused(*arguments, "--erase")
     assert line == "gone: connect it again and repeat the command with --erase"
-    assert [device["id"] for device in api.get("/v1/devices")] == before
     chip.fails = None
-    line = refused(*arguments, "--product", "4711")
-    assert line.startswith("the board is complete, the cloud does not know it yet")
+    assert chip.flash == blank
+
+    def fail(*_arguments):
+        raise UserError("no answer")
+
+    monkeypatch.setattr(Registry, "register", fail)
+    line = refused(*arguments)
+    assert line.startswith("the board is complete, the cloud does not know it yet (no answer)")
     assert line.endswith("particle-mp provision --port /dev/ttyUSB0 goes on")
+    assert [device["id"] for device in api.get("/v1/devices")] == before
 
 
 @pytest.mark.parametrize(

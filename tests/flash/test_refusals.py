@@ -137,6 +137,7 @@ def test_board_that_is_none(refused, tmp_path, monkeypatch):
     ("arguments", "says"),
     [
         (("ESP32_GENERIC",), "--port is needed; --dry-run prints the steps"),
+        (("ESP32_GENERIC", *NOWHERE, "--baud", "0"), "--baud 0: expected 9600 or more"),
         (("ESP32_GENERIC", *NOWHERE, "--with", "wifi,no"), "--with no: no such component"),
         (("ESP32_GENERIC", "--port", "X", "--library", "romfs"), "has no partition romfs"),
         (

@@ -91,7 +91,7 @@ def test_port_is_busy(chip, refused, images):
 def test_port_is_not_there(refused, images, tmp_path):
     port = tmp_path / "ttyUSB0"
     line = refused("ESP32_GENERIC", "--port", port, "--firmware", images())
-    assert line == f"{port} is not there: connect the board; `mpremote connect list` shows ports"
+    assert line == f"{port} is not there: connect the board; `mpremote devs` shows ports"
 
 
 def test_unplugged_while_writing(chip, refused, images, monkeypatch):

@@ -78,7 +78,7 @@ class Esp32:
             regions.append(Region(part.name, part.offset, compose.romfs(lib, part.size)))
             lib = {}
         files = {f"/{name}": data for name, data in lib.items()} | self._identity_files
-        if files or self._wishes.identity:
+        if files or self._wishes.identity or self._wishes.erase:
             part = self._files_partition()
             regions.append(Region(part.name, part.offset, compose.littlefs(files, part.size)))
         return regions

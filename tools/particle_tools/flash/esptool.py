@@ -245,7 +245,7 @@ def _explain(port: str, text: str) -> str:
     if "exclusively lock" in text or "Errno 16" in text or "Access is denied" in text:
         return f"{port} is busy: close the program that uses it (mpremote, a terminal)"
     if "Errno 2]" in text or "FileNotFound" in text or "could not find" in text:
-        return f"{port} is not there: connect the board; `mpremote connect list` shows ports"
+        return f"{port} is not there: connect the board; `mpremote devs` shows ports"
     if "Errno 13]" in text:
         return f"{port}: no permission: add yourself to the group that owns it (dialout, uucp)"
     if "Could not open" in text:

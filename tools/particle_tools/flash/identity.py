@@ -62,6 +62,9 @@ class Identity:
                 f"{server.host} is this machine only, which a board cannot dial:"
                 " start the cloud with --lan, or give --server ADDRESS"
             )
+        # what the cloud may refuse, before anything is written
+        path = "/v1/user" if self.product is None else f"/v1/products/{self.product}"
+        self.registry.get(path)
         self.dialled = server
 
     def files(self, board: Board, device_id: str) -> dict[str, bytes]:
@@ -101,7 +104,10 @@ class Identity:
         server = self.dialled
         assert server is not None
         found: dict[str, Any] = {"device_id": device_id, "transport": self.transport}
-        return found | {"server": server.host, "server_port": server.port}
+        found |= {"server": server.host, "server_port": server.port}
+        if self.registry.on_loopback():
+            found["note"] = "the cloud listens on this machine only: start it with --lan"
+        return found
 
 
 def _store_networks(folder: Path, networks: list[dict[str, Any]]) -> None:

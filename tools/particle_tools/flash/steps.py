@@ -40,7 +40,7 @@ class Wishes:
     board: Board
     port: str | None = None
     firmware: Path | None = None
-    baud: int = 460800
+    baud: int = 115200
     reset: bool = True
     erase: bool = False
     keep_files: bool = False

@@ -12,6 +12,7 @@ from typing import Any
 from particle_tools.errors import UserError
 
 HELP = "write firmware, library, keys and configuration to a board"
+_BAUD, _BAUD_NO_RESET, _BAUD_LEAST = 460800, 115200, 9600
 _LIBRARIES = ("littlefs", "romfs", "none")
 
 
@@ -48,7 +49,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     files = esp32.add_mutually_exclusive_group()
     files.add_argument("--erase", action="store_true", help="give up files that are on the board")
     files.add_argument("--keep-files", action="store_true", help="write no file system")
-    esp32.add_argument("--baud", type=int, default=460800, metavar="N", help="(%(default)s)")
+    esp32.add_argument("--baud", type=int, metavar="N", help="460800, 115200 with --no-reset")
     esp32.add_argument(
         "--no-reset", action="store_true", help="the board is in its bootloader already"
     )
@@ -84,12 +85,15 @@ def run(args: argparse.Namespace) -> int:
         raise UserError("--out: an image for many boards has no keys of one: leave --cloud out")
     if not args.port and not only_host:
         raise UserError("--port is needed; --dry-run prints the steps without a board")
+    if args.baud is not None and args.baud < _BAUD_LEAST:
+        raise UserError(f"--baud {args.baud}: expected {_BAUD_LEAST} or more")
     progress = Progress()
     wishes = Wishes(
         board=board,
         port=args.port,
         firmware=args.firmware,
-        baud=args.baud,
+        # what runs on a board that is not reset has kept the speed that it was first spoken to
+        baud=args.baud or (_BAUD_NO_RESET if args.no_reset else _BAUD),
         reset=not args.no_reset,
         erase=args.erase,
         keep_files=args.keep_files,
@@ -190,10 +194,9 @@ def _done(args: argparse.Namespace, report: dict[str, Any]) -> list[str]:
     lines += [f"written    {r['name']} {r['offset']:#x}" for r in report.get("regions", ())]
     if report.get("device_id"):
         lines.append(f"device id  {report['device_id']}, dials {report['server']}")
+        lines.append(f"note       {report['note']}" if report.get("note") else None)
     else:
-        lines.append(
-            "next       particle-mp provision --port PORT --user NAME:PASSWORD"
-        )
+        lines.append("next       particle-mp provision --port PORT --user NAME:PASSWORD")
     return [line for line in lines if line]
 
 
