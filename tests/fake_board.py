@@ -54,8 +54,8 @@ class Sock:
         if not self.inbox:
             return None
         data = self.inbox.pop(0)
-        n = min(len(data), len(buf))
-        buf[:n] = data[:n]
+        n = len(data)
+        buf[:n] = data  # which grows when it has to, as with net/sockets.py
         self.board.wake.set()  # there may be more
         return n or None
 
