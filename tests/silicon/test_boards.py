@@ -126,7 +126,7 @@ def test_manifests(tree, board, tmp_path):
     else:
         wanted |= {"main.py", "particle_boot.py", _STAGES.get(board.profile["OTA"], _FILES)}
         wanted |= {f"particle/{m}.py" for part in packing.COMPONENTS.values() for m in part}
-    if board.port == "esp32":
+    if board.port in ("esp32", "stm32"):
         wanted.add("particle_firmware.py")
     if board.port in ("esp32", "rp2"):
         wanted |= {"_boot.py", "board_files.py"}
@@ -262,5 +262,10 @@ def test_make(tree, board, need, tmp_path):
         assert found["MICROPY_BOARD_ENTER_BOOTLOADER"] == "board_enter_bootloader()"
     else:
         assert found["MBOOT_VFS_LFS2"] == "(1)" and "MBOOT_VFS_FAT" not in found
+        place = [found[f"PARTICLE_MBOOT_{name}"] for name in ("BASE", "BYTES", "BLOCK")]
+        assert place[0] == "(MBOOT_SPIFLASH_ADDR)"
+        place = [int(text.strip("()"), 0) for text in (found["MBOOT_SPIFLASH_ADDR"], *place[1:])]
+        assert place == list(board.profile["MBOOT"][:3])
+        assert found["MBOOT_BOARD_EARLY_INIT"] == "particle_mboot_board_init(initial_r0)"
         pins = [row.split(",")[0] for row in (port / lines["pins"]).read_text().split()]
         assert {board.profile["LED"][1][0], board.profile["BUTTON"][0]} <= set(pins)

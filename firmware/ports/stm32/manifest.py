@@ -3,5 +3,5 @@
 include("$(MPY_DIR)/extmod/asyncio")
 add_library("particle", "../../components")
 require("all", library="particle")
-include("../../boot/manifest.py")
+include("../../boot/manifest.py", firmware=True)
 freeze("../common", "boot.py")

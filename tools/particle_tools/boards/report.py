@@ -18,7 +18,7 @@ _UPDATES = {
     "app-ab": "applications",
     "app-romfs": "applications, run in place",
     "esp32-ab": "applications and firmware",
-    "mboot": "applications, firmware in place",
+    "mboot": "applications and firmware",
     "none": "none",
 }
 _NETWORKS = {"wifi": "Wi-Fi", "ppp": "cellular", "at": "cellular", "host": "the host's"}
