@@ -17,11 +17,12 @@ def same(path, name, size, digest, contents):
     if not contents:
         return True
     h = sha256()
+    buffer = memoryview(bytearray(_PIECE))
     with open(path, "rb") as f:
         while size > 0:
-            data = f.read(_PIECE)
-            h.update(data)
-            size -= len(data) or size
+            n = f.readinto(buffer)
+            h.update(buffer[:n])
+            size -= n or size
     return h.digest() == bytes.fromhex(digest)
 
 

@@ -11,6 +11,7 @@ from bench import (
     cloud_udp,
     estimates,
     frozen,
+    hand_off,
     handshake,
     heap,
     heap_frozen,
@@ -39,7 +40,7 @@ def main() -> int:
     load = cloud_load.measure()
     figures += load
     by_phone = setup.measure()
-    figures += by_phone + updates.measure()
+    figures += by_phone + updates.measure() + hand_off.measure()
     mqtt = wire_mqtt.measure()
     figures += mqtt
     on_m3 = frozen.measure() + instructions.measure() + c_module.measure() + heap_frozen.measure()

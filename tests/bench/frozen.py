@@ -18,11 +18,18 @@ def measure() -> list[Figure]:
         absent = packing.missing(component)
         note = f"to come: {' '.join(absent)}" if absent else "code without names"
         figures.append(Figure(key, value, "bytes", note, partial=bool(absent)))
-    others = (frozen_sizes.ASYNCIO, frozen_sizes.BOARD, frozen_sizes.NAMES)
+    stage = modules.get(frozen_sizes.STAGE, 0)
+    others = (frozen_sizes.ASYNCIO, frozen_sizes.BOARD, frozen_sizes.NAMES, frozen_sizes.STAGE)
     everything = sum(modules.values()) - sum(modules.get(name, 0) for name in others)
     note = "names of all frozen modules, shared"
     return [
         *figures,
         Figure("frozen_all", everything, "bytes", "every module of the library, without names"),
+        Figure(
+            "frozen_boot_stage",
+            stage + modules["ota/record"],
+            "bytes",
+            "particle_boot, particle_files and ota/record, without names",
+        ),
         Figure("frozen_names", modules[frozen_sizes.NAMES], "bytes", note),
     ]

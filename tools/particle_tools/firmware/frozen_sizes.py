@@ -9,6 +9,7 @@ from particle_tools import packing
 #: What all modules share: names, lengths and hashes of identifiers.
 NAMES = "(names)"
 ASYNCIO = "(asyncio)"
+STAGE = "(boot stage)"
 BOARD = "(board)"
 
 # mpy-tool names the parts of a module KIND_MODULE_REST, with "_" for "/".
@@ -16,6 +17,7 @@ _PART = re.compile(
     "(?:fun_data|proto_fun|const_obj|const_qstr_table_data|const_obj_table_data|children"
     "|frozen_module)_(.*)"
 )
+_STAGE_PARTS = ("particle_boot_", "particle_files_")
 
 
 def measure(frozen_content: Path) -> dict[str, int]:
@@ -33,6 +35,8 @@ def measure(frozen_content: Path) -> dict[str, int]:
         found = next((ours[prefix] for prefix in longest if name.startswith(prefix)), None)
         if found is None:
             found = ASYNCIO if "asyncio" in name else BOARD
+            if name.startswith(_STAGE_PARTS):
+                found = STAGE
         sizes[found] = sizes.get(found, 0) + int(fields[1], 16)
     text, data = _output("size", str(frozen_content)).splitlines()[1].split()[:2]
     sizes[NAMES] = int(text) + int(data) - sum(sizes.values())
