@@ -108,6 +108,8 @@ def test_nothing_is_claimed_for_a_board_that_is_not_complete(
     chip.fails = "write"
     line = refused(*arguments, "--erase")
     assert line == "gone: connect it again and repeat the command with --erase"
+    line = refused(*arguments[:-6], "--keep-files")
+    assert line == "gone: connect it again and repeat the command"
     chip.fails = None
     assert chip.flash == blank
 

@@ -1,10 +1,14 @@
 """What cannot work is refused with one line before anything is written: file, board, options."""
 
+from pathlib import Path
+
 import pytest
 from esp_idf_defs import PartitionTable
 
 from flash import esp_images
 from particle_tools.boards import catalogue
+from particle_tools.errors import UserError
+from particle_tools.flash import firmware_file
 
 AT = esp_images.OFFSETS["esp32"]
 NOWHERE = ("--port", "/dev/ttyUSB0", "--library", "none")
@@ -77,20 +81,33 @@ def test_bootloader_for_a_smaller_flash(refused, images):
     assert line.endswith("its bootloader is for 2 MB of flash, ESP32_GENERIC needs 4 MB")
 
 
-@pytest.mark.parametrize("version", [b"v1.24.1", b"v2.0.0", b"of unknown version"])
-def test_micropython_of_another_version(refused, images, version):
-    line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", images(version=version))
-    number = version.decode().removeprefix("v")
-    if number[0].isdigit():
-        assert f"it is MicroPython {number}, the library is for 1.25 to 1.x" in line
+def test_micropython_of_another_version(refused, images):
+    line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", images(version=b"v1.24.1"))
+    assert line.endswith(
+        "it is MicroPython 1.24.1, the library is for 1.25 to 1.x: take an image of one of these"
+    )
+
+
+@pytest.mark.parametrize(
+    ("banner", "found"),
+    [
+        (b"MicroPython v1.25.0 on 2025-04-15; ", "1.25.0"),
+        (b"MicroPython v1.29.0-preview.12.g0123456789 on 2026-08-01; ", "1.29.0-preview"),
+        (b"MicroPython 1.26.1+ds-1 on 2025-09-11; ", "1.26.1+ds-1"),
+        (b"MicroPython v2.0.0 on 2027-01-01; ", None),
+        (b"MicroPython of unknown version on 2025-01-01; ", None),
+        (b"MicroPython v1.27.0; ", None),
+        (b"", None),
+    ],
+)
+def test_version_of_an_image(banner, found):
+    """Previews count as what they become; what has no version is none."""
+    image = bytes(100) + banner + bytes(100)
+    if found:
+        assert firmware_file.version(Path("a.bin"), image).startswith(found)
     else:
-        assert "no version of MicroPython in it: MicroPython 1.25 or newer is needed" in line
-
-
-def test_preview_of_a_version_is_one(flash, images):
-    image = images(version=b"v1.29.0-preview.12.g0123456789")
-    status, report, _ = flash("ESP32_GENERIC", *NOWHERE, "--firmware", image, "--dry-run")
-    assert status == 0 and report["firmware"].startswith("1.29.0-preview")
+        with pytest.raises(UserError, match="2.0.0, the library is for 1.25|no version of Micro"):
+            firmware_file.version(Path("a.bin"), image)
 
 
 def test_library_in_the_firmware_is_not_installed_again(flash, refused, images):
@@ -101,6 +118,9 @@ def test_library_in_the_firmware_is_not_installed_again(flash, refused, images):
     status, report, _ = flash(*arguments)
     assert (status, report["library"], report["files"]) == (0, "none", 0)
     assert "vfs" not in [region["name"] for region in report["regions"]]
+    # the files of whoever had the board before are gone then, too
+    _, report, _ = flash(*arguments, "--erase")
+    assert "vfs" in [region["name"] for region in report["regions"]] and report["files"] == 0
 
 
 def test_file_that_is_none(refused, tmp_path):

@@ -197,7 +197,9 @@ class Esp32:
         self._verified = True
 
     def _repeat(self) -> str:
-        return "connect it again and repeat the command with --erase"
+        # what is there of a file system now would be taken for files
+        more = "" if self._wishes.keep_files else " with --erase"
+        return f"connect it again and repeat the command{more}"
 
     def _register(self) -> None:
         try:
