@@ -2,15 +2,17 @@
 as they are; nothing is ever written outside the slot.
 """
 
+import hashlib
 import os
 import struct
 
 from bundles import ABOUT, FILES, bundle, deflated, lines, public, tree, unpacking, wrapped
 from particle.errors import UpdateError
+from particle.ota.app_slots import AppSlots
 from particle.ota.unpack import unpack
 from particle.wire.manifest import Manifest
 from particle.wire.module import Refused, recorded, user_slots
-from support import folder, raises, rng
+from support import drive, folder, raises, rng
 
 _CODES = range(-1370, -1299)
 _WORDS = (
@@ -68,14 +70,35 @@ def install(image):
     return tree(root + "/a"), code
 
 
+def arrive(image):
+    """Unpack an image while it arrives; return as `install` does."""
+    root = folder("mutated")
+    slots = AppSlots(root, None, dict(ABOUT), [public()], 12, user_slots(12))
+    code = None
+    try:
+        drive(slots.begin(len(image), hashlib.sha256(image).digest(), 5))
+        for at in range(0, len(image), 512):
+            drive(slots.write(image[at : at + 512]) or iter(()))
+        drive(slots.verify())
+    except UpdateError as error:
+        code = error.errno
+        assert not {"stage.head", "stage.img"} & set(os.listdir(root))
+    assert set(os.listdir(root)) <= {"b", "module.b", "stage.head", "stage.img", "stage.rec"}
+    return tree(root + "/b"), code
+
+
 def check(image):
     """Install an image; it is complete, or refused and not bootable. Tell which."""
     files, code = install(image)
+    found, other = arrive(image)
+    assert (code is None) == (other is None), (code, other)
     if code is None:
-        assert "manifest" in files
+        assert "manifest" in files and found == files
         return True
     # -219: a path that the file system of this computer cannot take
-    assert (code in _CODES or code == -219) and "manifest" not in files, code
+    for each in (code, other):
+        assert each in _CODES or each == -219, each
+    assert "manifest" not in files and not found
     return False
 
 
