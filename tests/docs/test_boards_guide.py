@@ -1,11 +1,8 @@
 """The guide to boards: its commands run as they stand; its table has every constant."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
+from guides import blocks, shell
 from particle_tools import ROOT
 from particle_tools.boards import catalogue
 from sim.boards import Bench
@@ -18,20 +15,7 @@ def test_commands(tmp_path):
     place = Bench(tmp_path)
     try:
         port = place.start(place.board({}), None, "--pty").wait_for("serial ").split()[1]
-        said = []
-        for block in re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL):
-            done = subprocess.run(
-                ["sh", "-ec", block],
-                cwd=tmp_path,
-                env=os.environ
-                | {"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "PORT": port},
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
-            said.append(done.stdout)
+        said = [shell(block, tmp_path, PORT=port) for block in blocks(GUIDE, "sh")]
     finally:
         place.close()
     assert "ESP32_GENERIC-OTA: ESP32 / WROOM" in said[0] and '"chip": "rp2040"' in said[0]

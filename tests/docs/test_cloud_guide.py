@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from cloud.test_process import Process
+from guides import blocks, shell
 from particle_tools import ROOT
 from particle_tools.cli import build_parser
 from particle_tools.cloud import config_file
@@ -24,28 +25,21 @@ GUIDE = (DOCS / "cloud.md").read_text()
 FILES = DOCS / "cloud"
 
 
-def blocks(language):
-    """Return the blocks of the guide in a language."""
-    return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
-
-
 @pytest.fixture
 def output(tmp_path, need):
     """Run the configuration and the commands of the guide; give what each printed, and the log."""
     need("curl", shutil.which("curl"), "apt-get install curl")
     config = tmp_path / "cloud.toml"
-    config.write_text(blocks("toml")[0])
+    config.write_text(blocks(GUIDE, "toml")[0])
     config.chmod(0o600)
     with Process(tmp_path / "data", "--config", str(config)) as process:
-        login, *commands = blocks("sh")
+        login, *commands = blocks(GUIDE, "sh")
         script = "\n".join([login, *(f"{c}\necho\necho ---" for c in commands)])
         script = script.replace("http://127.0.0.1:8080", process.ready["http"])
-        done = subprocess.run(
-            ["sh", "-ec", script], capture_output=True, text=True, timeout=60, check=True
-        )
+        printed = shell(script, tmp_path)
         code, _, log = process.end()
         assert code == 0
-    return done.stdout.split("---\n")[:-1], log
+    return printed.split("---\n")[:-1], log
 
 
 def test_commands_metrics_and_log_are_as_written(output):
@@ -59,7 +53,7 @@ def test_commands_metrics_and_log_are_as_written(output):
     assert len(named) > 10 and named <= found
     lines = [json.loads(line) for line in log.splitlines() if line.startswith("{")]
     requests = [line for line in lines if "request_id" in line]
-    (shown,) = (json.loads(block) for block in blocks("json"))
+    (shown,) = (json.loads(block) for block in blocks(GUIDE, "json"))
     assert set(shown) - {"device_id"} == set(requests[0]) and shown["level"] == "info"
 
 

@@ -7,6 +7,7 @@ from string import Template
 
 import pytest
 
+from guides import blocks
 from particle_tools import ROOT
 from particle_tools.cli import build_parser, main
 from particle_tools.local import LocalCloud
@@ -14,11 +15,6 @@ from particle_tools.provisioning import batch
 from sim.boards import Bench
 
 GUIDE = (ROOT / "docs" / "provisioning.md").read_text()
-
-
-def blocks(language):
-    """Return the blocks of the guide in a language."""
-    return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
 
 
 @pytest.fixture
@@ -34,8 +30,8 @@ def test_commands_are_as_written(bench, tmp_path, monkeypatch, capsys):
     for name in ("one", "two"):
         sim = bench.start(bench.board(name=name), None, "--pty")
         ports.append(sim.wait_for("serial ").split()[1])
-    (tmp_path / "networks.json").write_text(blocks("json")[0])
-    table = blocks("csv")[0]
+    (tmp_path / "networks.json").write_text(blocks(GUIDE, "json")[0])
+    table = blocks(GUIDE, "csv")[0]
     for i, port in enumerate(ports):
         table = table.replace(f"/dev/ttyACM{i}", port)
     (tmp_path / "boards.csv").write_text(table)
@@ -57,14 +53,14 @@ def test_commands_are_as_written(bench, tmp_path, monkeypatch, capsys):
         return capsys.readouterr().out
 
     try:
-        first, networks, many, keys, doctor = blocks("sh")
+        first, networks, many, keys, doctor = blocks(GUIDE, "sh")
         for line in first.splitlines()[:2]:
             name, _, value = line.partition("=")
             variables[name] = shlex.split(value)[0]
         printed = shell("\n".join(first.splitlines()[2:]))
-        rows = [line.split()[0] for line in blocks("text")[0].splitlines()]
+        rows = [line.split()[0] for line in blocks(GUIDE, "text")[0].splitlines()]
         assert [line.split()[0] for line in printed.splitlines()] == rows
-        assert printed.splitlines()[-1] == blocks("text")[0].splitlines()[-1]
+        assert printed.splitlines()[-1] == blocks(GUIDE, "text")[0].splitlines()[-1]
         printed = shell(networks)
         stored = ", ".join(f"wifi {name}" for name in ("MyNetwork", "upstairs", "caf\\xe9", "lab"))
         assert printed.splitlines()[-1] == f"changed    {stored}"

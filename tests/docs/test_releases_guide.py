@@ -1,18 +1,15 @@
 """The guide to releases: its commands run as they stand, its fields are those that there are."""
 
 import json
-import os
 import re
 import shutil
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 
 from cloud.ota_device import PLATFORM
 from cloud.test_process import LOGIN, Process
 from e2e.desk import stored
+from guides import blocks, shell
 from particle_tools import ROOT, cli
 from particle_tools.cloud.described import firmware, firmwares
 from sim.boards import Bench
@@ -30,30 +27,20 @@ def printed(tmp_path, need):
     assert cli.main(["firmware", "keys", key, "--new", "p256"]) == 0
     place = Bench(tmp_path)
     port = place.start(place.board(), None, "--pty").wait_for("serial ").split()[1]
-    commands = re.findall(r"```sh\n(.*?)```", GUIDE, re.DOTALL)
+    commands = "\n".join(f"{command}\necho" for command in blocks(GUIDE, "sh"))
     try:
         with Process(tmp_path / "data", "--user", LOGIN) as process:
             api = process.api.login()
             cloud = f"--cloud {process.ready['http']} --user {LOGIN} --server 127.0.0.1"
             head = {"API": process.ready["http"], "TOKEN": api.token, "PORT": port, "CLOUD": cloud}
-            head["PATH"] = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
-            done = subprocess.run(
-                ["sh", "-ec", "\n".join(f"{command}\necho" for command in commands)],
-                cwd=tmp_path,
-                env=os.environ | head,
-                capture_output=True,
-                text=True,
-                timeout=60,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
+            said = shell(commands, tmp_path, **head)
             members = api("GET", "/v1/products/4242/devices")[1]["devices"]
     finally:
         place.close()
     settings = json.loads(stored(tmp_path / "board")["config.json"])
     assert settings["product_id"] == 4242
     assert [each["id"] for each in members] == [settings["device_id"]]
-    return [json.loads(line) for line in done.stdout.splitlines() if line[:1] == "{"]
+    return [json.loads(line) for line in said.splitlines() if line[:1] == "{"]
 
 
 def test_commands_do_what_the_guide_says(printed):

@@ -1,26 +1,19 @@
 """The guide to updates: its commands run as they stand, and print what it shows."""
 
 import json
-import os
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
 from e2e.desk import stored
+from guides import blocks, shell
 from particle_tools import ROOT
 from particle_tools.cli import build_parser
 from particle_tools.images import actions
 from sim.boards import Bench
 
 GUIDE = (ROOT / "docs/updates.md").read_text()
-
-
-def blocks(language):
-    """Return the blocks of the guide in a language."""
-    return re.findall(rf"```{language}\n(.*?)```", GUIDE, re.DOTALL)
 
 
 def shape(text):
@@ -32,25 +25,11 @@ def shape(text):
 def printed(tmp_path_factory):
     """Run all commands in one folder; give what each block printed."""
     folder = tmp_path_factory.mktemp("guide")
-    tools = Path(sys.executable).parent
     place = Bench(folder)
     board = place.board({"/pt/config.json": "{}"})
     port = place.start(board, None, "--pty").wait_for("serial ").split()[1]
-    path = {"PATH": f"{tools}:{os.environ['PATH']}", "PORT": port}
-    found = []
     try:
-        for block in blocks("sh"):
-            done = subprocess.run(
-                ["sh", "-ec", block],
-                cwd=folder,
-                env=os.environ | path,
-                capture_output=True,
-                text=True,
-                timeout=120,
-                check=False,
-            )
-            assert done.returncode == 0, done.stderr
-            found.append(done.stdout)
+        found = [shell(block, folder, PORT=port) for block in blocks(GUIDE, "sh")]
     finally:
         place.close()
     assert stored(folder / "board")["update.0.der"] == (folder / "update.0.der").read_bytes()
@@ -59,7 +38,7 @@ def printed(tmp_path_factory):
 
 def test_commands_print_what_the_guide_shows(printed):
     keys, _, first, second, signed, _, whole = printed
-    shown = blocks("text")
+    shown = blocks(GUIDE, "text")
     assert shape(keys) == shape(shown[0])
     assert shape(first) == shape(shown[1])
     assert shape(second.partition("\n")[2]) == shape(shown[2])

@@ -1,7 +1,6 @@
 """What docs/webhooks.md shows runs as it stands, but for the port of its server."""
 
 import json
-import re
 import shutil
 import socket
 import subprocess
@@ -11,6 +10,7 @@ import pytest
 
 import ports
 from cloud.running import Api
+from guides import blocks, shell
 from particle_tools import ROOT
 from particle_tools.cloud import config_file
 from particle_tools.cloud.settings import Limits
@@ -22,7 +22,7 @@ TEXT = (ROOT / "docs" / "webhooks.md").read_text()
 
 def block(kind, number=0):
     """Return a code block of the guide."""
-    return re.findall(rf"```{kind}\n(.*?)```", TEXT, re.DOTALL)[number]
+    return blocks(TEXT, kind)[number]
 
 
 @pytest.fixture
@@ -54,8 +54,7 @@ def test_from_a_board_to_a_server_and_back(need, port, tmp_path):
         name, _, password = cloud.user.partition(":")
         token = Api(cloud.url).login((name, password)).token
         script = f"API={cloud.url}\nTOKEN={token}\n{block('sh')}"
-        done = subprocess.run(["sh", "-ec", script], cwd=tmp_path, capture_output=True, check=True)
-        made = json.loads(done.stdout)
+        made = json.loads(shell(script, tmp_path))
         assert made["ok"] is True and made["event"] == "weather"
         board = SimulatedBoard(tmp_path / "board", cloud, script=tmp_path / "program.py")
         answer = "the sky is cloudy at 21.5"
