@@ -168,7 +168,7 @@ def test_board_that_is_none(refused, tmp_path, monkeypatch):
         (("ESP32_GENERIC", *NOWHERE, "--cloud", "http://127.0.0.1:1"), "--user NAME:PASSWORD or"),
         (("ESP32_GENERIC", "--out", "x", "--cloud", "http://127.0.0.1:1"), "--out: an image for"),
         (
-            ("RPI_PICO_W", "--port", "/tmp", "--erase"),
+            ("RPI_PICO_W", "--port", "X", "--erase"),
             "--erase: RPI_PICO_W gets its firmware",
         ),
         (("RPI_PICO_W", "--out", "x", "--firmware", "y"), "y: No such file or directory"),
@@ -186,3 +186,11 @@ def test_partitions_that_are_not_there(refused, images, monkeypatch):
     assert line == "ESP32_GENERIC: its table of partitions has no application"
     line = refused("ESP32_GENERIC", "--port", "X", "--dry-run")
     assert line == "ESP32_GENERIC: its table of partitions has none for files"
+
+
+@pytest.mark.parametrize("option", [("--port", "/dev/ttyUSB0"), ("--out", "all.bin")])
+def test_esptool_is_missing(refused, images, monkeypatch, option):
+    image = images()
+    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
+    line = refused("ESP32_GENERIC", *option, "--firmware", image, "--library", "none")
+    assert line == "esptool is missing: pip install esptool"

@@ -13,13 +13,22 @@ from particle_tools.boards import catalogue, esp32
 from particle_tools.flash import compose
 from particle_tools.progress import Progress
 
-BOARDS = [board.title for board in catalogue.every() if board.port == "esp32"]
 BOARD = "ESP32_GENERIC-OTA"
 # what takes most of the time, and is not needed to be refused
 BARE = ("--library", "none")
 
 
-@pytest.mark.parametrize("title", BOARDS)
+def boards():
+    """List the ESP32 boards, and of their variants those with another table of partitions."""
+    found = {}
+    for board in catalogue.every():
+        if board.port == "esp32":
+            key = board.name, esp32.partitions(board).to_csv()
+            found.setdefault(key, board.title)
+    return list(found.values())
+
+
+@pytest.mark.parametrize("title", boards())
 def test_written_read_back_and_booted(chip, flash, images, tmp_path, title):
     """What the real esptool wrote and reads again is what was reported; the library starts."""
     found = catalogue.find(title)
@@ -132,11 +141,3 @@ def test_flash_that_does_not_keep_what_is_written(chip, refused, images, monkeyp
     monkeypatch.setattr(Progress, "show", show)
     line = refused("ESP32_GENERIC-OTA", "--port", board.port, "--firmware", images(), *BARE)
     assert line.startswith(f"{board.port}: what was written does not read back")
-
-
-@pytest.mark.parametrize("answer", [None, "not installed"])
-def test_esptool_is_missing(refused, images, monkeypatch, answer):
-    monkeypatch.setattr("importlib.util.find_spec", lambda _name: None)
-    port = ("--port", "/dev/ttyUSB0") if answer else ("--out", "all.bin")
-    line = refused("ESP32_GENERIC", *port, "--firmware", images(), *BARE)
-    assert line == "esptool is missing: pip install esptool"
