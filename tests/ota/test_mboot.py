@@ -2,6 +2,7 @@
 
 import hashlib
 import os
+import sys
 
 from bundles import ABOUT, bundle, public, wrapped
 from fake_mboot import BASE, BYTES, FAILED, ORDER, PROGRAM, ROLLED_BACK, Registers, dfu, firmware
@@ -10,6 +11,7 @@ from particle.errors import UpdateError
 from particle.ota.bootrecord import ROLLED_BACK as FLAG
 from particle.ota.mboot import NAME, PLACE, Mboot
 from particle.ota.mboot_firmware import Firmware
+from particle.ota.targets import target
 from slot_files import put
 from support import drive, folder, raises
 
@@ -37,9 +39,9 @@ class World:
         own = self.boot()
         return Mboot(own, self.STORE_ROOT, None, dict(ABOUT), [public()], 12)
 
-    def send(self, data):
+    def send(self, data, function=7):
         target = self.target()
-        stored = drive(target.begin(len(data), hashlib.sha256(data).digest(), 7))
+        stored = drive(target.begin(len(data), hashlib.sha256(data).digest(), function))
         for at in range(stored, len(data), 512):
             drive(target.write(data[at : at + 512]) or iter(()))
         drive(target.verify())
@@ -121,6 +123,41 @@ def test_what_is_not_taken():
     os.remove(w.STORE_ROOT + "/fw.run/" + NAME)
     error = raises(UpdateError, w.send, _file())
     assert error.errno == -120 and "no way back" in error.text
+
+
+class Profile(World):
+    """A board as its profile has it, a client of it, and what the boot stage has found."""
+
+    NAME = "TEST"
+    OTA = "mboot"
+    UPDATE_KEYS = (public(),)
+    slot = ""
+    _store = None
+    _values = {"platform_id": 12, "product_id": 0xFFFF}
+
+    def target(self):
+        self.firmware = self.boot()
+        return target(self, self, self.STORE_ROOT, None, self)
+
+
+def test_a_board_takes_applications_beside():
+    w = Profile()
+    both = w.send(_file())
+    both.finish()
+    assert w.registers[ORDER] == order_of(PROGRAM, 3)
+    abi = getattr(sys.implementation, "_mpy", 0) & 0xFF
+    application = wrapped(bundle(floor=5, abi=abi))
+    # not before the reset
+    error = raises(UpdateError, lambda: drive(both.begin(len(application), bytes(32), 5)))
+    assert error.errno == -110
+    w.registers[ORDER] = order_of(2, 2)
+    w.boot().confirm()
+    found = w.send(application, 5).finish()
+    assert found == w.STORE_ROOT + "/b"
+    # without its part of the boot stage nothing is done to the firmware
+    w = Profile()
+    w.boot = lambda: None
+    assert not hasattr(w.target(), "tried")
 
 
 def test_the_power_fails():
