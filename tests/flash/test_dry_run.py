@@ -48,7 +48,8 @@ def test_commands_are_those_that_are_run(nothing_runs, capsys, images):
         "3. write",
         "4. verify",
     ]
-    write, verify = [shlex.split(line) for line in lines if line.startswith("   esptool")]
+    ask, write, verify = [shlex.split(line) for line in lines if line.startswith("   esptool")]
+    assert ask[-1] == "flash-id"
     assert write[1:9] == "--chip esp32 --port /dev/ttyACM3 --baud 115200 --before no-reset".split()
     parts = "0x1000 bootloader.bin 0x8000 partition-table.bin 0xd000 otadata.bin 0x10000 ota_0.bin"
     assert write[-10:] == verify[-10:] == [*parts.split(), "0x310000", "vfs.bin"]

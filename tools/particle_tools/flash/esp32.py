@@ -97,7 +97,7 @@ class Esp32:
         if wishes.identity:
             steps.append(Step("cloud", "ask the cloud whom the board dials", self._ask_cloud))
         look = f"ask the chip: {self._board.chip} with {size} MB of flash, or nothing is written"
-        steps.append(Step("chip", look, self._look))
+        steps.append(Step("chip", look, self._look, self._tool.look_command()))
         text = "replace a file system that is there" if wishes.erase else "look for files on it"
         steps.append(Step("files", text, self._look_for_files))
         if wishes.identity:

@@ -66,6 +66,10 @@ class Esptool:
         self._before = "default-reset" if reset else "no-reset"
         self._show = show
 
+    def look_command(self) -> list[str]:
+        """Return the command that asks the chip, as a person would type it."""
+        return ["esptool", *self._options("auto", "no-reset"), "flash-id"]
+
     def look(self) -> Found:
         """Ask the chip what it is; its flash is not touched."""
         # any chip: what is there instead of the right one is to be named
