@@ -64,6 +64,13 @@ def test_every_part_of_an_image_is_looked_at(refused, damaged, images):
         assert "damaged" in line or "for esp32" in line or "ESP32, or" in line, at
 
 
+def test_image_from_address_0_on(flash, damaged):
+    """As `esptool merge-bin` makes them: the same, behind what is erased."""
+    path = damaged(lambda data: b"\xff" * AT + data)
+    status, report, _ = flash("ESP32_GENERIC", *NOWHERE, "--firmware", path, "--dry-run")
+    assert (status, report["regions"][0]["offset"]) == (0, AT)
+
+
 def test_image_of_another_chip(refused, images):
     line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", images("esp32c3"))
     assert line.endswith("its bootloader is for esp32c3, not esp32")
