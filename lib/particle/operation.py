@@ -38,10 +38,16 @@ def end(start, timeout):
 
 def in_task():
     """Return True inside an asyncio task, where nothing may block."""
+    task = None
     try:
-        return sys.modules["asyncio"].current_task() is not None
+        task = sys.modules["asyncio"].current_task()
+        # after Ctrl-C MicroPython still names the last one; while a task runs this raises
+        task.coro.pend_throw(None)
     except (KeyError, RuntimeError):
         return False
+    except (AttributeError, ValueError):
+        return task is not None
+    return False
 
 
 def int32(value):

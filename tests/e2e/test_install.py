@@ -1,12 +1,9 @@
 """The library installed on a provisioned board by unmodified mpremote, and used from there."""
 
-import json
-
 import pytest
 
 from e2e.mpremote import mpremote as remote
 from particle_tools import packing
-from particle_tools.cli import main
 from particle_tools.local import LocalCloud, SimulatedBoard
 
 # The board's own copy instead of the checkout's; the board's frozen modules stay.
@@ -45,23 +42,6 @@ def use(board, leave=_LEAVE):
     lines = mpremote(board, "exec", _ALONE + _USE + leave).splitlines()
     assert lines[-1] == "True", lines
     return lines[0]
-
-
-def test_over_http_from_the_cloud(cloud, board, capsys):
-    mpremote(board, "mip", "install", "--target", "/flash/lib", cloud.url + "/mip/package.json")
-    assert use(board) == "/flash/lib/particle/__init__.mpy"
-    # version and hash, asked on the board and from the host
-    hashes = {path: digits for path, digits in packing.known_files().items() if path[-3:] != ".py"}
-    known = f"{packing.__version__}, {len(hashes)} files, hash {packing.library_hash(hashes)}"
-    asked = "import particle; print(particle.diagnose()[0])"
-    assert mpremote(board, "exec", _ALONE + asked) == f"('library', True, '{known}')\n"
-    damage = "with open('/flash/lib/particle/client.mpy', 'ab') as f: f.write(b'x')"
-    mpremote(board, "exec", damage)
-    assert main(["doctor", "--port", board.serial, "--cloud", cloud.url, "--json"]) == 0
-    rows = json.loads(capsys.readouterr().out)["checks"][:2]
-    assert [row["ok"] for row in rows] == [True, None]
-    assert f"library {packing.__version__}, {len(hashes)} files, hash " in rows[0]["text"]
-    assert rows[1]["text"].endswith(": particle/client.mpy")
 
 
 def test_from_a_folder(board, tmp_path):

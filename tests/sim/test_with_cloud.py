@@ -120,24 +120,3 @@ def test_nothing_listens(cloud, board):
         time.sleep(0.05)
     # the check sees something: one connection, to the cloud
     assert [s.protocol for s in found] == ["tcp"]
-
-
-def test_install_the_library_from_the_cloud(cloud, bench):
-    board = bench.board()
-    sim = bench.start(board, None, "--pty")
-    path = sim.wait_for("serial ").split()[1]
-    mpremote = [sys.executable, "-m", "mpremote", "connect", path]
-    url = cloud.url + "/mip/package.json"
-    install = subprocess.run(
-        [*mpremote, "mip", "install", url],
-        capture_output=True,
-        text=True,
-        timeout=100,
-        check=False,
-    )
-    assert install.returncode == 0, install.stdout + install.stderr
-    program = "import particle; print(particle.__file__, particle.version)"
-    out = subprocess.run(
-        [*mpremote, "exec", program], capture_output=True, text=True, timeout=60, check=False
-    )
-    assert out.stdout.startswith("/flash/lib/particle/__init__.mpy "), out.stdout + out.stderr

@@ -159,12 +159,14 @@ class Led:
 
 def _device(kind, pins, inverted):
     # what the profile of a board says
-    from machine import PWM, Pin
+    from machine import Pin
 
     if kind == "neopixel":
         from neopixel import NeoPixel
 
         return NeoPixel(Pin(pins[0]), 1), False
     if kind == "pwm3":
+        from machine import PWM
+
         return [PWM(Pin(pin), freq=1000, duty_u16=0) for pin in pins], inverted
     return Pin(pins[0], Pin.OUT), inverted
