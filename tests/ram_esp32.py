@@ -31,7 +31,7 @@ otadata = _otadata
 partition = _partition
 Partition = _partition.Partition
 
-SLOT = 0x10000
+SLOT = 0x4000
 OTADATA = 0xD000
 OTA = (0x10000, 0x20000)
 TABLE = (

@@ -16,6 +16,7 @@ COMMAND = f"apt-get install {' '.join(toolchain.PACKAGES)} && make fetch"
 
 TESTS = device_suite.ROOT / "tests"
 BOOT = device_suite.ROOT / "firmware" / "boot"
+FAKES = device_suite.ROOT / "boards" / "UNIX_SIM" / "modules"
 _MAIN = b"""
 import machine, os, sys, vfs
 import uctypes
@@ -86,12 +87,16 @@ def rom(file: str) -> dict[str, bytes]:
 
 
 def helpers(path: Path) -> dict[str, bytes]:
-    """Return the modules of tests/ and the boot stage that a file imports, and what these do."""
+    """Return the modules of tests/ and the boot stage that a file imports, and what these do.
+
+    Of the simulated board's only those of no module's name: the board has modules of its own.
+    """
     files = {}
     todo = {path}
     while todo:
         for module in imports(todo.pop()):
-            for helper in (TESTS / (module + ".py"), BOOT / (module + ".py")):
+            places = [TESTS, BOOT] + [FAKES] * module.startswith("_")
+            for helper in [place / (module + ".py") for place in places]:
                 if not helper.exists() or module + ".mpy" in files:
                     continue
                 files[module + ".mpy"] = compiled(helper)

@@ -185,7 +185,7 @@ def test_reading_and_writing():
     assert error(Partition, "none") == (2,)
     with pytest.raises(ValueError):
         Partition(2)
-    assert repr(spare).startswith("<Partition type=0, subtype=17, address=131072, size=65536,")
+    assert repr(spare).startswith("<Partition type=0, subtype=17, address=131072, size=16384,")
     labels = [each.info()[4] for each in Partition.find(Partition.TYPE_DATA)]
     assert labels == ["nvs", "otadata"]
     assert Partition.find(0, 0x11)[0].info()[4] == Partition.find(label="ota_1")[0].info()[4]
@@ -254,7 +254,7 @@ def test_the_host_and_the_bootloader_read_what_others_make(tmp_path, kind):
     found = esp_image.read(data)
     assert found.chip == made.ROM_LOADER.IMAGE_CHIP_ID and found.size == len(data)
     assert found.name == made.ROM_LOADER.CHIP_NAME
-    chip = Chip(partitions=[*TABLE[:-1], ("ota_1", 0, 0x11, OTA[1], 4 * SLOT)])
+    chip = Chip(partitions=[*TABLE[:-1], ("ota_1", 0, 0x11, OTA[1], 16 * SLOT)])
     chip.put(OTA[0], image(b"one"))
     chip.put(OTA[1], data)
     chip.start()
