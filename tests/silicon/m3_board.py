@@ -27,7 +27,8 @@ machine.reset()
 class M3Board:
     """A board that is registered with `cloud` as `device_id` and boots again and again.
 
-    Its flash comes from a simulated board's first start: both have the same chip.
+    Its flash comes from a simulated board's first start: both have the same chip. psram: the file
+    that it is in.
     """
 
     def __init__(self, folder: Path, cloud: LocalCloud, device_id: str, transport: str = "tcp"):
@@ -36,8 +37,8 @@ class M3Board:
         first_start.make(made, device_id, transport, cloud=cloud.url, user=cloud.user, server=None)
         os.close(lock)
         self._flash = made.flash.read_bytes()
-        self._psram = folder / "psram"
-        qemu.prepare(self._psram, {}, 0, bytes(32))
+        self.psram = folder / "psram"
+        qemu.prepare(self.psram, {}, 0, bytes(32))
         self.forget_session()
         main = folder / "main.py"
         main.write_text(_MAIN)
@@ -45,7 +46,7 @@ class M3Board:
 
     def forget_session(self) -> None:
         """Put the flash of the first start back."""
-        with self._psram.open("r+b") as file:
+        with self.psram.open("r+b") as file:
             file.seek(qemu.FLASH_AT)
             file.write(self._flash)
 
@@ -73,7 +74,7 @@ class M3Board:
                 elf or cortex_m3.image().elf,
                 files,
                 heap=heap,
-                memory=self._psram,
+                memory=self.psram,
                 uart=bridge.serial,
                 seconds=seconds,
             )

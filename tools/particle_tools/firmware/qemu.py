@@ -8,7 +8,7 @@ import os
 import struct
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mpremote.romfs import VfsRomWriter
@@ -52,15 +52,26 @@ def run(
     with tempfile.TemporaryDirectory(prefix="particle-qemu-") as folder:
         psram = memory or Path(folder) / "psram"
         prepare(psram, files, heap, seed or (bytes(32) if counting else os.urandom(32)))
-        command = [
-            *(toolchain.EMULATOR, "-machine", f"{machine},memory-backend=psram"),
-            *("-object", f"memory-backend-file,id=psram,size=16M,mem-path={psram},share=on"),
-            *("-nographic", "-monitor", "none", "-semihosting", "-serial", "stdio"),
-            *(["-serial", uart] if uart else []),
-            *(["-icount", "shift=0,sleep=off"] if counting else []),
-            *("-kernel", str(elf)),
-        ]
-        return _console(command, seconds)
+        serials = ["stdio", *([uart] if uart else [])]
+        return _console(command(elf, psram, serials, counting, machine), seconds)
+
+
+def command(
+    elf: Path | str,
+    psram: Path,
+    serials: Sequence[str],
+    counting: bool = False,
+    machine: str = "mps2-an385",
+) -> list[str]:
+    """Return the command that runs an image; serials: where the UARTs lead, as QEMU has it."""
+    return [
+        *(toolchain.EMULATOR, "-machine", f"{machine},memory-backend=psram"),
+        *("-object", f"memory-backend-file,id=psram,size=16M,mem-path={psram},share=on"),
+        *("-nographic", "-monitor", "none", "-semihosting"),
+        *(word for serial in serials for word in ("-serial", serial)),
+        *(["-icount", "shift=0,sleep=off"] if counting else []),
+        *("-kernel", str(elf)),
+    ]
 
 
 def prepare(psram: Path, files: Mapping[str, bytes], heap: int, seed: bytes) -> None:
