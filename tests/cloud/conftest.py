@@ -64,6 +64,12 @@ def held(held_cloud):
 
 
 @pytest.fixture(scope="module")
+def rest(held):
+    """REST of that cloud as ANN."""
+    return Api(held.url).login()
+
+
+@pytest.fixture(scope="module")
 def api(cloud):
     """REST as ANN."""
     return Api(cloud.url).login()

@@ -1,5 +1,6 @@
 """The device's side of an update, written from the protocol text; and images for it."""
 
+import contextlib
 import hashlib
 import random
 import struct
@@ -44,6 +45,15 @@ def description(*applications, assets=(), needs=()):
         module = field(1, 5) + field(2, 2) + field(3, 6) + field(8, hash_)
         out += field(1, module + b"".join(field(10, field(1, n)) for n in needs))
     return out + b"".join(field(5, field(1, hash_)) for hash_ in assets)
+
+
+@contextlib.contextmanager
+def running(cloud, key, device_id, module):
+    """Give a device over UDP that is connected and has described the module that it runs."""
+    with cloud.udp_device(key, device_id) as found:
+        found.connect()
+        describe(found, description(digest(module)))
+        yield found
 
 
 def value(message, number):

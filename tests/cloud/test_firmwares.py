@@ -21,7 +21,7 @@ from cloud.ota_device import (
     upload,
     value,
 )
-from cloud.running import Api, provision_ec
+from cloud.running import provision_ec
 from cloud.test_uploads import BOUNDARY, bundle, multipart, queue
 
 FILE_SIZE = 2057
@@ -34,11 +34,6 @@ def versioned(version, product=PLATFORM, size=1000):
     data += struct.pack("<HHH", product, version, 0)
     data += sha256(data).digest() + struct.pack("<H", 40)
     return data + zlib.crc32(data).to_bytes(4, "big")
-
-
-@pytest.fixture(scope="module")
-def rest(held):
-    return Api(held.url).login()
 
 
 @pytest.fixture

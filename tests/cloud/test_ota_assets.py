@@ -16,11 +16,12 @@ from cloud.ota_device import (
     finish,
     image,
     reaches,
+    running,
     take,
     upload,
     value,
 )
-from cloud.running import Api, provision_ec
+from cloud.running import provision_ec
 from cloud.test_uploads import bundle
 from firmware_files import GOLDEN
 from particle_tools.cloud import modules
@@ -30,17 +31,10 @@ OLD, NEW = image(600, 37), image(900, 38)
 CAT, DOG, COW = b"meow" * 200, b"woof" * 200, b"moo" * 200
 
 
-@pytest.fixture(scope="module")
-def rest(held):
-    return Api(held.url).login()
-
-
 @pytest.fixture
 def device(held, rest, ec_key):
     """A device that runs OLD."""
-    with held.udp_device(ec_key, provision_ec(rest, ec_key)) as found:
-        found.connect()
-        describe(found, description(digest(OLD)))
+    with running(held, ec_key, provision_ec(rest, ec_key), OLD) as found:
         yield found
 
 

@@ -7,16 +7,11 @@ import pytest
 
 from cloud.device import ACK, CON, NON, pack
 from cloud.ota_device import digest, ended, image, reaches, upload
-from cloud.running import Api, provision
+from cloud.running import provision
 
 OLD, NEW = image(600, 17), image(3000, 18)
 CHUNK, COUNT = 512, 6
 POST, PUT = 2, 3
-
-
-@pytest.fixture(scope="module")
-def rest(held):
-    return Api(held.url).login()
 
 
 @pytest.fixture

@@ -7,13 +7,13 @@ from cloud.ota_device import (
     accept,
     acknowledge,
     chunks,
-    describe,
     description,
     digest,
     ended,
     finish,
     image,
     reaches,
+    running,
     separate,
     take,
     upload,
@@ -30,9 +30,7 @@ COUNT = 12
 @pytest.fixture
 def device(quick, ec_key):  # noqa: F811
     device_id = provision_ec(quick.api, ec_key)
-    with quick.device(ec_key, device_id) as found:
-        found.connect()
-        describe(found, description(digest(OLD)))
+    with running(quick, ec_key, device_id, OLD) as found:
         yield found
 
 

@@ -25,12 +25,13 @@ from cloud.ota_device import (
     reaches,
     refuse,
     reset,
+    running,
     separate,
     take,
     upload,
     value,
 )
-from cloud.running import Api, provision_ec
+from cloud.running import provision_ec
 from cloud.test_uploads import queue
 from particle_tools.local import wait_for
 
@@ -38,18 +39,10 @@ OLD, NEW = image(600, 7), image(2000, 8)
 COUNT = 4  # chunks of NEW
 
 
-@pytest.fixture(scope="module")
-def rest(held):
-    """REST as the user."""
-    return Api(held.url).login()
-
-
 @pytest.fixture
 def device(held, rest, ec_key):
     """A device that runs OLD."""
-    with held.udp_device(ec_key, provision_ec(rest, ec_key)) as found:
-        found.connect()
-        describe(found, description(digest(OLD)))
+    with running(held, ec_key, provision_ec(rest, ec_key), OLD) as found:
         yield found
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from cloud.device import random_id
 from cloud.ota_device import PLATFORM, describe, description, digest, ended, image, upload
-from cloud.running import Api, provision_ec
+from cloud.running import provision_ec
 from cloud.test_firmwares import release, store, update, versioned
 from cloud.test_uploads import queue
 from particle_tools.cloud.updates import APPLIED, MODULE, File
@@ -13,11 +13,6 @@ from particle_tools.local import wait_for
 RESET = "spark/device/last_reset"
 SAID = "update_rollback, version 8: three boots did not reach the cloud"
 NEW = image(1000, 8)
-
-
-@pytest.fixture(scope="module")
-def rest(held):
-    return Api(held.url).login()
 
 
 @pytest.fixture

@@ -39,7 +39,7 @@ class Killable:
         os.kill(self.process.child.pid, signal.SIGKILL)
         self.process.child.communicate(timeout=10)
 
-    def device(self, key, device_id, **more):
+    def udp_device(self, key, device_id, **more):
         return self.process.udp_device(key, device_id, **more)
 
 
@@ -68,7 +68,7 @@ class Quick:
     def kill(self):
         self.nursery.kill()
 
-    def device(self, key, device_id, **more):
+    def udp_device(self, key, device_id, **more):
         return UdpDevice(self.port, self.spki, key, device_id, **more)
 
 
@@ -96,7 +96,7 @@ def test_all_sessions_go_on(killable, sessions):
         # an address of its own: on one, ports are used again, and what was sent to their
         # last user arrives at the next
         host = f"127.1.{i // 250}.{i % 250 + 1}"
-        device = killable.device(key, device_id, timeout=20.0, host=host).connect()
+        device = killable.udp_device(key, device_id, timeout=20.0, host=host).connect()
         device.subscribe("door")
         device.close()  # only its keys are needed now
         return device
@@ -136,7 +136,7 @@ class Busy:
     def __init__(self, killable, key):
         self.killable = killable
         self.id = provision_ec(killable.api, key)
-        self.device = killable.device(key, self.id, timeout=1.0).connect()
+        self.device = killable.udp_device(key, self.id, timeout=1.0).connect()
         self.device.subscribe("p")
         self.records = {}  # number of a record of the cloud -> the record
         self.heard = {}  # event -> message id it came under
@@ -282,7 +282,7 @@ def test_records_heard_before_a_kill_are_not_heard_after_it(killable):
     """Whatever was acknowledged, and every record without an answer too."""
     key = new_ec_key()
     device_id = provision_ec(killable.api, key)
-    device = killable.device(key, device_id).connect()
+    device = killable.udp_device(key, device_id).connect()
     sent = []
     with device:
         for i in range(50):

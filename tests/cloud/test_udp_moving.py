@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from cloud.device import ACK, CON, pack
-from cloud.running import Api, provision_ec
+from cloud.running import provision_ec
 from cloud.test_session import run_beside
 from cloud.test_udp_session import state_of
 from particle_tools.cloud.exchanges import Exchanges
@@ -13,15 +13,9 @@ from particle_tools.cloud.metering import CALL, OTHER, READ, UPDATE
 
 
 @pytest.fixture
-def held_api(held):
-    """REST of a cloud whose time stands still: nothing there ends by a time-out."""
-    return Api(held.url).login()
-
-
-@pytest.fixture
-def device(held, held_api, ec_key):
-    """A device of that cloud, with a function and a variable."""
-    with held.udp_device(ec_key, provision_ec(held_api, ec_key)) as device:
+def device(held, rest, ec_key):
+    """A device with a function and a variable, at a cloud whose time stands still."""
+    with held.udp_device(ec_key, provision_ec(rest, ec_key)) as device:
         device.connect()
         device.describe(["f"], {"v": 2})
         yield device
@@ -46,9 +40,9 @@ def call(api, device):
 @pytest.mark.parametrize(
     ("ask", "code", "key"), [(read, 0x45, "result"), (call, 0x44, "return_value")]
 )
-def test_what_the_device_has_not_seen_is_sent_again_at_once(held_api, device, ask, code, key):
+def test_what_the_device_has_not_seen_is_sent_again_at_once(rest, device, ask, code, key):
     """Under its old ID: who has seen it all the same does it once (3.4)."""
-    value = ask(held_api, device)
+    value = ask(rest, device)
     lost = device.recv()
     back(device)
     again = device.recv()
@@ -57,12 +51,12 @@ def test_what_the_device_has_not_seen_is_sent_again_at_once(held_api, device, as
     status, body = value()
     assert (status, body[key]) == (200, 7), body
     device.ping()  # there is no third one
-    state = state_of(held_api, device.id)
+    state = state_of(rest, device.id)
     assert (state["unacknowledged"], state["retransmissions"]) == (0, 1)
 
 
-def test_several_requests(held_api, device):
-    values = [ask(held_api, device) for ask in (read, call, read)]
+def test_several_requests(rest, device):
+    values = [ask(rest, device) for ask in (read, call, read)]
     lost = sorted(device.recv().raw for _ in values)
     back(device)
     again = [device.recv() for _ in values]
@@ -73,9 +67,9 @@ def test_several_requests(held_api, device):
 
 
 @pytest.mark.parametrize("ask", [read, call])
-def test_what_the_device_has_seen_is_not_asked_twice(held_api, device, ask):
+def test_what_the_device_has_seen_is_not_asked_twice(rest, device, ask):
     """It may be what has reset the device."""
-    value = ask(held_api, device)
+    value = ask(rest, device)
     device.acknowledge(device.recv())
     device.ping()  # the cloud has that acknowledgement
     back(device)
@@ -83,9 +77,9 @@ def test_what_the_device_has_seen_is_not_asked_twice(held_api, device, ask):
     device.ping()
 
 
-def test_a_call_is_sent_once_more_and_a_read_until_it_is_seen(held, held_api, device):
+def test_a_call_is_sent_once_more_and_a_read_until_it_is_seen(held, rest, device):
     """A call that resets the device before its acknowledgement is out is no endless loop."""
-    values = [ask(held_api, device) for ask in (read, call)]
+    values = [ask(rest, device) for ask in (read, call)]
     lost = [device.recv() for _ in values]
     back(device)
     again = [device.recv() for _ in values]
@@ -100,25 +94,25 @@ def test_a_call_is_sent_once_more_and_a_read_until_it_is_seen(held, held_api, de
     device.ping()
 
 
-def test_a_ping_is_answered_by_coming_back(held_api, device):
-    value = run_beside(held_api, "PUT", f"/v1/devices/{device.id}/ping")
+def test_a_ping_is_answered_by_coming_back(rest, device):
+    value = run_beside(rest, "PUT", f"/v1/devices/{device.id}/ping")
     device.recv()
     back(device)
     assert value()[1] == {"online": True, "ok": True}
 
 
-def test_an_event_is_not_repeated_to_who_comes_back(held_api, device):
+def test_an_event_is_not_repeated_to_who_comes_back(rest, device):
     """It would be handled twice by a device that was reset by it."""
     device.subscribe("door")
-    held_api("POST", "/v1/devices/events", {"name": "door", "data": "1"})
+    rest("POST", "/v1/devices/events", {"name": "door", "data": "1"})
     assert device.recv().path == ["E", "door"]
     back(device)
     device.ping()
-    assert state_of(held_api, device.id)["unacknowledged"] == 0
+    assert state_of(rest, device.id)["unacknowledged"] == 0
 
 
-def test_a_goodbye_ends_what_waits(held_api, device):
-    value = call(held_api, device)
+def test_a_goodbye_ends_what_waits(rest, device):
+    value = call(rest, device)
     device.recv()
     assert device.request(2, [(11, b"x")], b"\x01\x02").raw == pack(ACK, 0, device.mid)
     assert value()[0] == 408
@@ -151,20 +145,20 @@ def say_safe_mode(device):
     assert device.publish("spark/device/safemode").code == 0
 
 
-def test_who_comes_back_without_a_word_has_left_safe_mode(held, held_api, device):
+def test_who_comes_back_without_a_word_has_left_safe_mode(held, rest, device):
     say_safe_mode(device)
-    assert status(held_api, device) == "safe_mode"
+    assert status(rest, device) == "safe_mode"
     back(device)
     held.pass_time(10)  # what it may have to say is repeated when it is lost
-    assert status(held_api, device) == "safe_mode"
+    assert status(rest, device) == "safe_mode"
     device.ping()
     held.pass_time(11)
-    assert status(held_api, device) == "normal"
+    assert status(rest, device) == "normal"
     say_safe_mode(device)
-    assert status(held_api, device) == "safe_mode"
+    assert status(rest, device) == "safe_mode"
 
 
-def test_who_comes_back_and_says_so_is_in_safe_mode(held, held_api, device):
+def test_who_comes_back_and_says_so_is_in_safe_mode(held, rest, device):
     """The event comes with every connection (ota-and-boot 2.4)."""
     say_safe_mode(device)
     for say in (say_safe_mode, None):
@@ -177,4 +171,4 @@ def test_who_comes_back_and_says_so_is_in_safe_mode(held, held_api, device):
         for _ in range(2):
             held.pass_time(20)
             device.ping()
-        assert status(held_api, device) == "safe_mode"
+        assert status(rest, device) == "safe_mode"

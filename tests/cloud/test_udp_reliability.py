@@ -6,7 +6,7 @@ import struct
 import pytest
 
 from cloud.device import ACK, CON, NON, pack
-from cloud.running import Api, provision_ec
+from cloud.running import provision_ec
 from cloud.test_session import run_beside
 from cloud.test_udp_session import listening, state_of, wait_for
 from particle_tools.cloud.udp.reliability import REMEMBERED_S, Reliability
@@ -70,17 +70,10 @@ def test_the_memory_for_duplicates_is_bounded():
 
 
 @pytest.fixture
-def device(held, ec_key):
+def device(held, rest, ec_key):
     """A connected device of it."""
-    device_id = provision_ec(Api(held.url).login(), ec_key)
-    with held.udp_device(ec_key, device_id) as device:
+    with held.udp_device(ec_key, provision_ec(rest, ec_key)) as device:
         yield device.connect()
-
-
-@pytest.fixture
-def rest(held):
-    """REST as ANN."""
-    return Api(held.url).login()
 
 
 def keep_alive(held, device, mid=[0x7000]):  # noqa: B006
