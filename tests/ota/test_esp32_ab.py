@@ -301,6 +301,34 @@ def test_what_was_confirmed_but_not_noted():
     assert (board.firmware.version, board.firmware.state) == (2, 0)
 
 
+def test_what_somebody_else_has_handed_over_is_tried_too():
+    board = Board()
+    board.chip.put(OTA[1], SECOND)
+    Partition("ota_1").set_boot()
+    # before the reset and after it, nothing may be written over
+    assert raises(UpdateError, board.send, update()).errno == -110
+    assert board.boot() == "ota_1" and board.firmware.trial
+    assert raises(UpdateError, board.send, update()).errno == -110
+    board.firmware.confirm()
+    assert board.boot() == "ota_1" and not board.firmware.trial
+    assert board.chip.states()[1] == (2, otadata.VALID)
+
+
+def test_a_damaged_record():
+    for content in (b"", b"PTF1", bytes(32), b"PTF1" + bytes(28)):
+        board = Board()
+        board.send(update())
+        board.target.finish()
+        for name in ("firmware.rec", "firmware.rec.new"):
+            with open(board.root + "/" + name, "wb") as f:
+                f.write(content)
+        # it is tried and can be confirmed; only its version is not known any more
+        assert board.boot() == "ota_1" and board.firmware.trial
+        board.firmware.confirm()
+        assert board.boot() == "ota_1" and board.firmware.version == 0
+        board.send(update(version=3))
+
+
 def test_boards_that_cannot():
     board = Board()
     assert esp32_ab.unusable() is None

@@ -46,11 +46,10 @@ class Firmware:
         self.version = self.floor = self.trial_version = self._least = self._sequence = 0
         self.trial = False
         self._load()
-        if self.state == TRIAL:
-            try:
-                self._judge()
-            except OSError as e:
-                print("firmware:", e)  # what cannot be written down is judged again
+        try:
+            self._judge()
+        except OSError as e:
+            print("firmware:", e)  # what cannot be written down is judged again
 
     def _load(self):
         # the second is what a write left that did not come to its end
@@ -59,6 +58,13 @@ class Firmware:
     def _judge(self):
         # what the bootloader has made of it
         slot = running()[1] - _FIRST
+        if self.state != TRIAL:
+            if _state(slot) != _PENDING:
+                return
+            # handed over by somebody else, or the record is lost: it is watched all the same
+            self.state = TRIAL
+            self.slot = slot
+            self.trial_version = self._least = 0
         state = _state(self.slot)
         if slot == self.slot and state == _PENDING:
             self.trial = True
