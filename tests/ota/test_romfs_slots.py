@@ -183,4 +183,4 @@ def test_the_power_fails():
     import romfs_cuts  # noqa: F401
 
     for number, kind in enumerate(("romfs_good", "romfs_bad", "romfs_packed")):
-        assert boot_cuts.every(kind, 997, number) > 1
+        assert boot_cuts.every(kind, 1499, number) > 1
