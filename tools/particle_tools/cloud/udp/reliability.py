@@ -26,7 +26,7 @@ _EMPTY_ACK = b"\x60\x00"
 class _Waiting:
     """A CON that is not acknowledged."""
 
-    __slots__ = ("data", "due", "early", "regular", "sent", "since")
+    __slots__ = ("data", "due", "early", "once", "regular", "sent", "since")
 
     def __init__(self, data: bytes, now: float) -> None:
         self.data = data
@@ -34,6 +34,7 @@ class _Waiting:
         self.sent = 0
         self.due = self.regular = now
         self.early = 0.0  # seconds between two repetitions before the regular ones
+        self.once = True  # it was not repeated
         self.again(now)
 
     def again(self, now: float) -> None:
@@ -92,7 +93,7 @@ class Reliability:
         waiting = self._waiting.pop(mid, None)
         if waiting is None:
             return False
-        if now is not None and now <= waiting.since + min(waiting.early or now, ACK_TIMEOUT_S):
+        if now is not None and waiting.once:
             took = now - waiting.since
             last = took if self._round_trip is None else self._round_trip
             self._round_trip = last + (took - last) * _GAIN
@@ -108,6 +109,7 @@ class Reliability:
         for mid, waiting in list(self._waiting.items()):
             if waiting.due > now:
                 continue
+            waiting.once = False
             if waiting.early and now < waiting.regular:
                 waiting.sooner(2 * waiting.early, now)
                 self.retransmissions += 1
