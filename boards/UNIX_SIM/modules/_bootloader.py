@@ -110,15 +110,15 @@ def check(chip, partition):
     total = 0
     for where, n in found:
         for data in _pieces(chip, where, n):
-            # many bytes at once; folded below
+            # many bytes at once, folded below
             total ^= int.from_bytes(data, "little")
-    wanted = _SUM
-    while total:
-        wanted ^= total & 0xFF
-        total >>= 8
+    n = _PIECE
+    while n > 1:
+        n //= 2
+        total = total >> 8 * n ^ total & (1 << 8 * n) - 1
     data = bytearray(1)
     chip.read(at + end - 1, data)
-    if data[0] != wanted:
+    if data[0] != _SUM ^ total:
         raise ValueError("checksum failed")
     if hashed:
         digest = hashlib.sha256()
