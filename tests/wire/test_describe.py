@@ -94,3 +94,18 @@ def test_assets_in_json():
         {"hash": first, "name": "cat.txt"},
         {"hash": second, "name": "water.bin"},
     ]
+
+
+def test_firmware_that_can_be_replaced():
+    m = module("argon_user.bin")
+    # module 7, index 1, version 5: as a cloud looks for it
+    firmware = {"s": 4096, "l": "m", "vc": 30, "vv": 30, "f": "c", "n": "1", "v": 5, "d": []}
+    with_app = json.loads(installed(m.record(), 6200, 4096, True, (), (12, 5))[0])
+    assert with_app["m"][1] == firmware and len(with_app["m"]) == 3
+    alone = json.loads(installed(None, 6200, 4096, True, (), (12, 5))[0])
+    assert alone["p"] == 12 and alone["m"] == with_app["m"][:2]
+    body, form = installed(None, 6200, 4096, False, (), (12, 5))
+    system = b"\x08\x04\x10\x01\x18\xb8\x30\x35\x1e\0\0\0\x3d\x1e\0\0\0"
+    ours = b"\x08\x07\x10\x01\x18\x05\x28\x80\x20\x35\x1e\0\0\0\x3d\x1e\0\0\0"
+    assert form == 42
+    assert body == b"\x0a\x11" + system + b"\x0a" + bytes((len(ours),)) + ours
