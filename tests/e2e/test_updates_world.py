@@ -104,3 +104,26 @@ def test_cloud_restarts(world):
     assert world.run(3600, lambda: sender.done), sender.failures
     assert world.run(600, lambda: board.program.resets == 1)
     assert arrived(board, sender)
+
+
+@pytest.mark.parametrize("older", [True, False])
+def test_a_refusal_says_why(world, older):
+    board = world.board(Receiver(slots=True), platform_id=PLATFORM)
+    assert world.run(60, lambda: board.client is not None and board.client.connected())
+    board.client._board.OTA = "none"
+    sender = Sender(world, board, application({"a.py": b""}), older=older)
+    assert world.run(60, lambda: sender.failures)
+    assert "this board takes no updates (OTA = none)" in sender.failures[0]
+    assert sender.failures[0].endswith("error -120")
+
+
+def test_what_is_refused_while_it_comes(world):
+    """The connection ends, and the next start hears the reason."""
+    board = world.board(Receiver(slots=True), platform_id=PLATFORM)
+    assert world.run(60, lambda: board.client is not None and board.client.connected())
+    board.client._board.NAME = "OTHER"
+    sender = Sender(world, board, application(FILES))
+    said = "the bundle is for b'FAKE', not OTHER"
+    assert world.run(120, lambda: any(said in text for text in sender.failures)), sender.failures
+    assert "given the update up" in sender.failures[0]
+    assert board.program.resets == 0 and not (board.root / "b").exists()
