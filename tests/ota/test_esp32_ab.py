@@ -237,6 +237,8 @@ def test_tampered_firmware():
     board.send(update(content=broken))
     assert raises(OSError, board.target.finish).args[0] == -5379
     assert board.boot() == "ota_0" and not board.firmware.trial
+    assert (board.firmware.flags, board.firmware.reason) == (ROLLED_BACK, 2)
+    board.send(update())
 
 
 def test_security_floor():

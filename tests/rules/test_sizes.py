@@ -30,7 +30,7 @@ CEILINGS = {
     "ota/bootrecord": 450,
     "ota/record": 1050,
     "ota/esp32_ab": 3250,
-    "ota/firmware": 1850,
+    "ota/firmware": 1900,
     "ota/layers": 750,
     "ota/mboot": 1400,
     "ota/mboot_firmware": 1900,

@@ -17,6 +17,7 @@ from micropython import const
 from .bootrecord import CONFIRMED, ROLLED_BACK, TRIAL
 
 # Reasons of a rollback (ota/trial.py)
+_DAMAGED = const(2)
 _NOT_WELL = const(6)
 _NOT_STARTED = const(7)
 
@@ -71,10 +72,7 @@ class Firmware:
         elif slot == self.slot:
             self._keep()  # the power failed when this was not written yet
         elif state != _NEW:  # that one is still to be started
-            self.state = CONFIRMED
-            self.flags |= ROLLED_BACK
-            self.reason = _NOT_STARTED if state is None else _NOT_WELL
-            self._save()
+            self._give_up(_NOT_STARTED if state is None else _NOT_WELL)
 
     def runs(self):
         """Return the version of what runs."""
@@ -88,7 +86,11 @@ class Firmware:
         self.trial_version = version
         self._least = floor
         self._save()
-        partition.set_boot()
+        try:
+            partition.set_boot()
+        except OSError:
+            self._give_up(_DAMAGED)
+            raise
 
     def confirm(self):
         """Keep the firmware that is being tried. Raises OSError."""
@@ -102,6 +104,12 @@ class Firmware:
         """Take note that the cloud knows of the rollback. Raises OSError."""
         self._load()  # an update may have come since this boot
         self.flags &= ~ROLLED_BACK
+        self._save()
+
+    def _give_up(self, reason):
+        self.state = CONFIRMED
+        self.flags |= ROLLED_BACK
+        self.reason = reason
         self._save()
 
     def _keep(self):
