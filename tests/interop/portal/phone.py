@@ -176,6 +176,12 @@ class Phone:
         row = self.networks().index(ssid)
         self.tap(self.driver.find_elements("css selector", "#networks button")[row])
 
+    def connect(self, ssid, password):
+        """Tap a network of the list, type its password and send the form."""
+        self.choose(ssid)
+        self.write(password)
+        self.tap("connect")
+
     def says(self, expression):
         """Return the value of an expression in the page."""
         return self.driver.execute_script(f"return {expression};")

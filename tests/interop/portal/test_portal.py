@@ -42,10 +42,7 @@ def test_the_list(board, hand):
 
 
 def test_a_wrong_password(board, hand):
-    hand.join()
-    hand.choose("Home")
-    hand.write("short")
-    hand.tap("connect")
+    hand.join().connect("Home", "short")
     hand.sees("8 to 63 characters", "#problem")
     hand.write("correct hose", "password")
     hand.tap("connect")
@@ -134,9 +131,7 @@ def test_a_script_in_a_name(board, hand):
         hand.sees(_REFUSED, "#problem")
         assert f"\u201c{ssid}\u201d: {_REFUSED}" in hand.shown("#problem")
         hand.tap("back")
-    hand.choose(ATTACK)
-    hand.write("12345678")
-    hand.tap("connect")
+    hand.connect(ATTACK, "12345678")
     hand.sees(ATTACK, "#result")
     hand.picture("script")
     assert hand.says("[window.hit, document.images.length, document.scripts.length]") == [
@@ -149,20 +144,14 @@ def test_a_script_in_a_name(board, hand):
 
 def test_a_slow_link(board, hand):
     hand.slow(4000, 400)
-    hand.join()
-    hand.choose("Home")
-    hand.write("correct horse")
-    hand.tap("connect")
+    hand.join().connect("Home", "correct horse")
     hand.sees("Connected", "#done h2")
     board.online("Home")
 
 
 def test_a_reload_in_the_middle(board, hand):
     board.hears(AIR, join_ms=60000)
-    hand.join()
-    hand.choose("Home")
-    hand.write("correct horse")
-    hand.tap("connect")
+    hand.join().connect("Home", "correct horse")
     hand.sees("The device joins", "#step")
     hand.picture("joining")
     hand.driver.refresh()
@@ -173,10 +162,7 @@ def test_a_reload_in_the_middle(board, hand):
 
 
 def test_a_reload_after_a_failure(board, hand):
-    hand.join()
-    hand.choose("Home")
-    hand.write("12345678")
-    hand.tap("connect")
+    hand.join().connect("Home", "12345678")
     hand.sees(_REFUSED, "#problem")
     hand.driver.refresh()
     hand.sees(_REFUSED, "#problem")
@@ -185,10 +171,7 @@ def test_a_reload_after_a_failure(board, hand):
 
 def test_a_power_cut_in_the_middle(board, hand):
     board.hears(AIR, join_ms=60000)
-    hand.join()
-    hand.choose("Home")
-    hand.write("correct horse")
-    hand.tap("connect")
+    hand.join().connect("Home", "correct horse")
     hand.sees("The device joins", "#step")
     board.cut_power()
     # The device, usually. A browser may repeat a request that the cut has ended: then the board
@@ -205,10 +188,7 @@ def test_a_phone_that_leaves_in_the_middle(hand, cloud, places, tmp_path):
     board = Board(tmp_path, cloud, places, options=["--time-scale", "4"])
     try:
         board.hears([HOME], join_ms=4000)
-        hand.join()
-        hand.choose("Home")
-        hand.write("correct horse")
-        hand.tap("connect")
+        hand.join().connect("Home", "correct horse")
         hand.sees("The device joins", "#step")
         hand.leave()
         board.online("Home")

@@ -185,10 +185,7 @@ def test_a_board_without_a_key(hand, cloud, places, tmp_path, port):
     """One that uses UDP makes the key for the password while it listens."""
     board = Board(tmp_path, cloud, places, transport="udp", port=port)
     try:
-        hand.join()
-        hand.choose("Home")
-        hand.write("correct horse")
-        hand.tap("connect")
+        hand.join().connect("Home", "correct horse")
         hand.sees("Connected", "#done h2")
         board.online("Home")
     finally:
