@@ -10,6 +10,7 @@ from e2e.updates import GOOD, KEY, store
 from particle_tools.images import bundles, files, signing
 from particle_tools.local import wait_for
 
+FASTER = ("--time-scale", "4")  # the trial takes 5 s of the board's time
 USES = "import valve\n" + GOOD.replace("** 2", "** 2 + valve.OPEN")
 
 
@@ -34,12 +35,12 @@ def test_applications_as_romfs_images(desk, api, events, transport):
     store(folder, "update.0.der", signing.der(KEY.public_key()))
     (folder / "rom.img").write_bytes(b"\xff" * 0x40000)
     # the power fails while the first one is written into its region
-    board = desk.board(None, options=("--cut", "60:half"))
+    board = desk.board(None, options=("--cut", "60:half", *FASTER))
     device = board.device_id
     assert wait_for(lambda: api.device(device)["functions"], LIMIT)
     api.flash(device, romfs(1))
     assert board.ended() == 80
-    board = desk.board(None, transport=None)
+    board = desk.board(None, transport=None, options=FASTER)
     board.said("update: version 1 is kept", LIMIT)
     runs(api, board, 1)
     assert api.call(device, "square", "12") == 145
@@ -60,5 +61,5 @@ def test_applications_as_romfs_images(desk, api, events, transport):
     at = content.index(b"OPEN = 3")
     content[at + 7] ^= 1
     (folder / "rom.img").write_bytes(content)
-    board = desk.board(None, transport=None)
+    board = desk.board(None, transport=None, options=FASTER)
     runs(api, board, 1)
