@@ -49,7 +49,7 @@ def port(cloud, tmp_path):
 
 
 @pytest.mark.timeout(300)
-def test_from_the_index_and_away_again(cloud, port):
+def test_from_the_index_from_a_folder_and_away_again(cloud, port, tmp_path):
     index = ("mip", "install", "--index", cloud.url + "/mip")
     before = mpremote(port, "fs", "ls", ":pt")
     said = mpremote(port, *index, "core-udp", "host")
@@ -64,6 +64,9 @@ def test_from_the_index_and_away_again(cloud, port):
         said = mpremote(port, *index, "host")
         assert re.findall(r"Installing: .*/(.*)", said) == written
     assert "Exists: /flash/lib/particle/net/host.mpy" in said
+    packing.build_packages(tmp_path / "mip")
+    said = mpremote(port, "mip", "install", "./package.json", cwd=tmp_path / "mip" / "backup")
+    assert sorted(re.findall(r"Installing: .*/(.*)", said)) == ["backup.mpy", "retained.mpy"]
     assert "Package not found" in refused(port, *index, "nothing")
     mpremote(port, "fs", "rm", "-r", ":lib/particle")
     assert mpremote(port, "fs", "ls", ":lib").split("\n")[1:] == [""]
