@@ -135,13 +135,12 @@ def test_kill_and_restart_keeps_everything_acknowledged(tmp_path):
 
 def test_kill_during_writes(tmp_path):
     key = RSA.generate(1024)
-    for _ in range(3):
+    for _ in range(2):
         acknowledged = []
         with Process(tmp_path / "d", "--user", LOGIN) as cloud:
             cloud.api.login()
-            began = time.monotonic()
             try:
-                while time.monotonic() - began < 2:
+                while len(acknowledged) < 1000:
                     acknowledged.append(provision(cloud.api, key))
                     if len(acknowledged) == 10:
                         os.kill(cloud.child.pid, signal.SIGKILL)
