@@ -69,8 +69,11 @@ def done(said):
     return re.findall(r"Installing: .*/(\S+)", said), re.findall(r"Exists: .*/(\S+)", said)
 
 
+# Little is printed: a board throws away what a reader on a busy machine takes too late.
 _FILES = """
 import os
+from binascii import hexlify
+from hashlib import sha256
 def below(folder):
     for name in os.listdir(folder):
         path = folder + "/" + name
@@ -78,7 +81,7 @@ def below(folder):
             below(path)
         else:
             with open(path, "rb") as f:
-                found[path] = f.read()
+                found[path] = hexlify(sha256(f.read()).digest()).decode()[:16]
 found = {}
 below("/flash")
 print(found)
@@ -86,7 +89,7 @@ print(found)
 
 
 def files(port, *first):
-    """Run a command of mpremote; return what it printed, and all that is on the flash then."""
+    """Run a command of mpremote; return what it printed, and path -> hash of all files then."""
     said = mpremote(port, *first, *(["+"] if first else []), "exec", _FILES)
     said, _, found = said.rstrip().rpartition("\n")
     return said, eval(found)
@@ -119,8 +122,8 @@ def test_an_upgrade_replaces_only_what_changed(port, tmp_path):
         packing.write_index(tmp_path, {"part": parts}, "1.0.1")
         said, found = files(port, *index)
         assert done(said) == (["c.mpy"], ["a.mpy"])
-    assert found["/flash/lib/particle/a.mpy"] == b"a1"
-    assert found["/flash/lib/particle/b/c.mpy"] == b"c2"
+    assert found["/flash/lib/particle/a.mpy"] == packing.file_hash(b"a1")
+    assert found["/flash/lib/particle/b/c.mpy"] == packing.file_hash(b"c2")
 
 
 def test_removal_leaves_nothing_but_what_the_board_knows(cloud, port):
@@ -179,7 +182,7 @@ def test_killed_in_the_middle_and_repeated(port, tmp_path):
         said, found = files(port, *index)
         written, there = done(said)
         assert there[:2] == ["0.mpy", "1.mpy"] and len(written) + len(there) == len(parts)
-    assert {path: found[f"/flash/lib/{path}"] for path in parts} == parts
+    assert all(found[f"/flash/lib/{path}"] == packing.file_hash(parts[path]) for path in parts)
 
 
 def test_a_board_that_is_full(port, tmp_path):
@@ -191,5 +194,5 @@ def test_a_board_that_is_full(port, tmp_path):
         said = refused(port, *index)
         assert "OSError: [Errno 28]" in said  # ENOSPC, in mpremote's words
         _, found = files(port, "fs", "rm", ":fill", "+", *index)
-    assert {path: found[f"/flash/lib/{path}"] for path in parts} == parts
-    assert found["/flash/pt/config.json"] == b"{}"
+    assert all(found[f"/flash/lib/{path}"] == packing.file_hash(parts[path]) for path in parts)
+    assert found["/flash/pt/config.json"] == packing.file_hash(b"{}")
