@@ -11,7 +11,7 @@ from binascii import unhexlify
 from micropython import const
 
 from . import _tidy
-from .errors import ConfigError, Disconnected, Error
+from .errors import Error
 from .operation import Operation, Servicing, Variable, in_task, int32, now
 from .session.messaging import add
 from .wire.messages import describe_app, encode
@@ -60,6 +60,8 @@ def load(store, board):
         except (ValueError, AttributeError, TypeError):
             pass
         if version != 1:
+            from .errors import ConfigError
+
             why = "config.json (version %s) is damaged or newer: provision again" % version
             raise ConfigError(_BAD_DATA, why, "store")
         # a key this version does not know stays in the record and is written back
@@ -263,6 +265,8 @@ class Cloud(Servicing):
             self._in = bytearray(_SMALL)
             self._system(0, "SETTINGS", v)
             if not v.get("server"):
+                from .errors import ConfigError
+
                 raise ConfigError(_INVALID_ARGUMENT, "no server: particle.server(host)", "DNS")
             try:
                 if udp:
@@ -315,7 +319,9 @@ class Cloud(Servicing):
             if kind == "ACKED":
                 op = self._operations.pop(a, None)
                 if op is not None:
-                    kind = Disconnected if b == _ABORTED else Error
+                    kind = Error
+                    if b == _ABORTED:
+                        from .errors import Disconnected as kind
                     op._end(kind(b, "no ACK", "cloud") if b else None)
             elif kind == "CALL":
                 self._calls.append((a, self._functions.get(b[0]), b[1]))

@@ -31,9 +31,12 @@ def plenty():
 class Ccm:
     """Seal and open records with one 16-byte key; fast: they may make garbage."""
 
+    # what _run() works with: three blocks, whatever the key
+    _blocks = bytearray(16), bytearray(16), bytearray(16)
+
     def __init__(self, key, fast):
-        # what _run() works with: three blocks of 16 bytes
-        self._set = fast and key, aes(key, _ECB), bytearray(16), bytearray(16), bytearray(16)
+        self._fast = fast and key
+        self._ecb = aes(key, _ECB)
 
     def seal(self, nonce, aad, aad_n, buf, at, n):
         """Encrypt buf[at:at+n] in place and write the tag to the 8 bytes behind it.
@@ -61,7 +64,9 @@ class Ccm:
 
     # -> a block that begins with the tag
     def _run(self, nonce, aad, aad_n, buf, at, n, opening):
-        key, ecb, mac, counter, stream = self._set
+        key = self._fast
+        ecb = self._ecb
+        mac, counter, stream = self._blocks
         mac[0] = 0x5A
         counter[0] = 2
         for i in range(12):

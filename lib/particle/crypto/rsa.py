@@ -18,6 +18,8 @@ def powmod(b, e, m):
     table = [1, b % m]
     while not len(table) >> w:
         table.append(table[-1] * b % m)
+        if len(table) == 8:
+            yield
     r = 1
     left = 0
     for octet in octets(e):

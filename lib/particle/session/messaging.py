@@ -7,7 +7,7 @@ of their IDs, because strict servers refuse a gap (cloud-protocol 1.5).
 
 from micropython import const
 
-from ..errors import Error, QueueFull
+from ..errors import Error
 from ..wire import messages
 from ..wire.coap import Writer
 
@@ -155,6 +155,8 @@ class Messaging(Events):
         if not self.ready:
             raise Error(_INVALID_STATE, "not connected", "cloud")
         if self.room() <= 0:
+            from ..errors import QueueFull
+
             raise QueueFull(_LIMIT_EXCEEDED, "too many messages wait")
         kind = self._type if con is None else _CON if con else _NON
         mid = self.next()

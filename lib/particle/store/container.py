@@ -11,13 +11,14 @@ import struct
 
 from micropython import const
 
-from ..errors import ConfigError, Error
+from ..errors import Error
 
 # Error numbers of Device OS (errors.py)
 _BAD_DATA = const(-280)
 _FILE = const(-225)
 
 _VERSION = const(1)
+_HEAD = const(4)  # bytes up to the version
 # by kind; also the names of the files
 _NAMES = (None, "session", "wifi", "cell", "claim", "usage", "queue", "retained")
 
@@ -33,14 +34,19 @@ def unpack(kind, data):
 
     Raises `ConfigError` when a newer version wrote it, `Error(BAD_DATA)` when it is damaged.
     """
-    if data[:2] == b"PT" and len(data) > 3 and data[3] > _VERSION:
-        raise ConfigError(
-            _BAD_DATA, "%s is of a newer version: update, or erase it" % _NAMES[kind], "store"
-        )
+    _refuse_newer(kind, data)
     payload = data[6:-4]
     if data != pack(kind, payload):
         raise Error(_BAD_DATA, "%s is damaged" % _NAMES[kind], "store")
     return payload
+
+
+def _refuse_newer(kind, data):
+    if data[:2] == b"PT" and len(data) > 3 and data[3] > _VERSION:
+        from ..errors import ConfigError
+
+        text = "%s is of a newer version: update, or erase it" % _NAMES[kind]
+        raise ConfigError(_BAD_DATA, text, "store")
 
 
 class Store:
@@ -50,11 +56,11 @@ class Store:
         self.root = root
         self._writes = 0
 
-    def read(self, name):
-        """Return the bytes of file `name`, None when there is none; raise `Error(FILE)`."""
+    def read(self, name, n=-1):
+        """Return file `name`, at least its first `n` bytes, or None; raise `Error(FILE)`."""
         try:
             with open(self.root + "/" + name, "rb") as f:
-                return f.read()
+                return f.read(n)
         except OSError as e:
             self._failed("read", name, e)
             return None
@@ -95,11 +101,7 @@ class Store:
 
     def put(self, kind, payload):
         """Replace what is stored under `kind`; raise `ConfigError` if a newer version wrote it."""
-        try:
-            self.get(kind)
-        except Error as e:
-            if isinstance(e, ConfigError):
-                raise
+        _refuse_newer(kind, self.read(_NAMES[kind], _HEAD) or b"")
         self.write(_NAMES[kind], pack(kind, payload))
 
     def erase(self, kind):

@@ -8,8 +8,6 @@ element can stand in for this class (DESIGN decision 4).
 
 from micropython import const
 
-from ..errors import ConfigError
-
 # Error numbers of Device OS (errors.py)
 _BAD_DATA = const(-280)
 
@@ -55,6 +53,8 @@ def _load(store, name, stage, parse):
             raise ValueError("missing or empty")
         return parse(data)
     except ValueError as e:
+        from ..errors import ConfigError
+
         raise ConfigError(_BAD_DATA, "%s: %s: provision the board" % (name, e), stage) from None
 
 
@@ -66,12 +66,30 @@ class EcKeys:
 
     def __init__(self, store, device_id):
         self.device_id = device_id
-        self.server = ec_spki(_load(store, "server.ec.der", "server key", ec_public))
-        self._d, point = _load(store, "device.ec.der", "device key", ec_private)
-        self.public = ec_spki(point)
+        self._store = store
+        self._cloud()  # a connection begins with good ones
+        self._pair()
+
+    # They are read again by a handshake, which alone needs them: no memory is taken all the time.
+
+    @property
+    def server(self):
+        """Return the cloud's public key."""
+        return ec_spki(self._cloud())
+
+    @property
+    def public(self):
+        """Return the public key of the board."""
+        return ec_spki(self._pair()[1])
+
+    def _cloud(self):
+        return _load(self._store, "server.ec.der", "server key", ec_public)
+
+    def _pair(self):
+        return _load(self._store, "device.ec.der", "device key", ec_private)
 
     def sign(self, digest):
         """Yield once per slice, return (r, s) of the ECDSA signature of a SHA-256 digest."""
         from ..crypto.p256 import sign
 
-        return sign(self._d, digest)
+        return sign(self._pair()[0], digest)

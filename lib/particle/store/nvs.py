@@ -66,7 +66,7 @@ class Nvs(Store):
             self._failed("read", name, e, ())
         return (1, other, second) if other > found else (0, found, content)
 
-    def read(self, name):
+    def read(self, name, n=-1):
         """Return the bytes of file `name`, None when there is none; raise `Error(FILE)`."""
         return self._slots(name)[2]
 

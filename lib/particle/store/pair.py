@@ -98,7 +98,7 @@ class Pair(Store):
             yield head[:n].decode(), at, start, size
             at = start + size
 
-    def read(self, name):
+    def read(self, name, n=-1):
         """Return the bytes of file `name`, None when there is none; raise `Error(FILE)`."""
         try:
             for found, _, start, size in self._files():
