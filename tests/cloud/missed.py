@@ -44,7 +44,7 @@ class Reader:
                 connection.request("GET", self._path, headers=headers)
                 response = connection.getresponse()
                 self._connection = connection
-                if response.status == 200:
+                if response.status == 200 and self._open:
                     self.streams += 1
                     self._read(response)
             except (OSError, http.client.HTTPException, AttributeError):
