@@ -55,9 +55,12 @@ KINDS = {"good": (True, IMAGE), "bad": (False, IMAGE), "packed": (True, packed(I
 class Story:
     """What happens to a board whose new application is well, or bad, or comes compressed."""
 
+    function = 5  # of the module that brings it
+
     def __init__(self, kind):
-        self.good, self._image = KINDS[kind]
+        self.good, self.image = KINDS[kind]
         self.ran = []
+        self.told = False  # that it was given up
 
     def life(self):
         """Live from one boot to the next one; return whether there is a next one."""
@@ -74,9 +77,12 @@ class Story:
             if self.good:
                 record.confirm(floor)
             return not self.good
-        if version != 1 or record.flags & ROLLED_BACK:
+        if record.flags & ROLLED_BACK:
+            self.told = True
             return False
-        self._update()
+        if version != 1:
+            return False
+        self.update()
         return True
 
     def switched_on(self):
@@ -86,7 +92,7 @@ class Story:
         """Take the flash of a boot."""
 
     def target(self):
-        """Return what takes the update."""
+        """Return what takes the update, None when nothing does now."""
         return AppSlots(ROOT, None, ABOUT, KEYS, 12, user_slots(12))
 
     @staticmethod
@@ -104,12 +110,14 @@ class Story:
         umount()
         return flash.data
 
-    def _update(self):
-        # the cloud sends what is missing, as often as it takes
-        image = self._image
+    def update(self):
+        """Take the update; the cloud sends what is missing, as often as it takes."""
+        image = self.image
         target = self.target()
+        if target is None:
+            return
         sha = hashlib.sha256(image).digest()
-        stored = drive(target.begin(len(image), sha, 5))
+        stored = drive(target.begin(len(image), sha, self.function))
         for at in range(stored, len(image), _CHUNK):
             drive(target.write(image[at : at + _CHUNK]) or iter(()))
         drive(target.verify())
@@ -152,6 +160,7 @@ def _settled(story, data, where):
     run(story, data)
     wanted = 2 if story.good else 1
     assert set(story.ran) <= {1, 2} and story.ran[-1] == wanted, (where, story.ran)
+    assert story.good or story.told, (where, story.ran)
 
 
 def every(kind, step=1, first=0):

@@ -4,11 +4,9 @@ registers. The board always starts the old firmware or the new one, whole, and e
 should. `micropython mboot_cuts.py`.
 """
 
-import hashlib
-
 import boot_cuts
 import fake_mboot
-from boot_cuts import ABOUT, KEYS, KINDS, ROOT, STORIES
+from boot_cuts import ABOUT, KEYS, KINDS, ROOT, STORIES, Story
 from bundles import bundle, wrapped
 from fake_mboot import Mboot, Registers, dfu, firmware
 from particle.ota.bootrecord import ROLLED_BACK
@@ -46,12 +44,14 @@ class Board:
     MBOOT = (fake_mboot.BASE, fake_mboot.BYTES, 4096, fake_mboot.ORDER)
 
 
-class MbootStory:
-    """As `Story` of boot_cuts.py."""
+class MbootStory(Story):
+    """As `Story`."""
+
+    function = 7
 
     def __init__(self, kind):
-        self.good, self._image, self._battery = KINDS_HERE[kind]
-        self.ran = []
+        super().__init__(kind)
+        self._battery = KINDS_HERE[kind]
         self._registers = Registers()
 
     def switched_on(self):
@@ -78,16 +78,18 @@ class MbootStory:
             if self.good:
                 own.confirm()
             return not self.good
-        if own.version == 2 or own.flags & ROLLED_BACK:
+        if own.flags & ROLLED_BACK:
+            self.told = True
             return False
-        target = Target(own, ROOT, None, ABOUT, KEYS, 12)
-        sha = hashlib.sha256(self._image).digest()
-        stored = drive(target.begin(len(self._image), sha, 7))
-        for at in range(stored, len(self._image), 512):
-            drive(target.write(self._image[at : at + 512]) or iter(()))
-        drive(target.verify())
-        target.finish()
+        if own.version == 2:
+            return False
+        self._own = own
+        self.update()
         return True
+
+    def target(self):
+        """As of `Story`."""
+        return Target(self._own, ROOT, None, ABOUT, KEYS, 12)
 
     @staticmethod
     def fresh():
@@ -102,13 +104,9 @@ class MbootStory:
         return flash.data
 
 
-KINDS_HERE = {
-    "mboot_good": (True, image(), True),
-    "mboot_bad": (False, image(), True),
-    "mboot_lost": (True, image(), False),
-}
+KINDS_HERE = {"mboot_good": True, "mboot_bad": True, "mboot_lost": False}
 for _kind in KINDS_HERE:
-    KINDS[_kind] = None
+    KINDS[_kind] = _kind != "mboot_bad", image()
     STORIES[_kind] = MbootStory
 
 if __name__ == "__main__":
