@@ -16,7 +16,6 @@ from particle.ota.mboot_firmware import Firmware
 from particle.ota.slots import make_folder
 from ram_flash import RamFlash, mount, umount
 from slot_files import put
-from support import drive
 
 _SIZE = 6000
 _OLD = firmware(1, _SIZE)
