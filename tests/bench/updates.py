@@ -51,7 +51,8 @@ def measure() -> list[Figure]:
     if cortex_m3.available():
         code, data = _heap()
         note = "beyond the connection of a board with an application, into a slot; chunks of"
-        note += " 512 bytes, four kept; Cortex-M3, code frozen: its modules and classes count"
+        note += " 512 bytes (see ota_share_512), four kept;"
+        note += " Cortex-M3, code frozen: its modules and classes count"
         figures.append(Figure("heap32_ota", code + data, "bytes", note, _HEAP_GOAL))
         note = "of these what the update itself takes, without modules and classes"
         figures.append(Figure("heap32_ota_data", data, "bytes", note, _HEAP_GOAL))
