@@ -6,10 +6,13 @@ from littlefs import LittleFS
 
 from bench.figures import Figure
 from particle_tools import ROOT, packing
+from rules.source_tree import LIB, imports
 
 _BLOCK = 4096
 _GOALS = {"core-udp": 34_000, "core-tcp": 24_000}
 _FLASH_GOALS = {"core-udp": 140_000}
+_BOOT = ROOT / "firmware" / "boot"
+_FIRMWARES = {"esp32_ab": "ota/firmware", "mboot": "ota/mboot_firmware"}
 
 
 def measure() -> list[Figure]:
@@ -40,14 +43,41 @@ def measure() -> list[Figure]:
     for key, kind in (("mpy_boot_stage", "files"), ("mpy_boot_stage_romfs", "rom")):
         note = f"particle_boot, particle_{kind} and ota/record"
         figures.append(Figure(key, boot_stage(kind), "bytes", note, 4_000))
+    for key, first in _FIRMWARES.items():
+        files = boot_files(first)
+        note = "with the firmware's trial: " + " ".join(path.stem for path in files)
+        figures.append(Figure(f"mpy_boot_{key}", packed(files), "bytes", note))
     return figures
 
 
 def boot_stage(kind: str) -> int:
-    """Return the bytes of what runs before an application is chosen, packed."""
+    """Return the bytes of what chooses an application, packed."""
     names = ("particle_boot", f"particle_{kind}")
-    files = [ROOT / "firmware" / "boot" / f"{name}.py" for name in names]
-    files.append(packing.source("ota/record"))
+    return packed([*(_BOOT / f"{name}.py" for name in names), packing.source("ota/record")])
+
+
+def boot_files(first: str) -> list[Path]:
+    """List what a boot runs of the stage and of ota/ where the firmware can be replaced too.
+
+    first: its module of ota/. With them the library's core is imported, which applications use.
+    """
+    names = ("main", "particle_boot", "particle_files", "particle_firmware")
+    found = [_BOOT / f"{name}.py" for name in names]
+    core = {packing.source(module) for module in packing.present("core-udp")}
+    todo = [packing.source("ota/record"), packing.source(first)]
+    while todo:
+        path = todo.pop()
+        if path in found or path in core:
+            continue
+        found.append(path)
+        names = [name.replace(".", "/") for name in sorted(imports(path))]
+        places = [LIB.parent / f"{name}.py" for name in names if name.startswith("particle/")]
+        todo += [place for place in places if place.exists()]
+    return found
+
+
+def packed(files: list[Path]) -> int:
+    """Return the bytes of files as `.mpy`."""
     return sum(len(packing.compile_module(path)) for path in files)
 
 
