@@ -33,6 +33,8 @@ _HEADER_BYTES = const(24)  # of a bundle (wire/manifest.py)
 _LENGTH_AT = const(16)  # in it, of the manifest
 _LENGTH_END = const(20)
 _LINE = const(256)
+_SIGNATURE = const(256)  # bytes of the longest
+_NOTE = const(32)  # bytes of what is written down in other files, at most
 _CRASHES = const(8)  # of an application that was confirmed, before safe mode
 _SHORT_MS = const(60000)  # for an application to run until it ends
 _DAY_S = const(86400)
@@ -67,11 +69,11 @@ def check(path, digest, contents):
                     facts[words[0]] = words[-1]
                 elif not same(path, words[3], int(words[1]), words[2], contents):
                     return None
-            h.update(f.read())
-        if digest and h.digest() != digest:
-            return None
+            h.update(f.read(_SIGNATURE))
+            if f.read(1) or digest and h.digest() != digest:
+                return None
         return int(facts["version"]), int(facts["floor"])
-    except (OSError, ValueError, LookupError):
+    except (OSError, ValueError, LookupError, MemoryError):
         return None
 
 
@@ -128,7 +130,7 @@ def _slot(number):
 def _get(name):
     try:
         with open(root + "/" + name, "rb") as f:
-            return f.read()
+            return f.read(_NOTE)
     except OSError:
         return None
 

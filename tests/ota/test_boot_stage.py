@@ -167,6 +167,30 @@ def test_damaged_manifests():
             check(root + "/a", None, True)
 
 
+def test_no_manifest_takes_all_the_memory():
+    root, _ = _board(1)
+    path = root + "/a/manifest"
+    with open(path, "rb") as f:
+        good = f.read()
+    put(path, good + bytes(300))
+    assert check(root + "/a", None, True) is None
+    # nothing that is read line by line, and more behind it than there is memory
+    put(path, good[:16] + bytes(8) + bytes(600000))
+    assert check(root + "/a", None, True) is None
+    put(path, good)
+
+    def same(*args):
+        raise MemoryError
+
+    kept = particle_boot.same
+    particle_boot.same = same
+    try:
+        assert check(root + "/a", None, True) is None
+        assert _boot() is None
+    finally:
+        particle_boot.same = kept
+
+
 def test_every_byte_of_every_file_counts():
     root, digests = _board(1)
     for name in ("app.py", "lib/valve.py"):
