@@ -10,14 +10,15 @@ from support import folder
 
 
 class Conn:
-    """A connection of which a trial asks two things."""
+    """A connection, as far as a trial asks: IDs of what waits; over TCP some of it is missing."""
+
+    _closed = False
 
     def __init__(self):
         self.ready = False
-        self.waiting = []
-
-    def waits(self):
-        return self.waiting
+        self._waiting = {}
+        self._open = {}
+        self._news = []
 
 
 class World:
@@ -139,10 +140,36 @@ def test_a_connection_that_does_not_last_does_not_count():
 def test_what_is_not_acknowledged_does_not_count():
     w = World(True)
     w._conn.ready = True
-    w._conn.waiting = [None, 5]
+    w._conn._open[7] = w._conn._open[8] = None
+    w.run(60)
+    del w._conn._open[7]
+    w.run(6)
+    assert w.stored().state == TRIAL
+    # the second piece of a long description
+    w._conn._open = {9: None}
+    w._conn._news = [9]
+    w.run(6)
+    assert w.stored().state == TRIAL
+    w._conn._open = {}
+    w.run(6)
+    assert w.stored().state == CONFIRMED
+
+
+def test_an_application_that_always_waits_for_something_is_kept():
+    w = World(True)
+    w._conn.ready = True
+    for mid in range(20):
+        w._conn._open = w._conn._waiting = {mid: 5}
+        w.run(1)
+    assert w.stored().state == CONFIRMED
+
+
+def test_a_resumed_session_without_an_answer_does_not_count():
+    w = World(True)
+    w._conn.ready = w._conn._closed = True
     w.run(60)
     assert w.stored().state == TRIAL
-    w._conn.waiting = [None]
+    w._conn._closed = False
     w.run(6)
     assert w.stored().state == CONFIRMED
 
@@ -182,10 +209,16 @@ def test_a_rollback_is_told_once():
     w.run(10)
     assert not w.said
     w._conn.ready = True
-    w._conn.waiting = []
+    w._conn._waiting = {3: 5}
+    w.run(5)
+    assert not w.said
+    w._conn._waiting = {4: 5}
     w.run(1)
     why = "update_rollback, version 2: it was not well in three boots"
     assert w.said == [("spark/device/last_reset", why)]
+    w.run(10)
+    assert w.stored().flags & ROLLED_BACK  # it may still be lost
+    w._conn._waiting = {}
     w.run(10)
     assert len(w.said) == 1 and not w.stored().flags & ROLLED_BACK
 

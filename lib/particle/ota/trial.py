@@ -45,6 +45,7 @@ class Trial:
         self._told = None
         self._early_over = False
         self._reached = 0  # ms since the cloud was reached
+        self._said = None  # IDs of what was said when it was, None before
         self._left = _LIMIT_S * 1000
         self._last = time.ticks_ms() & _PERIOD
         client._jobs[self.step] = self._last
@@ -62,10 +63,7 @@ class Trial:
         elif not tried and self._left < 0:
             _forget(boot.root + "/crashes")
             return
-        conn = self._client._conn
-        # connected, and everything that was said is acknowledged, the description too
-        reached = conn is not None and conn.ready and not any(conn.waits())
-        self._reached = self._reached + passed if reached else 0
+        reached = self._heard(passed)
         if not self._early_over and (
             self._reached >= _SETTLED_MS or self._left < (_LIMIT_S - _EARLY_S) * 1000
         ):
@@ -73,7 +71,7 @@ class Trial:
             _forget(boot.root + "/started")
         try:
             if tried:
-                self._try(now)
+                self._try(now, reached)
             elif reached and boot.record.flags & ROLLED_BACK:
                 self._tell(now)
             elif reached and firmware and firmware.flags & ROLLED_BACK:
@@ -82,25 +80,45 @@ class Trial:
             print("update:", e)  # the file system: another attempt, until the time is over
         self._client._jobs[self.step] = (now + _EVERY_MS) & _PERIOD
 
-    def _try(self, now):
-        boot = self._boot
-        if self._reached >= _SETTLED_MS and _well():
-            if not boot.trial:
-                self._firmware.confirm()
-                print("update: firmware %d is kept" % self._firmware.version)
-                return
-            # read again: what could not be written must not stay in what is written next
-            record = BootRecord(boot.root)
-            if record.state != TRIAL:
-                return
-            record.confirm(boot.floor)
-            boot.record = record
-            boot.trial = False
-            _forget(boot.root + "/crashes")
-            print("update: version %d is kept" % boot.record.version)
+    def _heard(self, passed):
+        # Whether it is connected, and what was said then is acknowledged, the description too.
+        # Not what the application says from then on: on a slow link something always waits.
+        conn = self._client._conn
+        if conn is None or not conn.ready:
+            self._said = None
+            return False
+        waits = _waits(conn)
+        if self._said is None:
+            self._said = waits
+            self._reached = 0
+        else:
+            self._said &= waits
+            self._reached += passed
+        # a long description is said piece by piece
+        return not (self._said or waits.intersection(getattr(conn, "_news", ())))
+
+    def _try(self, now, reached):
+        if reached and self._reached >= _SETTLED_MS and _well():
+            self._keep()
         elif self._left < 0:
             print("update: not well after %d s: reset" % _LIMIT_S)
             self._restart(now)
+
+    def _keep(self):
+        boot = self._boot
+        if not boot.trial:
+            self._firmware.confirm()
+            print("update: firmware %d is kept" % self._firmware.version)
+            return
+        # read again: what could not be written must not stay in what is written next
+        record = BootRecord(boot.root)
+        if record.state != TRIAL:
+            return
+        record.confirm(boot.floor)
+        boot.record = record
+        boot.trial = False
+        _forget(boot.root + "/crashes")
+        print("update: version %d is kept" % boot.record.version)
 
     def _tell(self, now):
         self._tell_of(now, "", self._boot.record, self._forgotten)
@@ -118,8 +136,18 @@ class Trial:
             why = _REASONS[record.reason if record.reason < len(_REASONS) else 0]
             text = "update_rollback, %sversion %d: %s" % (what, record.trial_version, why)
             self._say(now, "spark/device/last_reset", text)
+            self._said = _waits(self._client._conn)
         else:
             told()
+
+
+def _waits(conn):
+    # IDs of what is not acknowledged, or not sent yet; a session that was resumed waits as a whole
+    waits = set(conn._waiting)
+    waits.update(getattr(conn, "_open", ()))
+    if getattr(conn, "_closed", False):
+        waits.add(None)
+    return waits
 
 
 def _well():
