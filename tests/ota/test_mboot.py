@@ -8,6 +8,7 @@ from bundles import ABOUT, bundle, public, wrapped
 from fake_mboot import BASE, BYTES, FAILED, ORDER, PROGRAM, ROLLED_BACK, Registers, dfu, firmware
 from fake_mboot import order as order_of
 from particle.errors import UpdateError
+from particle.ota import mboot_firmware
 from particle.ota.bootrecord import ROLLED_BACK as FLAG
 from particle.ota.mboot import NAME, PLACE, Mboot
 from particle.ota.mboot_firmware import Firmware
@@ -106,6 +107,56 @@ def test_registers_that_keep_nothing_end_too():
         w.registers.clear()
         own = w.boot()
     assert w.resets == 4 and own.flags & FLAG and w.has("fw.run") == b"old"
+
+
+def test_a_flash_that_takes_no_writes_stops_no_boot():
+    # a folder where the next record is to be written: for a full flash, or one that is worn out
+    for what in (0, order_of(PROGRAM, 3), order_of(FAILED, 0), order_of(ROLLED_BACK, 0)):
+        w = World()
+        w.send(_file()).finish()
+        w.registers[ORDER] = what
+        os.mkdir(w.STORE_ROOT + "/firmware.rec.new")
+        for _ in range(3):
+            own = w.boot()
+            assert not own.trial and own.runs() == 0
+            assert w.has("fw.run") and not w.resets
+        # when it takes them again it is judged after all
+        os.rmdir(w.STORE_ROOT + "/firmware.rec.new")
+        for _ in range(9):
+            own = w.boot()
+        assert own.flags & FLAG and not own.trial and w.has("fw.run") == b"old", what
+        assert not w.registers[ORDER]
+
+
+def test_folders_that_cannot_be_moved_stop_no_boot():
+    w = World()
+    w.send(_file()).finish()
+    w.registers[ORDER] = order_of(FAILED, 0)
+    rename = os.rename
+
+    def only_files(old, new):
+        if old.endswith("fw.old"):
+            raise OSError(30)
+        rename(old, new)
+
+    mboot_firmware.os = Files(only_files)
+    try:
+        own = w.boot()
+        assert own.flags & FLAG and w.has("fw.run") is None
+    finally:
+        mboot_firmware.os = os
+    own = w.boot()
+    assert own.flags & FLAG and w.has("fw.run") == b"old"
+
+
+class Files:
+    """`os`, as far as a firmware uses it, with another `rename`."""
+
+    stat = os.stat
+    rmdir = os.rmdir
+
+    def __init__(self, rename):
+        self.rename = rename
 
 
 def test_what_is_not_taken():

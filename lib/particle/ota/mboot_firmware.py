@@ -60,15 +60,20 @@ class Firmware:
         if not self._read(""):
             self._read(".new")
         self.trial = False
-        if self.state == TRIAL:
+        try:
             self._judge(reset)
-        else:
-            if self.flags & _RESTORE:
-                self._restore()
-            mem[self._order] = 0
+        except OSError as e:
+            # what cannot be written down is judged again: the board starts, and nothing is asked
+            # for that could not be counted
+            print("firmware:", e)
 
     def _judge(self, reset):
         # what the hook has made of it
+        if self.state != TRIAL:
+            if self.flags & _RESTORE:
+                self._restore()
+            self._mem[self._order] = 0
+            return
         order = self._mem[self._order] & 0xFFFFFFFF
         state = order >> 8 & 0xFF if order & 0xFFFF0000 == _MAGIC else 0
         if state == _TRIAL:
