@@ -173,6 +173,7 @@ class Cloud(Servicing):
             if not op and not op.done():
                 op._late()
         finally:
+            self._system(0, "QUIET", None)
             self.talk = False
         if background:
             self._system(now(), "BACKGROUND", None)

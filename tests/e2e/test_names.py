@@ -124,7 +124,7 @@ def ask(desk, server, names, port, timeout, *, scale=SCALE):
             line, _, text = line.partition(" | ")
             _, name, _, ms, errno, stage = line.split(" ", 5)
             found[name.removesuffix(".test")] = int(ms), errno, stage, text
-    assert len(found) == len(names)
+    assert len(found) == len(names), board.output()
     return board, found
 
 

@@ -15,7 +15,7 @@ CEILINGS = {
     "optional": 3350,
     "persisted": 2500,
     "tasks": 500,
-    "verbs": 4900,
+    "verbs": 4950,
     "wireless": 5400,
     "updating": 2400,
     "wire/coap": 2200,
@@ -84,7 +84,7 @@ CEILINGS = {
     "ota/direct": 3100,
     "ota/staging": 2500,
     "ota/targets": 1700,
-    "ota/trial": 2150,
+    "ota/trial": 2350,
     "setup/button": 1200,
     "setup/mode": 1900,
     "setup/serial": 5500,
@@ -119,7 +119,7 @@ CEILINGS = {
     "runtime/vitals": 1600,
 }
 TOTALS = {"core-udp": 42_000, "core-tcp": 30_000}
-ALL = 198_175
+ALL = 200_500
 
 MODULES = sorted({module for modules in packing.COMPONENTS.values() for module in modules})
 
