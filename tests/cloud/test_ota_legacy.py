@@ -130,9 +130,41 @@ def test_a_device_that_comes_back_without_it(held, rest, device, keys):
     fast_chunks(device)
     done(device)
     reaches(rest, device.id, phase="applied")
-    with connected(held, keys, device.id, OLD):
+    with connected(held, keys, device.id, OLD) as fresh:
+        fresh.publish("spark/device/last_reset", b"power_down")
+        held.pass_time(1)
         state, error = ended(rest, device.id)
-    assert state == "failed" and "came back without" in error
+    assert state == "failed" and "came back without" in error and "power_down" in error
+
+
+def test_a_device_that_is_there_again_before_it_restarts(held, rest, device, keys):
+    begin(rest, device, fast=True)
+    fast_chunks(device)
+    done(device)
+    reaches(rest, device.id, phase="applied")
+    # as often as it likes: without a restart, nothing is said of one
+    for number in (2, *(9 * (1,))):
+        device.close()
+        device = connected(held, keys, device.id, OLD)
+        reaches(rest, device.id, state="started", phase="applied", attempts=number)
+        held.pass_time(11)
+        reaches(rest, device.id, state="started", phase="applied", attempts=0)
+    device.close()
+    with connected(held, keys, device.id, NEW) as fresh:
+        fresh.publish("spark/device/last_reset", b"update")
+        assert ended(rest, device.id) == ("success", None)
+
+
+def test_a_device_that_never_restarts(held, rest, device, keys):
+    begin(rest, device, fast=True)
+    fast_chunks(device)
+    done(device)
+    reaches(rest, device.id, phase="applied")
+    device.close()
+    with connected(held, keys, device.id, OLD):
+        held.pass_time(2 * 86400, 3600)
+        state, error = ended(rest, device.id)
+    assert state == "failed" and "did not come back" in error
 
 
 def test_a_lost_connection_begins_anew(held, rest, device, keys):

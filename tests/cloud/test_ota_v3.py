@@ -136,6 +136,20 @@ def test_a_device_that_has_it_but_did_not_hear_the_acknowledgement(held, rest, d
     assert ended(rest, device.id)[0] == "success"
 
 
+def test_a_device_that_is_busy_until_it_restarts(held, rest, device):
+    begin(rest, device)
+    chunks(device, COUNT, 512)
+    finish(device)
+    reaches(rest, device.id, phase="applied")
+    with again(device, description(digest(OLD))) as fresh:
+        refuse(fresh, take(fresh, "S"), -110)
+        # as often as its application likes: that is no attempt
+        error = 'the device is busy ("Unknown error"), error -110'
+        reaches(rest, device.id, state="started", phase="applied", attempts=0, error=error)
+    again(device, description(digest(NEW))).close()
+    assert ended(rest, device.id) == ("success", None)
+
+
 def test_it_goes_on_where_the_device_says(held, rest, device):
     start = begin(rest, device)
     take(device, "C")

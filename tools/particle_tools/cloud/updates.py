@@ -46,7 +46,8 @@ class Update:
     """One upload for one device; state as in the table.
 
     phase: of the file at `position`: on its way, its last byte acknowledged, accepted. attempts:
-    to send it since the device had more of it than ever, which is `stored` bytes.
+    to send it since the device had more of it than ever, which is `stored` bytes. changed_at:
+    when the phase began.
     """
 
     id: int
@@ -213,11 +214,13 @@ class Updates:
     async def note(self, update: Update, **values: object) -> None:
         """Change what is known of an update: the fields of Update."""
         assert set(values) <= set(Update.__dataclass_fields__)
-        values["changed_at"] = self._clock.time()
-        columns = ", ".join(f"{name} = ?" for name in values)
+        columns = "".join(f"{name} = ?, " for name in values)
         await self._db.execute(
-            f"UPDATE updates SET {columns} WHERE id = ? AND ended_at IS NULL",
+            f"UPDATE updates SET {columns} changed_at = CASE phase WHEN ifnull(?, phase)"
+            " THEN changed_at ELSE ? END WHERE id = ? AND ended_at IS NULL",
             *values.values(),
+            values.get("phase"),
+            self._clock.time(),
             update.id,
         )
 

@@ -177,6 +177,10 @@ class _Step:
         if error.code == DISABLED and not forced:
             await self._updates.postpone(update)
             return 0
+        if error.code == BUSY and update.phase == APPLIED:
+            # it has what it took, and will restart when its application allows it
+            await self._updates.note(update, attempts=0, error=str(error))
+            return _LONGEST_RETRY_S
         if error.code == DISABLED or error.code in _AGAIN:
             await self._updates.note(update, error=str(error))
             return self._pause()
@@ -193,7 +197,8 @@ class _Step:
             if self._update.phase == APPLIED:
                 # It took everything and does not show it: is the file there, or thrown away?
                 if not isinstance(transfer, V3):
-                    raise self._lost()
+                    await self._not_restarted()
+                    return
                 if await transfer.start() < self._size:
                     await transfer.cancel()
                     raise self._lost()
@@ -201,6 +206,17 @@ class _Step:
         finally:
             if session.transfer is transfer and not session.closed:
                 session.transfer = None
+
+    async def _not_restarted(self) -> None:
+        # It cannot be asked what it has, but says once why it restarted. Raises UpdateError.
+        session, clock = self._session, self._services.clock
+        end = clock.monotonic() + _DESCRIBE_S
+        while session.last_reset is None:
+            if clock.monotonic() >= end:
+                await self._updates.note(self._update, attempts=0)
+                return
+            await clock.sleep(_LOOK_S)
+        raise self._lost()
 
     def _lost(self) -> UpdateError:
         reason = self._session.last_reset or ""
