@@ -240,6 +240,18 @@ def test_files_that_no_board_takes(app, capsys):
         bundles.make(facts, {f"f{i}": b"" for i in range(257)})
 
 
+@pytest.mark.parametrize("name", ["manifest", "manifest.new", "content"])
+def test_folders_of_names_that_boards_use_themselves(app, capsys, name):
+    file = app / "app" / name / "x"
+    file.parent.mkdir()
+    file.write_text("x")
+    words = ("pack", "app", "--board", "UNIX_SIM", "--version", 1, "-o", "a.bin")
+    assert f"'{name}/x': no board takes" in refusal(capsys, *words)
+    # further down they are as good as any
+    file.parent.rename(app / "app/lib" / name)
+    firmware(*words)
+
+
 def test_native_code_is_for_one_processor(app):
     (app / "app/fast.py").write_text(
         "import micropython\n@micropython.native\ndef f():\n    pass\n"

@@ -21,7 +21,7 @@ _SIGNATURES = (0, 64, 256)  # bytes, by kind
 # What a board takes, with its names for it in wire/manifest.py
 _FILES, _MANIFEST_BYTES, _CONTENT_BYTES = 256, 32768, 1 << 24
 _DEPTH, _PATH_BYTES, _ASSETS = 8, 128, 16
-_OURS = ("manifest", "manifest.new", "content")
+_OURS = ("manifest", "manifest.new", "content")  # of files at the top of a slot
 _STRANGE = re.compile(r'[\x00-\x1f\x7f\\:*?"<>|]')
 WINDOWS = range(9, 13)  # bits of deflate: a board has at most 4 kB for it
 
@@ -238,6 +238,6 @@ def _check_path(path: str) -> None:
         or len(parts) > _DEPTH
         or any(part in ("", ".", "..") for part in parts)
         or _STRANGE.search(path)
-        or path in _OURS
+        or parts[0] in _OURS
     ):
         raise UserError(f"{path!r}: no board takes a file of this name")
