@@ -126,13 +126,17 @@ def _leave(client, graceful, timeout, clear_session):
     client._quiet()
     if client._conn is None:
         return
-    graceful = graceful or client.more.options[0]
+    more = client.more
+    free = not (in_task() or client._busy)  # there it ends later
+    if more.trial:
+        more.trial.leave(free)
+    graceful = graceful or more.options[0]
     unask(client)
     client._conn.close(now(), _USER if graceful else None)
     client.process()
-    if graceful and not (in_task() or client._busy):  # there it ends later
-        client.wait_until(lambda: client._sock is None, min(timeout, client.more.options[1]))
-    if clear_session or client.more.options[2]:
+    if graceful and free:
+        client.wait_until(lambda: client._sock is None, min(timeout, more.options[1]))
+    if clear_session or more.options[2]:
         client.clear_session()
 
 

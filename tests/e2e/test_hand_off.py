@@ -19,6 +19,13 @@ nowhere = particle.Cloud(server="127.0.0.1", port=1)
 nowhere.connect(0)
 nowhere.run()
 """
+SLEEPY = """
+import machine, particle
+particle.connect(60)
+particle.publish("woke", "{version}", ack=True)
+particle.disconnect()
+machine.deepsleep(100)
+"""
 SICK = "import particle\ndef health():\n    return False\nparticle.connect(60)\nparticle.run()\n"
 
 
@@ -74,6 +81,9 @@ def test_applications_come_and_go(desk, api, events, transport):
     while not told.startswith("update_rollback"):
         told = events.wait("spark/device/last_reset", LIMIT)["data"]
     assert told == "update_rollback, version 2: it was not well in three boots"
+    # whether the cloud heard this first, or looked itself
+    assert wait_for(lambda: last(api, device)["error"] == told, LIMIT), last(api, device)
+    assert last(api, device)["state"] == "failed"
     runs(api, board, 1)
     api.flash(device, image(3))
     board.said("update: version 3 is kept")
@@ -103,7 +113,20 @@ def test_bad_applications_are_given_up(desk, api, events, source):
     assert "not well in three boots" in told
     # what it was made with is there again, and what the cloud thought a success is none
     assert wait_for(lambda: api.device(device)["functions"] == ["echo"], LIMIT)
-    assert wait_for(lambda: last(api, device)["state"] == "failed", LIMIT)
+    assert wait_for(lambda: last(api, device)["error"] == told, LIMIT), last(api, device)
+    assert last(api, device)["state"] == "failed"
+
+
+@pytest.mark.parametrize("transport", ["udp", "tcp"])
+def test_an_application_that_sleeps_most_of_the_time_is_kept(desk, api, events, transport):
+    board = start(desk, transport)
+    device = board.device_id
+    assert wait_for(lambda: api.device(device)["functions"], LIMIT)
+    api.flash(device, image(2, SLEEPY))
+    board.said("update: version 2 is kept")
+    for _ in range(4):  # more than a trial has boots
+        assert events.wait("woke", LIMIT)["data"] == "2"
+    assert "rollback" not in board.output()
 
 
 def last(api, device):

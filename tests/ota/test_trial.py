@@ -48,6 +48,13 @@ class World:
         self.tried = Trial(self, self, self.reset, self.say)
         self.now = self.tried._last
 
+    def wait_until(self, condition, seconds):
+        """Let a second pass, in which the cloud acknowledges everything."""
+        assert not condition() and seconds == 5
+        self.run(1)
+        self._conn._open = {}
+        return condition()
+
     def feed(self):
         self.fed += 1
 
@@ -171,6 +178,52 @@ def test_a_resumed_session_without_an_answer_does_not_count():
     assert w.stored().state == TRIAL
     w._conn._closed = False
     w.run(6)
+    assert w.stored().state == CONFIRMED
+
+
+def test_who_leaves_on_purpose_has_said_everything():
+    for firmware in (None, Firmware(True)):
+        w = World(not firmware, firmware=firmware)
+
+        def tried(w=w):
+            return w.firmware.trial if w.firmware else w.stored().state == TRIAL
+
+        w._conn._open = {}
+        w.tried.leave(False)  # not connected
+        w._conn.ready = True
+        w._conn._open = {7: None}
+        w.tried.leave(False)
+        w._conn._open = {}
+        w._conn._closed = True
+        w.tried.leave(False)
+        w._conn._closed = False
+        sys.modules["app"] = App(False, True)
+        w.tried.leave(False)
+        assert tried()
+        w.tried.leave(False)
+        assert not tried() and not w.trial
+        w.tried.leave(False)  # once is enough
+        w.run(10)
+        assert not w.resets
+        del sys.modules["app"]
+
+
+def test_who_leaves_may_wait_for_the_last_acknowledgement():
+    w = World(True)
+    w._conn.ready = True
+    w._conn._open = {7: None}
+    w.tried.leave(True)
+    assert w.stored().state == CONFIRMED
+
+
+def test_who_leaves_while_nothing_can_be_written():
+    w = World(True)
+    w._conn.ready = True
+    os.mkdir(w.root + "/boot.rec.new")
+    w.tried.leave(False)
+    assert w.trial and w.stored().state == TRIAL
+    os.rmdir(w.root + "/boot.rec.new")
+    w.tried.leave(False)
     assert w.stored().state == CONFIRMED
 
 

@@ -14,6 +14,7 @@ from .bootrecord import ROLLED_BACK, TRIAL, BootRecord
 
 _EVERY_MS = const(500)
 _SETTLED_MS = const(5000)  # connected, before it is called well
+_LAST_S = const(5)  # for the last acknowledgements to come
 _LIMIT_S = const(600)  # for a trial; and of running well, until earlier failures are forgotten
 _EARLY_S = const(60)  # a reset counts as a failure until then, or until the cloud was reached
 _PERIOD = const(0x3FFFFFFF)  # of ticks
@@ -79,6 +80,23 @@ class Trial:
         except OSError as e:
             print("update:", e)  # the file system: another attempt, until the time is over
         self._client._jobs[self.step] = (now + _EVERY_MS) & _PERIOD
+
+    def leave(self, free):
+        """Decide now: the application ends the connection on purpose, to sleep for example.
+
+        It is kept when it is well and everything it said is acknowledged; free: that may be
+        waited for.
+        """
+        client = self._client
+        if not (self._boot.trial or self._firmware and self._firmware.trial):
+            return
+        if free:
+            client.wait_until(lambda: not (client._conn.ready and _waits(client._conn)), _LAST_S)
+        if client._conn.ready and not _waits(client._conn) and _well():
+            try:
+                self._keep()
+            except OSError as e:
+                print("update:", e)
 
     def _heard(self, passed):
         # Whether it is connected, and what was said then is acknowledged, the description too.
