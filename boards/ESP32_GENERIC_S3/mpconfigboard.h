@@ -10,3 +10,7 @@
 
 #define MICROPY_HW_I2C0_SCL (9)
 #define MICROPY_HW_I2C0_SDA (8)
+
+// The partition romfs is mounted at /rom, which the port does not do unless it is told to.
+#define MICROPY_VFS_ROM (1)
+#define MICROPY_VFS_ROM_IOCTL (1)

@@ -75,11 +75,11 @@ def test_boots_and_connects(chip, flash, images, cloud, tmp_path):
 
 
 def test_boots_from_romfs(chip, flash, images, cloud, tmp_path):
-    """A board with a partition for it has its library there, and its keys on littlefs."""
+    """A firmware that mounts a ROMFS finds its library there, and its keys on littlefs."""
     title = "ESP32_GENERIC_S3"
     chip.name, chip.flash = "esp32s3", bytearray(b"\xff" * (8 << 20))  # until the fixture ends
     who = ("--cloud", cloud.url, "--user", cloud.user, "--transport", "tcp")
-    image = images("esp32s3", flash="8MB")
+    image = images("esp32s3", flash="8MB", extra=b"rom_ioctl\0VfsRom\0")
     status, report, err = flash(
         title, *PORT, "--firmware", image, *who, "--wifi", "Home:correct horse"
     )

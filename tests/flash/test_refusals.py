@@ -130,6 +130,19 @@ def test_library_in_the_firmware_is_not_installed_again(flash, refused, images):
     assert "vfs" in [region["name"] for region in report["regions"]] and report["files"] == 0
 
 
+def test_romfs_needs_a_firmware_that_mounts_it(flash, refused, images):
+    """MicroPython's own images do not: there the library is among the other files."""
+    stock = ("ESP32_GENERIC_S3", "--firmware", images("esp32s3", flash="8MB"), "--dry-run")
+    _, report, _ = flash(*stock)
+    names = [region["name"] for region in report["regions"]]
+    assert report["library"] == "littlefs" and "vfs" in names and "romfs" not in names
+    line = refused(*stock, "--library", "romfs")
+    assert "is built without MICROPY_VFS_ROM" in line and line.endswith("leave it out")
+    own = images("esp32s3", flash="8MB", extra=b"rom_ioctl\0VfsRom\0")
+    _, report, _ = flash("ESP32_GENERIC_S3", "--firmware", own, "--dry-run")
+    assert report["library"] == "romfs"
+
+
 def test_file_that_is_none(refused, tmp_path):
     empty = tmp_path / "empty.bin"
     empty.touch()

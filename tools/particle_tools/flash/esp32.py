@@ -37,35 +37,42 @@ class Esp32:
         self._identity_files: dict[str, bytes] = {}
         self.version: str | None = None
         self._fixed: list[Region] = []
-        frozen = False
+        application = b""
         if wishes.firmware:
-            frozen = self._read_firmware(wishes.firmware)
-        self._library, self._files = self._composed(frozen)
+            application = self._read_firmware(wishes.firmware)
+        self._library, self._files = self._composed(application)
         self._regions = [*self._fixed, *self._file_regions()]
         self._regions.sort(key=lambda region: region.offset)
 
-    def _read_firmware(self, path: Path) -> bool:
+    def _read_firmware(self, path: Path) -> bytes:
         board = self._board
         at = layout.firmware_offset(board)
         image = esp_image.parse(path, firmware_file.read(board, path), board.chip, at)
         self.version = firmware_file.version(path, image.application)
         self._fixed = partitions.fixed(board, path, image, self._table, at)
-        return firmware_file.has_library(image.application)
+        return image.application
 
-    def _composed(self, frozen: bool) -> tuple[str, dict[str, bytes]]:
+    def _composed(self, application: bytes) -> tuple[str, dict[str, bytes]]:
         # where the library goes, and its files
         wishes, board = self._wishes, self._board
+        frozen = firmware_file.has_library(application)
+        mounts = firmware_file.has_romfs(application)
         transport = wishes.identity.transport if wishes.identity else None
         names = compose.components(board, transport, wishes.extra)
         if frozen and wishes.extra:
             raise UserError(f"--with: the library is part of {wishes.firmware}: leave it out")
         room = partitions.romfs(self._table)
         spare = room and board.profile["OTA"] != _SLOTS
-        usual = "romfs" if spare else "none" if wishes.keep_files else "littlefs"
+        usual = "romfs" if spare and mounts else "none" if wishes.keep_files else "littlefs"
         where = wishes.library or ("none" if frozen else usual)
         if where == "romfs" and not spare:
             reason = "keeps applications in it" if room else "has no partition romfs"
             raise UserError(f"--library romfs: {board.title} {reason}: leave it out")
+        if where == "romfs" and application and not mounts:
+            raise UserError(
+                f"--library romfs: {wishes.firmware} is built without MICROPY_VFS_ROM, it would"
+                " not find the library: leave it out"
+            )
         if where == "littlefs" and wishes.keep_files:
             raise UserError("--keep-files leaves the file system as it is: --library none")
         return where, {} if where == "none" else compose.library_files(board, names)

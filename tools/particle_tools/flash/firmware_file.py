@@ -17,6 +17,8 @@ _MOST = 64 << 20
 _BANNER = re.compile(rb"MicroPython v?(\d+)\.(\d+)([\w.+-]*) on \d{4}-\d\d-\d\d")
 # frozen modules have their names in the firmware
 _FROZEN = b"particle/client.mpy"
+# names that only a firmware has that mounts the ROMFS of its flash; most are built without
+_ROMFS = (b"VfsRom\0", b"rom_ioctl\0")
 
 
 def read(board: Board, path: Path | None) -> bytes:
@@ -60,3 +62,8 @@ def version(path: Path, image: bytes) -> str:
 def has_library(image: bytes) -> bool:
     """Tell whether the library is frozen into an image."""
     return _FROZEN in image
+
+
+def has_romfs(image: bytes) -> bool:
+    """Tell whether a firmware mounts the ROMFS of its flash at /rom."""
+    return all(name in image for name in _ROMFS)
