@@ -8,12 +8,13 @@ import pytest
 from uf2utils.block import DataBlock
 from uf2utils.header import Header
 
+from particle_tools.boards import catalogue
 from particle_tools.flash import uf2
 
 LIMIT = 30  # seconds
 RP2040, RP2350, NRF52840, ABSOLUTE = 0xE48BFF56, 0xE48BFF59, 0xADA52840, 0xE48BFF57
 BANNER = b"MicroPython v1.27.0 on 2025-12-09; Raspberry Pi Pico W with RP2040\0"
-CONTENT = BANNER + random.Random(1).randbytes(20_000)
+CONTENT = (BANNER + random.Random(1).randbytes(20_000)).ljust(79 * 256, b"\0")
 HAS_FAMILY, NOT_FLASH = 0x2000, 1
 RP2_INFO = "UF2 Bootloader v3.0\nModel: Raspberry Pi RP2\nBoard-ID: RPI-RP2\n"
 NRF_INFO = "UF2 Bootloader 0.9.2\nModel: Particle Xenon\nBoard-ID: nRF52840-Xenon-v1\n"
@@ -27,7 +28,7 @@ def block(payload, address, index, count, family=RP2040, flags=HAS_FAMILY):
 
 def blocks(family=RP2040, start=0x10000000, content=CONTENT):
     """Return the blocks of an image."""
-    parts = [content[at : at + 256] for at in range(0, len(content), 256)]
+    parts = [content[at : at + 256].ljust(256, b"\0") for at in range(0, len(content), 256)]
     count = len(parts)
     return [block(p, start + 256 * i, i, count, family) for i, p in enumerate(parts)]
 
@@ -100,7 +101,7 @@ def test_copied(flash, drive, image, title, info, parts):
 
 def test_content_is_that_of_the_image(image):
     path = image(blocks())
-    found = uf2.parse(path, path.read_bytes(), "rp2040")
+    found = uf2.parse(path, path.read_bytes(), catalogue.find("RPI_PICO_W"))
     assert uf2.content(found) == CONTENT and min(found) == 0x10000000
 
 
@@ -113,7 +114,21 @@ def test_content_is_that_of_the_image(image):
         (lambda b: b[:-1], "damaged one (78 of 79 blocks, or some twice)"),
         (lambda b: [*b, b[-1]], "is block 78 of 79)"),
         (lambda b: [*b[:-1], b[-1][:100]], "are no blocks of 512)"),
-        (lambda b: [block(b"x", 0x20000000, 0, 1)], "block 0 is for address 0x20000000)"),
+        (lambda b: [block(b"x", 0x20000000, 0, 1)], "it begins at 0x20000000, RPI_PICO_W starts"),
+        (
+            lambda b: blocks(start=0x10000100),
+            "it begins at 0x10000100, RPI_PICO_W starts from 0x1",
+        ),
+        (lambda b: blocks(start=0x10000010), "block 0 has 256 bytes for address 0x10000010)"),
+        (
+            lambda b: [block(b"x" * 300, 0x10000000, 0, 1)],
+            "block 0 has 300 bytes for address 0x10000000)",
+        ),
+        (lambda b: [block(b"", 0x10000000, 0, 1)], "block 0 has 0 bytes for address 0x10000000)"),
+        (
+            lambda b: [block(b"x", 0x10000000, i, 2) for i in range(2)],
+            "block 1 is the second one for address 0x10000000)",
+        ),
         (lambda b: [block(b"x", 0x10000000, 0, 1, RP2350)], "family 0xe48bff59, rp2040 is 0xe48b"),
         (lambda b: [block(b"x", 0x10000000, 0, 1, 0, 0)], "no family, rp2040 is 0xe48bff56"),
         (lambda b: [block(b"x", 0x10000000, 0, 1, flags=NOT_FLASH)], "0 of 0 blocks"),
@@ -127,6 +142,28 @@ def test_content_is_that_of_the_image(image):
 def test_image_of_no_use(refused, image, change, says):
     path = image(change(blocks()))
     assert says in refused("RPI_PICO_W", "--port", "X", "--firmware", path)
+
+
+@pytest.mark.parametrize(
+    ("title", "family", "start", "end"),
+    [
+        ("RPI_PICO_W", RP2040, 0x10000000, 0x10000000 + (1200 << 10)),
+        ("RPI_PICO2_W", RP2350, 0x10000000, 0x10000000 + (1536 << 10)),
+        ("PARTICLE_XENON", NRF52840, 0x1000, 0xA4000),
+        ("PARTICLE_BORON", NRF52840, 0x26000, 0xA4000),
+    ],
+)
+def test_image_larger_than_its_place(refused, flash, image, title, family, start, end):
+    """Up to the last byte in front of the files, or of a ROMFS, and not one more."""
+    content = BANNER.ljust(end - start, b"\0")
+    path = image(blocks(family, start, content))
+    assert flash(title, "--firmware", path, "--dry-run")[0] == 0
+    path = image(blocks(family, start, content + b"\0"))
+    line = refused(title, "--firmware", path, "--dry-run")
+    assert line == (
+        f"{path}: it ends at {end + 256:#x}, the place for the firmware of {title} at {end:#x}:"
+        " take one made for this board"
+    )
 
 
 def test_another_board(refused, drive, image):

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from particle_tools.boards import layout
+from particle_tools.boards.catalogue import Board
 from particle_tools.errors import UserError
 from particle_tools.flash import firmware_file
 from particle_tools.flash.steps import Step, Wishes
@@ -23,7 +25,7 @@ _HEAD = struct.Struct("<8I")
 _MAGICS = (0x0A324655, 0x9E5D5157)
 _END = 0x0AB16F30
 _END_AT = 508
-_MOST = 476  # bytes of content in a block
+_PAGE = 256  # what boot loaders write at once: no block has more, or begins within one
 _NOT_FLASH = 1
 _HAS_FAMILY = 0x2000
 _ABSOLUTE = 0xE48BFF57  # RP2350: a block of its own in front, for an erratum of the chip
@@ -37,18 +39,19 @@ _LOOK_S = 0.1
 
 @dataclass(frozen=True)
 class _Kind:
-    # families of images, what INFO_UF2.TXT says, where the flash is
+    # families of images, what INFO_UF2.TXT says, where the flash is, where images may begin
     families: tuple[int, ...]
     says: str
-    start: int
-    end: int
+    flash: int
+    starts: tuple[int, ...]
 
 
+_XIP = 0x10000000
 _KINDS = {
-    "rp2040": _Kind((0xE48BFF56,), "RPI-RP2", 0x10000000, 0x11000000),
-    "rp2350": _Kind((0xE48BFF59, 0xE48BFF5B, 0xE48BFF5A), "RP2350", 0x10000000, 0x12000000),
-    # as MicroPython calls the nRF52840; MBR below, bootloader above
-    "nrf52": _Kind((0xADA52840,), "nRF52840", 0x1000, 0xF4000),
+    "rp2040": _Kind((0xE48BFF56,), "RPI-RP2", _XIP, (_XIP,)),
+    "rp2350": _Kind((0xE48BFF59, 0xE48BFF5B, 0xE48BFF5A), "RP2350", _XIP, (_XIP,)),
+    # as MicroPython calls the nRF52840; behind the MBR, or behind SoftDevice 6 or 7
+    "nrf52": _Kind((0xADA52840,), "nRF52840", 0, (0x1000, 0x26000, 0x27000)),
 }
 
 
@@ -57,11 +60,13 @@ def is_for(chip: str) -> bool:
     return chip in _KINDS
 
 
-def parse(path: Path, data: bytes, chip: str) -> dict[int, bytes]:
+def parse(path: Path, data: bytes, board: Board) -> dict[int, bytes]:
     """Return the content of an image: address -> bytes, ascending. Raises UserError.
 
-    Checked: every block, their order and number, family, addresses.
+    Checked: every block, their order and number, family, addresses, and that all of it is in the
+    board's region for the firmware.
     """
+    chip = board.chip
     kind = _KINDS[chip]
     if len(data) % _BLOCK or not data:
         raise _damaged(path, f"{len(data)} bytes are no blocks of {_BLOCK}")
@@ -80,13 +85,32 @@ def parse(path: Path, data: bytes, chip: str) -> dict[int, bytes]:
             raise UserError(f"{path}: {what}, {chip} is {kind.families[0]:#x}: take one for it")
         if index != expected or (total and count != total):
             raise _damaged(path, f"block {number} is block {index} of {count}")
-        if size > _MOST or not kind.start <= address <= kind.end - size:
-            raise _damaged(path, f"block {number} is for address {address:#x}")
+        if not 0 < size <= _PAGE or address % _PAGE:
+            raise _damaged(path, f"block {number} has {size} bytes for address {address:#x}")
+        if address in found:
+            raise _damaged(path, f"block {number} is the second one for address {address:#x}")
         expected, total = expected + 1, count
         found[address] = data[at + _HEAD.size : at + _HEAD.size + size]
     if expected != total or len(found) != total or not total:
         raise _damaged(path, f"{expected} of {total} blocks, or some twice")
-    return dict(sorted(found.items()))
+    found = dict(sorted(found.items()))
+    _check_place(path, found, board)
+    return found
+
+
+def _check_place(path: Path, found: dict[int, bytes], board: Board) -> None:
+    kind = _KINDS[board.chip]
+    region = next(part for part in layout.regions(board) if part.name == "firmware")
+    begin, last = next(iter(found)), next(reversed(found))
+    if begin not in kind.starts:
+        starts = " or ".join(map(hex, kind.starts))
+        raise UserError(f"{path}: it begins at {begin:#x}, {board.title} starts from {starts}")
+    end = kind.flash + region.offset + region.size
+    if last + len(found[last]) > end:
+        raise UserError(
+            f"{path}: it ends at {last + len(found[last]):#x}, the place for the firmware of"
+            f" {board.title} at {end:#x}: take one made for this board"
+        )
 
 
 def content(blocks: dict[int, bytes]) -> bytes:
@@ -108,7 +132,7 @@ class Uf2:
         self.version: str | None = None
         if wishes.firmware:
             self._data = firmware_file.read(wishes.board, wishes.firmware)
-            image = content(parse(wishes.firmware, self._data, wishes.board.chip))
+            image = content(parse(wishes.firmware, self._data, wishes.board))
             self.version = firmware_file.version(wishes.firmware, image)
 
     def steps(self) -> list[Step]:
