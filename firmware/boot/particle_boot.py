@@ -14,6 +14,7 @@ from hashlib import sha256
 import machine
 from micropython import const
 
+import particle
 from particle.ota.record import Record
 
 try:
@@ -52,7 +53,7 @@ def check(path, digest, contents):
     """Return (version, floor) of the application in `path`, None when it must not run.
 
     digest: SHA-256 that its manifest must have, or None. contents: read its files, do not only
-    look at their sizes. A manifest has its name when its signature was right (ota/bundle.py).
+    look at their sizes. Signatures are not verified (ota/rescue.py).
     """
     facts = {}
     try:
@@ -87,7 +88,7 @@ def choose(record, contents=False):
     if record.state == _TRIAL:
         reason = _TRIES
         # counted before it begins: it may never come to an end
-        if record.tries and _written(record.spend):
+        if record.tries and written(record.spend):
             found = check(_slot(record.trial), record.digest, True)
             if found:
                 return record.trial, True, found[1]
@@ -96,25 +97,21 @@ def choose(record, contents=False):
             os.remove(_slot(record.trial) + "/manifest")  # it shall never be the other one
         except OSError:
             pass
-        _written(record.roll_back, reason)
-    active = record.active
-    found = record.found and check(_slot(active), record.digest, contents or not record.digest)
+        written(record.roll_back, reason)
+    # a record with the digest of a manifest vouches for it: its signature need not be read
+    found = record.digest and check(_slot(record.active), record.digest, contents)
     if found and found[0] >= record.floor:
-        return active, False, found[1]
-    # the other one must be complete; without a good record nothing says which one is newer
-    good = []
-    for slot in range(2):
-        found = check(_slot(slot), None, True)
-        if found and found[0] >= record.floor:
-            good.append((found[0], slot, found[1]))
-    if not good:
-        return None
-    version, slot, least = max(good)
-    _written(record.use, slot, version, least)
-    return slot, False, least
+        return record.active, False, found[1]
+    try:
+        from particle.ota.rescue import recover
+
+        return recover(sys.modules[__name__], record, particle.Cloud())
+    except Exception as e:  # whatever it is: there is safe mode
+        print("boot: cannot verify:", e)
 
 
-def _written(save, *args):
+def written(save, *args):
+    """Write something down; return whether that went well."""
     try:
         save(*args)
         return True
@@ -226,6 +223,4 @@ def start():
 
 def _safe(why, needed=True):
     print("boot:", why)
-    import particle
-
     particle.system.safe_mode(needed)

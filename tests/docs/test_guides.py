@@ -13,7 +13,7 @@ from particle_tools.errors import UserError
 from particle_tools.images import signing
 from particle_tools.local import LocalCloud, SimulatedBoard, wait_for
 from particle_tools.sim import image
-from slot_files import manifest
+from slot_files import manifest, record
 
 DOCS = ROOT / "docs"
 
@@ -42,7 +42,9 @@ def start(tmp_path):
         _, _, board = run("")
         assert board.process.wait(30) == 0
         app = {"app.py": text.encode()}
-        kept = {"/pt/a/app.py": app["app.py"], "/pt/a/manifest": manifest(1, app)}
+        about = manifest(1, app)
+        kept = {"/pt/a/app.py": app["app.py"], "/pt/a/manifest": about}
+        kept["/pt/boot.rec"] = record(1, about)
         key = {"/pt/update.0.der": signing.der(KEY.public_key())}
         image.write(tmp_path / "board" / "flash.img", kept | key)
         boards.append(SimulatedBoard(tmp_path / "board", cloud, transport=None))

@@ -7,7 +7,7 @@ from e2e.updates import KEY
 from particle_tools.images import bundles, files, signing
 from particle_tools.sim import esp32
 from particle_tools.sim.board_dir import BoardDir
-from slot_files import manifest
+from slot_files import manifest, record
 
 #: What is kept when it was told so; it says which firmware it runs on.
 APP = """
@@ -67,5 +67,6 @@ def start(desk, transport, scale=1):
     app = {"app.py": APP.encode()}
     store(folder, "a/app.py", app["app.py"])
     store(folder, "a/manifest", manifest(1, app))
+    store(folder, "boot.rec", record(1, manifest(1, app)))
     esp32.make(BoardDir(folder), image(desk.folder, 0))
     return desk.board(None, options=("--time-scale", str(scale)))

@@ -62,7 +62,7 @@ def test_the_image_is_in_the_region_that_does_not_run():
         assert "app.romfs" not in found
         assert _region(1)[: len(IMAGE)] == IMAGE
         assert _region(0) == b"\xff" * REGION
-        record.use(0, 1, 0)
+        record.use(0, 1, 0, None)
 
 
 def test_it_goes_on_after_a_reset():
@@ -75,7 +75,7 @@ def test_it_goes_on_after_a_reset():
     target.finish()
     assert _region(1)[: len(IMAGE)] == IMAGE
     # what a power cut may leave there is not taken for what came
-    BootRecord(root).use(0, 1, 0)
+    BootRecord(root).use(0, 1, 0, None)
     target = _again(root)
     _send(target, data, until=len(data) - 2048)
     ram_rom.chip.data[ram_rom.FIRST + 8][100] ^= 1

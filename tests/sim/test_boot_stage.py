@@ -1,10 +1,7 @@
 """The boot stage on a simulated board: what runs, and what does not although it lies about."""
 
-import hashlib
-
-from particle.ota.bootrecord import BootRecord
 from particle_tools.sim import image
-from slot_files import manifest
+from slot_files import manifest, record
 
 APP = "import sys\nprint('application', {n}, sys.path)\n"
 
@@ -22,6 +19,7 @@ def board(bench, **slots):
     files = {}
     for name, (version, source) in slots.items():
         files |= slot(name, version, source)
+        files["/pt/boot.rec"] = record(version, files[f"/pt/{name}/manifest"])
     image.write(made.flash, files)
     return made
 
@@ -115,14 +113,11 @@ if day < 9:
 """
 
 
-def test_files_are_read_once_a_day(bench, tmp_path):
+def test_files_are_read_once_a_day(bench):
     made = bench.board()
     files = slot("a", 1, DAYS, **{"other.py": "y = 1"})
-    record = BootRecord(str(tmp_path))
-    record.version = 1
-    record.digest = hashlib.sha256(files["/pt/a/manifest"]).digest()
-    record.save()
-    image.write(made.flash, files | {"/pt/boot.rec": (tmp_path / "boot.rec").read_bytes()})
+    files["/pt/boot.rec"] = record(1, files["/pt/a/manifest"])
+    image.write(made.flash, files)
     _, lines = bench.run(made)
     assert lines[:4] == ["day 0", "day 7", "day 7", "boot: there is no application that can run"]
 

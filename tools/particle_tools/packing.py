@@ -122,7 +122,14 @@ COMPONENTS = {
     ],
     # Two applications on the board and the trial of a new one; with what is under "ota", for a
     # firmware with the boot stage (firmware/boot) frozen in.
-    "slots": ["ota/app_slots", "ota/assets", "ota/bootrecord", "ota/record", "ota/trial"],
+    "slots": [
+        "ota/app_slots",
+        "ota/assets",
+        "ota/bootrecord",
+        "ota/record",
+        "ota/rescue",
+        "ota/trial",
+    ],
     # The same for a board whose applications are ROMFS images, beside what is under "slots".
     "romfs": ["ota/region", "ota/romfs_slots"],
     # The firmware of an ESP32 with two slots for it, beside what is under "slots".

@@ -7,6 +7,7 @@ package(
         "ota/assets.py",
         "ota/bootrecord.py",
         "ota/record.py",
+        "ota/rescue.py",
         "ota/trial.py",
     ],
     base_path="../../../lib",

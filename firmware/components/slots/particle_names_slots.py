@@ -9,4 +9,5 @@ def names():
     import particle.ota.assets
     import particle.ota.bootrecord
     import particle.ota.record
+    import particle.ota.rescue
     import particle.ota.trial

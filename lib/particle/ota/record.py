@@ -24,7 +24,7 @@ class Record:
 
     active, trial: number of a slot; tries: boots left to the trial; reason: of the last rollback;
     floor: oldest version that is taken; version, trial_version; digest: SHA-256 of the manifest
-    of the newer of both, None when it is not known.
+    of what is tried, else of what runs; None when it is not known.
     """
 
     def __init__(self, root):
@@ -95,17 +95,17 @@ class Record:
         self.reason = reason
         self._settle()
 
-    def use(self, slot, version, floor):
-        """Go on with the application in `slot`: the other one, or the record, was damaged."""
+    def use(self, slot, version, floor, digest):
+        """Go on with the application in `slot`: nothing has vouched for one."""
         self.active = slot
         self.version = version
         self.floor = max(self.floor, floor)
-        self._settle()
+        self._settle(digest)
 
-    def _settle(self):
+    def _settle(self, digest=None):
         self.state = self.tries = 0
         self.trial = _NONE
-        self.digest = None  # that was the one of the trial, or of what is damaged
+        self.digest = digest  # it was the one of the trial, or of what is damaged
         self.save()
 
 

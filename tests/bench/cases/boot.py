@@ -11,8 +11,8 @@ _FILES = {"app.mpy": bytes(20000), "lib/a.mpy": bytes(20000), "lib/b.mpy": bytes
 def cases():
     """Give the first boot of a trial, one that reads all files once a day, and a usual one."""
     particle_boot.root = _ROOT
-    install(_ROOT + "/a", 1, _FILES)
-    BootRecord(_ROOT).use(0, 1, 0)
+    kept = install(_ROOT + "/a", 1, _FILES)
+    BootRecord(_ROOT).use(0, 1, 0, kept)
     digest = install(_ROOT + "/b", 2, _FILES)
     BootRecord(_ROOT).hand_off(1, 2, digest)
     yield "boot_trial", lambda: particle_boot.choose(BootRecord(_ROOT))
