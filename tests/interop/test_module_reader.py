@@ -6,6 +6,7 @@ import random
 
 import pytest
 
+from combined import combine
 from interop import module_reader, node
 from particle.wire.module import Image
 from particle_tools import ROOT
@@ -138,7 +139,7 @@ def test_compressed_both_ways():
 
 def test_combined_both_ways():
     first, second = (modules.application(b"MPAB" + bytes(n), 12, 12, n) for n in (80, 90))
-    combined = modules.combine(first, second)
+    combined = combine(first, second)
     assert ask("combine", first, second) == combined
     assert ask("split", combined) == [first, second]
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from combined import combine
 from particle.wire.module import Image, user_slots
 from particle_tools.errors import UserError
 from particle_tools.images import modules
@@ -38,7 +39,7 @@ def test_compressed_combined_and_assets():
     first, second = modules.parse(golden("argon_combined.bin"))
     plain = Prefix(**{**vars(first.prefix), "flags": 0})
     parts = modules.build(plain, first.payload, first.suffix), second.data
-    assert modules.combine(*parts) == golden("argon_combined.bin")
+    assert combine(*parts) == golden("argon_combined.bin")
     water = modules.parse(golden("asset_plain.bin"))[0].payload
     assert modules.asset("water.bin", water) == golden("asset_plain.bin")
     cat = modules.parse(golden("asset_compressed.bin"))[0].content

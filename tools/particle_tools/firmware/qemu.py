@@ -21,9 +21,6 @@ FLASH_AT = 0x800000
 _PSRAM = 0x1000000
 _STRAPS = b"PT30"
 
-#: Instructions of a tick of `time.ticks_cpu` when they are counted.
-TICK = 40
-
 
 class Failed(RuntimeError):
     """The emulator ended or hung; the text is what the board said until then."""

@@ -16,7 +16,7 @@ from particle_tools.errors import UserError
 
 SYSTEM, USER, NCP, ASSET = 4, 5, 7, 9  # functions
 LETTERS = "nrbmsu_cat"  # of the functions
-DROP_INFO, COMPRESSED, COMBINED, EXTENDED = 0x01, 0x02, 0x04, 0x10
+DROP_INFO, COMPRESSED, EXTENDED = 0x01, 0x02, 0x10
 END, PRODUCT, DYNAMIC_LOCATION, HASH, NAME, ASSET_DEPENDENCY = 0, 1, 2, 0x10, 0x11, 0x12
 NO_PRODUCT = 0xFFFF
 
@@ -157,16 +157,6 @@ def compress(data: bytes, window: int = 0) -> bytes:
     payload = _PACKED.pack(_PACKED.size, 0, window, len(content)) + deflate(content, window)
     changed = {**vars(prefix), "flags": prefix.flags | COMPRESSED}
     return build(Prefix(**changed), payload, module.suffix)
-
-
-def combine(*parts: bytes) -> bytes:
-    """Return one file of several modules."""
-    found = []
-    for data in parts[:-1]:
-        module = parse(data)[0]
-        changed = {**vars(module.prefix), "flags": module.prefix.flags | COMBINED}
-        found.append(build(Prefix(**changed), module.payload, module.suffix))
-    return b"".join([*found, *parts[-1:]])
 
 
 def deflate(data: bytes, window: int) -> bytes:

@@ -71,10 +71,6 @@ class BoardDir:
                     ) from None
                 time.sleep(0.02)
 
-    def unlock(self, fd: int) -> None:
-        """Give the directory back."""
-        os.close(fd)
-
     def unique_id(self, wanted: str | None = None) -> str:
         """Return the id of the silicon as 24 hex digits; it is fixed once there is a flash.
 
