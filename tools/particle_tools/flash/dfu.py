@@ -110,9 +110,13 @@ class Dfu:
         steps = [Step("chip", text, self._look, [_TOOL, "-l"])]
         parts = ", ".join(f"{a:#x} ({len(d)} bytes)" for a, d in self._elements)
         text = f"write {parts or file}"
-        steps.append(Step("write", text, self._write, [_TOOL, *self._which, "-D", file]))
+        again = "connect the board as a DFU device and repeat the command"
+        command = [_TOOL, *self._which, "-D", file]
+        broken = f"the board is not complete: {again}"
+        steps.append(Step("write", text, self._write, command, broken))
         text = "read everything again, compare it, start the board"
-        return [*steps, Step("verify", text, self._verify)]
+        unknown = f"nobody knows whether the board is complete: {again}"
+        return [*steps, Step("verify", text, self._verify, stopped=unknown)]
 
     def report(self) -> dict[str, Any]:
         """Return what was done, for JSON."""

@@ -113,12 +113,15 @@ class Esp32:
         missing = [] if wishes.firmware else ["--firmware FILE: bootloader, table, application"]
         text = "write " + ", ".join(missing + [_described(region) for region in self._regions])
         command = self._tool.write_command(self._regions)
-        steps.append(Step("write", text, self._write, command))
+        broken = f"the board is not complete: {self._repeat()}"
+        steps.append(Step("write", text, self._write, command, broken))
         command = self._tool.verify_command(self._regions)
         text = "read everything again, compare it, start the board"
-        steps.append(Step("verify", text, self._verify, command))
+        unknown = f"nobody knows whether the board is complete: {self._repeat()}"
+        steps.append(Step("verify", text, self._verify, command, unknown))
         if wishes.identity:
-            steps.append(Step("register", "make it a device of the user", self._register))
+            text = "make it a device of the user"
+            steps.append(Step("register", text, self._register, stopped=self._unregistered()))
         return steps
 
     def merge(self, out: Path) -> None:
@@ -214,10 +217,13 @@ class Esp32:
                 self._registered["device_id"], self._identity_files
             )
         except UserError as error:
-            raise UserError(
-                f"the board is complete, the cloud does not know it yet ({error}):"
-                f" particle-mp provision --port {self._wishes.where} goes on"
-            ) from None
+            raise UserError(self._unregistered(f" ({error})")) from None
+
+    def _unregistered(self, why: str = "") -> str:
+        return (
+            f"the board is complete, the cloud does not know it yet{why}:"
+            f" particle-mp provision --port {self._wishes.where} goes on"
+        )
 
 
 def _described(region: Region) -> str:

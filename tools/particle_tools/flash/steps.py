@@ -13,12 +13,17 @@ from particle_tools.flash.identity import Identity
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that is done. command: of another program, as somebody could type it."""
+    """One thing that is done.
+
+    command: of another program, as somebody could type it. stopped: what is to be said when
+    somebody ends it early.
+    """
 
     name: str
     text: str
     run: Callable[[], None]
     command: list[str] | None = None
+    stopped: str = "nothing was written"
 
     def to_json(self) -> dict[str, Any]:
         """Return what may be shown."""

@@ -138,11 +138,16 @@ class Uf2:
     def steps(self) -> list[Step]:
         """Return what is to be done on the board, in order."""
         where, kind = self._wishes.where, self._kind
+        again = "connect it again as a drive and repeat the command"
+        text_of_copy = f"copy {self._wishes.file} to {where}/{_NAME}"
+        text_of_start = "wait for the drive to go away: the board has started"
         text = f"{_INFO} in {where} names {kind.says}, or nothing is written"
         return [
             Step("chip", text, self._look),
-            Step("write", f"copy {self._wishes.file} to {where}/{_NAME}", self._copy),
-            Step("start", "wait for the drive to go away: the board has started", self._wait),
+            Step("write", text_of_copy, self._copy, stopped=f"the board is not complete: {again}"),
+            Step(
+                "start", text_of_start, self._wait, stopped=f"the board has not started: {again}"
+            ),
         ]
 
     def report(self) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import json
 import shlex
+import signal
 import sys
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from particle_tools.errors import UserError
 
 HELP = "write firmware, library, keys and configuration to a board"
 _BAUD, _BAUD_NO_RESET, _BAUD_LEAST = 460800, 115200, 9600
+_STOPPED = 128 + signal.SIGINT
 _LIBRARIES = ("littlefs", "romfs", "none")
 
 
@@ -105,6 +107,7 @@ def run(args: argparse.Namespace) -> int:
     work = job.choose(wishes)
     if args.firmware is None and not args.dry_run:
         firmware_file.read(board, None)
+    stopped = "nothing was written"
     report: dict[str, Any] = {"board": board.title, "port": args.port}
     if args.dry_run:
         steps = work.steps()
@@ -119,7 +122,12 @@ def run(args: argparse.Namespace) -> int:
             return 0
         for step in work.steps():
             progress.show(step.text)
+            stopped = step.stopped
             step.run()
+    except KeyboardInterrupt:
+        progress.clear()
+        print(f"particle-mp flash: stopped, {stopped}", file=sys.stderr)
+        return _STOPPED
     finally:
         progress.clear()
     report |= {"ok": True} | work.report()
