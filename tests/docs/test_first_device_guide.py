@@ -11,6 +11,7 @@ from e2e.mpremote import mpremote
 from e2e.remote_prompt import RemotePrompt, matches
 from first_device import GUIDE, Desk, blocks, statements
 from particle_tools import ROOT, packing
+from particle_tools.boards import catalogue
 from particle_tools.cli import build_parser
 from particle_tools.errors import UserError
 from particle_tools.local import wait_for
@@ -54,6 +55,7 @@ def test_the_story(desk):
             assert matches(said, expected), (lines, said)
     events.close()
 
+    assert catalogue.find("ESP32_GENERIC").profile["LED"] is None  # nor has the board on the desk
     (desk.folder / "main.py").write_text(blocks("python")[0])
     desk.shell(keep)
     assert wait_for(lambda: calls(api, "off") == 1, 30)
@@ -75,6 +77,8 @@ def test_the_story(desk):
     said = desk.shell(less)
     assert re.findall(r"Installing: .*/particle/(.*)", said) == ["client.mpy"]
     assert said.count("Exists:") == len(packing.COMPONENTS["core-udp"])  # and the link
+    install = next(line for line in make.splitlines() if " mip " in line)
+    assert "Installing: " not in desk.shell(install)  # nothing is written again
     desk.shell(remove)
     shown = desk.shell("mpremote connect /dev/ttyUSB0 fs ls :lib + fs ls :pt")
     assert "particle" not in shown and "device.ec.der" in shown

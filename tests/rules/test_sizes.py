@@ -31,7 +31,7 @@ CEILINGS = {
     "ota/record": 1050,
     "ota/rescue": 1350,
     "ota/esp32_ab": 3250,
-    "ota/firmware": 1900,
+    "ota/firmware": 2000,
     "ota/layers": 750,
     "ota/mboot": 1400,
     "ota/mboot_firmware": 1900,

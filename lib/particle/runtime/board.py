@@ -1,8 +1,9 @@
-"""What a board is that was told nothing: its profile and its id.
+"""What a board is that was told nothing: its profile, as far as its firmware shows it, and its id.
 
 The constants are those of boards/*/particle_board.py.
 """
 
+import os
 from binascii import hexlify
 
 from micropython import const
@@ -12,9 +13,20 @@ from ..errors import ConfigError
 _BAD_DATA = const(-280)
 
 PLATFORM_ID = const(60000)
-NET = "host"
 TRANSPORT = "udp"
-STORE_ROOT = "/pt"
+
+try:
+    from network import WLAN  # noqa: F401
+
+    NET = "wifi"
+except ImportError:
+    NET = "host"
+
+try:
+    os.stat("/flash")  # where the ports that have it mount their files
+    STORE_ROOT = "/flash/pt"
+except OSError:
+    STORE_ROOT = "/pt"
 
 
 def device_id():

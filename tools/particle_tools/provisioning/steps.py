@@ -102,7 +102,7 @@ class Provisioner:
         server = self._registry.server(transport, order.server)
         report |= {"device_id": device_id, "id_from": look["id_from"], "board": look["name"]}
         report |= {"transport": transport} | facts(server)
-        if look["name"] != _SIMULATED and is_loopback(server.host):
+        if is_loopback(server.host) and not _on_this_machine(look):
             text = f"{server.host} is this machine only, which {port} cannot dial:"
             text += " start the cloud with --lan, or give --server ADDRESS"
             raise BoardError("server", text)
@@ -169,6 +169,11 @@ class _Absent(BoardError):
     def __init__(self, text: str, components: list[str]) -> None:
         super().__init__("library", text)
         self.components = components
+
+
+def _on_this_machine(look: dict[str, Any]) -> bool:
+    # the simulated board, with its profile or without one: no MicroPython of a board is "linux"
+    return look["name"] == _SIMULATED or (look["name"] is None and look["platform"] == "linux")
 
 
 def _check(look: dict[str, Any]) -> None:
