@@ -3,11 +3,24 @@
 import pytest
 
 from cloud.device import random_id
-from cloud.ota_device import PLATFORM, describe, description, digest, ended, image, upload
+from cloud.ota_device import (
+    PLATFORM,
+    accept,
+    chunks,
+    describe,
+    description,
+    digest,
+    ended,
+    finish,
+    image,
+    reaches,
+    take,
+    upload,
+)
 from cloud.running import provision_ec
 from cloud.test_firmwares import release, store, update, versioned
 from cloud.test_uploads import queue
-from particle_tools.cloud.updates import APPLIED, MODULE, File
+from particle_tools.cloud.updates import APPLIED, LOST, MODULE, File
 from particle_tools.local import wait_for
 
 RESET = "spark/device/last_reset"
@@ -54,10 +67,7 @@ def test_a_release_that_is_given_up_is_tried_three_times(held, rest, ec_key):
     assert rest("POST", f"{product}/devices", {"id": device_id})[1]["updated"] == 1
     with held.udp_device(ec_key, device_id) as device:
         for n in range(1, 5):
-            device.rebind()
-            device.client = type(device.client)(device.client.key, device.client.server_spki)
-            device.inbox.clear()
-            device.connect()
+            come_back(device)
             if n == 4:
                 break
             describe(device, description(b"x" * 32))
@@ -83,7 +93,7 @@ def taken(held, device_id, **values):
     ("values", "states"),
     [
         pytest.param({"position": 1}, ["failed", "success"], id="assets on their way"),
-        pytest.param({"phase": APPLIED}, ["started", "success"], id="not shown yet"),
+        pytest.param({"phase": APPLIED}, ["failed", "success"], id="not shown yet"),
         pytest.param({}, ["started", "failed"], id="not there yet"),
     ],
 )
@@ -94,6 +104,49 @@ def test_which_update_is_meant(held, rest, ec_key, values, states):
     taken(held, device_id, **values)
     held.run(updates.rolled_back(device_id, SAID))
     assert [each["state"] for each in queue(rest, device_id)] == states
+
+
+def come_back(device):
+    """Be there again after a reset."""
+    device.rebind()
+    device.client = type(device.client)(device.client.key, device.client.server_spki)
+    device.inbox.clear()
+    device.connect()
+
+
+@pytest.mark.parametrize("first", ["description", "reason"])
+def test_what_is_given_up_before_it_was_seen(held, rest, ec_key, told, first):
+    old = description(digest(image(600, 7)))
+    with held.udp_device(ec_key, provision_ec(rest, ec_key)) as device:
+        device.connect()
+        describe(device, old)
+        upload(rest, device.id, NEW)
+        accept(device, take(device, "S"))
+        chunks(device, 2, 512)
+        finish(device)
+        reaches(rest, device.id, phase="applied")
+        device.publish(RESET, SAID.encode())  # of what it had before
+        reaches(rest, device.id, state="started")
+        come_back(device)
+        if first == "description":
+            describe(device, old)
+            accept(device, take(device, "S"))
+            finish(device)
+            state, error = ended(rest, device.id)
+            assert state == "failed" and error.startswith(LOST)
+        device.publish(RESET, SAID.encode())
+        reaches(rest, device.id, state="failed", error=SAID)
+        assert wait_for(lambda: b"failed" in told(device.id), 30)
+        device.ping_through()
+        assert told(device.id) == [b"started", b"failed"]
+
+
+def test_another_failure_keeps_its_reason(held, rest, ec_key):
+    device_id = provision_ec(rest, ec_key)
+    updates = held.services.updates
+    held.run(updates.finish(taken(held, device_id), "the module is damaged, error -1330"))
+    held.run(updates.rolled_back(device_id, SAID))
+    assert queue(rest, device_id)[0]["error"] == "the module is damaged, error -1330"
 
 
 def test_an_old_success_stays_one(held, rest, ec_key):

@@ -151,7 +151,8 @@ async def _event(session: Session, message: Message) -> Answer:
     if name == _LAST_RESET:
         session.last_reset = message.payload.decode(errors="replace")
         if session.last_reset.startswith(_ROLLED_BACK):
-            await services.updates.rolled_back(session.device_id, session.last_reset)
+            said = session.last_reset
+            await services.updates.rolled_back(session.device_id, said, session.took)
     if name == _SAFE_MODE:
         await _safe_mode(session)
     return _OK

@@ -82,6 +82,7 @@ class Session:
         self.safe_mode = False  # the device has said so in this session
         self.resumed = False
         self.transfer: Transfer | None = None  # of firmware, while one runs
+        self.took: int | None = None  # the update that the device took in this session
         self._describe_token: bytes | None = None
         self.mid = secrets.randbelow(1 << 16) if mid is None else mid  # the last one used
         self._tasks: set[asyncio.Task] = set()

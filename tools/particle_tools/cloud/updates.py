@@ -25,6 +25,8 @@ MODULE, ASSET = "module", "asset"
 ENABLED, FORCED = "particle/device/updates/enabled", "particle/device/updates/forced"
 PENDING = "particle/device/updates/pending"
 SENDING, FINISHING, APPLIED = "sending", "finishing", "applied"  # phases of what is started
+LOST = "the device came back without what it was given"
+GONE = "the device took the update and did not come back with it within a day"
 _STATUS = "spark/flash/status"
 _TRIAL_S = 86_400.0  # after its success, in which a device may give an application up
 _REASON = 120  # characters of what it says about that
@@ -251,41 +253,41 @@ class Updates:
         ):
             self._publish(update.device_id, _STATUS, state.encode())
 
-    async def rolled_back(self, device_id: str, said: str) -> None:
+    async def rolled_back(self, device_id: str, said: str, but: int | None = None) -> None:
         """Let the update fail whose application the device gave up: `said` is what it says of it.
 
-        One whose application it has not shown yet is left to who transfers it.
+        One that failed because it was not seen again fails for this reason. but: not the one with
+        this id, which the device has taken since it restarted.
         """
         now = self._clock.time()
         error = "".join(c for c in said[:_REASON] if c.isprintable())
 
         def job(db: sqlite3.Connection) -> str | None:
             row = db.execute(
-                "SELECT id, state, position, ended_at FROM updates WHERE device_id = ? AND"
-                " (state IN ('success', 'failed')"
+                "SELECT id, state, error, ended_at FROM updates WHERE device_id = ? AND id IS NOT ?"
+                " AND (state IN ('success', 'failed')"
                 " OR state = 'started' AND (position > 0 OR phase = ?))"
                 " ORDER BY id DESC LIMIT 1",
-                (device_id, APPLIED),
+                (device_id, but, APPLIED),
             ).fetchone()
             if row is None:
                 return None
-            if row["state"] == "started" and row["position"] > 0:  # its assets are on their way
+            if row["state"] == "started":  # it was not asked yet, or its assets are on their way
                 _end(db, device_id, row["id"], "failed", now, error)
-            elif row["state"] == "success" and now - row["ended_at"] < _TRIAL_S:
-                db.execute(
-                    "UPDATE updates SET state = 'failed', error = ? WHERE id = ?",
-                    (error, row["id"]),
-                )
-            else:
+                return "started"
+            unseen = row["state"] == "failed" and (row["error"] or "").startswith((LOST, GONE))
+            if now - row["ended_at"] >= _TRIAL_S or row["state"] != "success" and not unseen:
                 return None
+            db.execute(
+                "UPDATE updates SET state = 'failed', error = ? WHERE id = ?", (error, row["id"])
+            )
             return row["state"]
 
         was = await self._db.write(job)
-        if was is None:
-            return
         if was == "started":
             self.stop(device_id)
-        self._publish(device_id, _STATUS, b"failed")
+        if was in ("started", "success"):  # that it failed is told once
+            self._publish(device_id, _STATUS, b"failed")
 
     def unreturned(self, since: float) -> list[Update]:
         """Return the updates whose devices took them before `since` and were not seen again."""

@@ -20,7 +20,16 @@ from particle_tools.cloud.ota.legacy import Legacy
 from particle_tools.cloud.ota.transfer import Image
 from particle_tools.cloud.ota.v3 import V3
 from particle_tools.cloud.ota.wire import BUSY, DISABLED, INVALID_STATE, PROTOCOL, UpdateError
-from particle_tools.cloud.updates import APPLIED, ASSET, FINISHING, MODULE, SENDING, Update
+from particle_tools.cloud.updates import (
+    APPLIED,
+    ASSET,
+    FINISHING,
+    GONE,
+    LOST,
+    MODULE,
+    SENDING,
+    Update,
+)
 
 if TYPE_CHECKING:
     from particle_tools.cloud.services import Services
@@ -41,8 +50,6 @@ _WATCH_S = 60.0
 _AGAIN = (None, BUSY, INVALID_STATE, PROTOCOL)  # errors that another attempt may not meet
 _REFUSED = -1320
 _REASON = 120  # characters of what a device says about its reset
-_LOST = "the device came back without what it was given"
-_GONE = "the device took the update and did not come back with it within a day"
 
 
 class Delivery:
@@ -103,7 +110,7 @@ class Delivery:
             await clock.sleep(_WATCH_S)
             try:
                 for update in self._updates.unreturned(clock.time() - _RETURN_S):
-                    await self._updates.finish(update, _GONE)
+                    await self._updates.finish(update, GONE)
             except sqlite3.Error as error:
                 _LOG.error("updates cannot be looked at: %s", error)
 
@@ -203,6 +210,7 @@ class _Step:
                     await transfer.cancel()
                     raise self._lost()
             await transfer.run()
+            session.took = self._update.id
         finally:
             if session.transfer is transfer and not session.closed:
                 session.transfer = None
@@ -221,7 +229,7 @@ class _Step:
     def _lost(self) -> UpdateError:
         reason = self._session.last_reset or ""
         said = "".join(c for c in reason[:_REASON] if c.isprintable())
-        return UpdateError(_REFUSED, f'{_LOST} ("{said}")' if said else _LOST)
+        return UpdateError(_REFUSED, f'{LOST} ("{said}")' if said else LOST)
 
     async def _stored(self, size: int) -> None:
         # The device has so much of the file.
@@ -266,7 +274,7 @@ class _Step:
             except DeviceError:
                 pass  # it restarts
             described.clear()
-        raise UpdateError(_REFUSED, _GONE)
+        raise UpdateError(_REFUSED, GONE)
 
     async def _proven(self, *, ask: bool = False) -> bool:
         session, clock = self._session, self._services.clock
