@@ -293,6 +293,63 @@ def test_a_start_that_never_came_is_told_too():
     assert (board.firmware.flags, board.firmware.reason) == (ROLLED_BACK, 7)
 
 
+def test_what_an_earlier_firmware_has_left_is_not_taken_for_its_end():
+    # the bootloader still has a record of the slot: of what was kept there, or was given up
+    for kept in (True, False):
+        board = Board()
+        for version in (2, 3) if kept else (2,):
+            board.send(update(version=version))
+            board.target.finish()
+            board.boot()
+            if kept:
+                board.firmware.confirm()
+        label = board.boot()
+        if not kept:
+            board.firmware.told()
+        board.send(update(version=4))
+        cut = board.chip.flash.operations
+
+        def fails(self):
+            raise KeyboardInterrupt  # the power
+
+        kind = Partition
+        set_boot = kind.set_boot
+        kind.set_boot = fails
+        try:
+            raises(KeyboardInterrupt, board.target.finish)
+        finally:
+            kind.set_boot = set_boot
+        assert board.chip.flash.operations == cut
+        assert board.boot() == label
+        found = board.firmware
+        assert (found.flags, found.reason, found.trial_version) == (ROLLED_BACK, 7, 4), kept
+        # and when it had its boot
+        found.told()
+        board.send(update(version=4))
+        board.target.finish()
+        assert board.boot() != label and board.firmware.trial
+        assert board.boot() == label
+        assert (board.firmware.flags, board.firmware.reason) == (ROLLED_BACK, 6), kept
+
+
+def test_a_hand_over_that_was_not_noted():
+    board = Board()
+    board.send(update())
+    save = board.firmware._save
+    saved = []
+
+    def first():
+        if saved:
+            raise OSError(28)
+        saved.append(save())
+
+    board.firmware._save = first
+    board.target.finish()
+    assert board.boot() == "ota_1" and board.firmware.trial
+    assert board.boot() == "ota_0"
+    assert (board.firmware.flags, board.firmware.reason) == (ROLLED_BACK, 6)
+
+
 def test_what_was_confirmed_but_not_noted():
     board = Board()
     board.send(update())

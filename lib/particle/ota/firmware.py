@@ -21,6 +21,8 @@ _DAMAGED = const(2)
 _NOT_WELL = const(6)
 _NOT_STARTED = const(7)
 
+_ASKED = const(2)  # flag of the record: the bootloader knows of what is tried
+
 _BYTES = const(32)
 _FORMAT = "<4sBBBBIIIIII"  # magic, state, slot, flags, reason, numbers, CRC-32 as the last
 _MAGIC = b"PTF1"
@@ -69,10 +71,14 @@ class Firmware:
         state = _state(self.slot)
         if slot == self.slot and state == _PENDING:
             self.trial = True
+            if not self.flags & _ASKED:
+                self._asked()  # the power failed when this was not written yet
         elif slot == self.slot:
-            self._keep()  # the power failed when this was not written yet
+            self._keep()  # nor was this
         elif state != _NEW:  # that one is still to be started
-            self._give_up(_NOT_STARTED if state is None else _NOT_WELL)
+            # the bootloader's record may be that of what was in the slot before
+            asked = self.flags & _ASKED and state is not None
+            self._give_up(_NOT_WELL if asked else _NOT_STARTED)
 
     def runs(self):
         """Return the version of what runs."""
@@ -82,7 +88,7 @@ class Firmware:
         """Have the next start try what is in `partition`. Raises OSError."""
         self.slot = partition.info()[1] - _FIRST
         self.state = TRIAL
-        self.flags &= ~ROLLED_BACK
+        self.flags = 0
         self.trial_version = version
         self._least = floor
         self._save()
@@ -91,6 +97,10 @@ class Firmware:
         except OSError:
             self._give_up(_DAMAGED)
             raise
+        try:
+            self._asked()
+        except OSError as e:
+            print("firmware:", e)  # the start of what is tried notes it
 
     def confirm(self):
         """Keep the firmware that is being tried. Raises OSError."""
@@ -106,14 +116,19 @@ class Firmware:
         self.flags &= ~ROLLED_BACK
         self._save()
 
+    def _asked(self):
+        self.flags |= _ASKED
+        self._save()
+
     def _give_up(self, reason):
         self.state = CONFIRMED
-        self.flags |= ROLLED_BACK
+        self.flags = ROLLED_BACK
         self.reason = reason
         self._save()
 
     def _keep(self):
         self.state = CONFIRMED
+        self.flags &= ROLLED_BACK
         self.version = self.trial_version
         self.floor = max(self.floor, self._least)
         self._save()
