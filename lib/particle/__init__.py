@@ -3,13 +3,12 @@
 Names and behaviour: device-api section 13.
 """
 
-import gc
-import sys
-
 
 def _tidy(before, after):
     # What stays in a small heap must not lie between garbage: that is collected often until
     # the first connection has all it needs (client.py). An application may decide otherwise.
+    import gc
+
     can = hasattr(gc, "threshold") and gc.threshold() == before
     if can and gc.mem_alloc() + gc.mem_free() < 65536:
         gc.threshold(after)
@@ -17,24 +16,20 @@ def _tidy(before, after):
 
 _tidy(-1, 1024)
 
+import sys  # noqa: E402
+
 from . import client, errors  # noqa: E402
 
 version = "0.1.0"
 version_number = 0x00010000
 
-_default = None
-
-
-def _cloud():
-    global _default
-    if _default is None:
-        _default = client.Cloud()
-    return _default
-
 
 def __getattr__(name):
+    global cloud
     if name == "cloud":
-        return _cloud()
+        if name not in globals():
+            cloud = client.Cloud()
+        return cloud
     for source in (client, errors):
         if name[0].isupper() and hasattr(source, name):
             return getattr(source, name)
@@ -42,7 +37,7 @@ def __getattr__(name):
         from .runtime.names import find
     except ImportError:
         raise ImportError(name + client.hint) from None
-    return find(name, _cloud)
+    return find(name, lambda: __getattr__("cloud"))
 
 
 class _Verb:
@@ -52,7 +47,7 @@ class _Verb:
         self._name = name
 
     def __call__(self, *args, **options):
-        return getattr(_cloud(), self._name)(*args, **options)
+        return getattr(__getattr__("cloud"), self._name)(*args, **options)
 
     def __repr__(self):
         try:
@@ -68,7 +63,7 @@ class _Publish(_Verb):
         for flag in flags:
             if flag & 10:
                 options["ack"] = flag & 8 != 0
-        return _cloud().publish(name, data, **options)
+        return __getattr__("cloud").publish(name, data, **options)
 
 
 publish = _Publish("publish")
@@ -79,3 +74,6 @@ for _name in (
     " publish_vitals get_name get_ip get_random usage"
 ).split():
     setattr(sys.modules[__name__], _name, _Verb(_name))  # interns the name: tab offers no other
+__doc__ = _Verb("")  # for help(): the objects
+# help() shows whatever has a name here
+del _tidy, _Verb, _Publish, _name, sys

@@ -77,14 +77,14 @@ class Wifi:
         return self._networks
 
     def __repr__(self):
-        error = self.error
-        if error:
-            return "<Wifi: %s>" % error.text
+        try:
+            if self.error:
+                raise self.error
+        except Error as e:  # or this board has none
+            return "<Wifi: %s>" % e.text
         if not self.ready():
             return "<Wifi: joining>" if self.connecting() else "<Wifi: off>"
         return "<Wifi %r %s %s dBm>" % (self.ssid, self.local_ip, self.rssi())
-
-    # state
 
     @property
     def enterprise(self):

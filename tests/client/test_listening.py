@@ -362,14 +362,10 @@ def test_claim_codes():
             assert claim_code(w.store) is None
 
 
-def test_the_folder_does_not_hide_the_object():
+def test_the_folder_does_not_hide_the_object(monkeypatch):
     import particle
     import particle.listening  # noqa: F401
 
-    kept = particle._default
-    particle._default = Cloud(board=Board, store=Files())
-    try:
-        assert particle.setup is particle.cloud.setup
-        assert not particle.setup.active()
-    finally:
-        particle._default = kept
+    monkeypatch.setitem(vars(particle), "cloud", Cloud(board=Board, store=Files()))
+    assert particle.setup is particle.cloud.setup
+    assert not particle.setup.active()

@@ -259,5 +259,7 @@ def test_memory_that_ran_out_does_not_end_it():
     assert len(runs) == 2
 
 
-def test_the_public_object():
-    assert particle.system is power.system and particle.system.default is particle._cloud
+def test_the_public_object(monkeypatch):
+    c = object()
+    monkeypatch.setitem(vars(particle), "cloud", c)
+    assert particle.system is power.system and particle.system.default() is c

@@ -1,6 +1,10 @@
 """While a small heap gets what stays, garbage is collected often: see particle/__init__.py."""
 
-import particle
+import sys
+
+import pytest
+
+from particle.client import _tidy
 
 
 class Heap:
@@ -22,15 +26,12 @@ class Heap:
 
 def limits(heap):
     """Return the threshold while modules are loaded, and when that is over."""
-    before = particle.gc
-    particle.gc = heap
-    try:
-        particle._tidy(-1, 1024)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setitem(sys.modules, "gc", heap)
+        _tidy(-1, 1024)
         loading = heap.limit
-        particle._tidy(1024, -1)
+        _tidy(1024, -1)
         return loading, heap.limit
-    finally:
-        particle.gc = before
 
 
 def test_a_small_heap_is_kept_in_order_for_a_while():

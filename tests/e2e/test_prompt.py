@@ -15,6 +15,7 @@ from rules.public_names import KINDS
 from rules.test_public_names import PENDING_NAMES
 
 PROMPT = ">>> "
+OBJECTS = set(KINDS["objects"]) - PENDING_NAMES
 VERBS = sorted(set(KINDS["verbs"]) - PENDING_NAMES)
 
 
@@ -89,6 +90,7 @@ def test_tab_knows_the_objects_once_something_was_used(prompt):
     assert {"cloud", "wifi", "led", "system", "time", "retained", "setup"} <= set(offered)
     prompt.type("\x03")
     prompt.type("particle.wif\t", "particle.wifi")
+    assert "<Wifi: this board has no Wi-Fi>" in prompt.type("\r")
 
 
 def test_help_says_how_every_verb_is_used(prompt):
@@ -99,5 +101,12 @@ def test_help_says_how_every_verb_is_used(prompt):
     for verb in VERBS:
         assert rows[verb].startswith(verb + "("), rows[verb]
     assert "object at" not in said and "<closure" not in said
+    # what else has a name there: what the interpreter itself keeps, and parts of the library
+    own = {"cloud", "version", "version_number", "__doc__", *VERBS}
+    for name in set(rows) - own - OBJECTS - {"__getattr__", "__name__", "__file__", "__path__"}:
+        assert rows[name].startswith("<module 'particle."), name
+    for name in OBJECTS:  # and what they do
+        assert rows[name]
+    assert "connect(timeout=None)" in rows["wifi"] and "driver(device=None)" in rows["led"]
     # and without brackets
     assert "connect(timeout=None, *, background=True)  " in prompt.type("particle.connect\r")

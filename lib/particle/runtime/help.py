@@ -35,8 +35,21 @@ variable(name, value_or_callable=None, *, type=None)  let the cloud read a value
 wait_until(condition, timeout=None)  serve the connection until condition(); False if not
 """
 
+_OBJECTS = """objects:
+  cloud -- whose verbs these are
+  led -- driver(device=None) on_signal(handler) state
+  retained -- a dict that is kept
+  setup -- active() button(pin=None, level=0) pushed() start(*, wait=True) stop()
+  system -- button_pushed() enter_safe_mode() on(events, handler) reset_reason safe_mode()
+  time -- now() valid()
+  vitals -- register(number, name, getter) snapshot()
+  wifi -- clear_credentials(ssid=None) connect(timeout=None) credentials() disconnect() \
+listen(on=True) local_ip off() on() ready() rssi() scan() set_credentials(ssid, password=None)"""
+
 
 def use(name):
-    """Return one line: how `particle.NAME` is called and what it does."""
+    """Return one line: how `particle.NAME` is called and what it does; "": that of all objects."""
+    if not name:
+        return _OBJECTS
     at = _USE.find("\n" + name + "(") + 1
     return _USE[at : _USE.find("\n", at)]
