@@ -6,12 +6,14 @@ and the output of 0.11, whose device is a folder.
 
 import json
 import os
+import random
 import struct
 import sys
 import zlib
 
 import pytest
 
+from particle_tools.cli import main
 from particle_tools.flash import dfu
 
 BANNER = b"MicroPython v1.27.0 on 2025-12-09; PYBD-SF6W with STM32F767IIK\0"
@@ -168,6 +170,63 @@ def test_image_with_a_right_crc_and_wrong_contents(refused, image, change):
     data[-4:] = struct.pack("<I", ~zlib.crc32(data[:-4]) & 0xFFFFFFFF)
     line = refused("PYBD_SF6", "--port", "usb", "--firmware", image(bytes(data)))
     assert "no DfuSe image, or a damaged one" in line
+
+
+def packed(elements, chunk=2048):
+    """Return the chunks of an image as mboot_pack_dfu.py lays them out, with noise in them."""
+    chunks = []
+    for address, data in elements:
+        for at in range(0, len(data), chunk):
+            secret = bytes(36) + random.Random(at).randbytes(len(data[at : at + chunk]))
+            chunks.append((2, address + at, secret))
+    chunks.append((1, chunks[-1][1] + chunk, bytes(8 + 64)))
+    return [
+        (address, struct.pack("<BBBBII", 1, form, 0, 0, address, len(body)) + body + bytes(64))
+        for form, address, body in chunks
+    ]
+
+
+def test_packed_image(flash, tool, image, capsys):
+    """Its version cannot be read, and mboot reads nothing back: both are said."""
+    # the signature of the whole is for an address behind the last memory
+    elements = packed([(0x08008000, FLASH), (0x901FF800, QSPI)])
+    path = image(dfuse(elements))
+    status, report, err = flash("PYBD_SF6", "--port", "usb", "--firmware", path)
+    assert (status, err) == (0, "")
+    assert (report["packed"], report["firmware"], report["verified"]) == (True, None, False)
+    assert [command[-1] for command in said(tool)] == ["-l", str(path)]
+    assert main(["flash", "PYBD_SF6", "--port", "usb", "--firmware", str(path)]) == 0
+    out = capsys.readouterr().out
+    assert "firmware   packed for mboot, its version cannot be read\n" in out
+    assert "it cannot be read back: press RESET" in out
+    assert main(["flash", "PYBD_SF6", "--firmware", str(path), "--dry-run"]) == 0
+    out = capsys.readouterr().out
+    assert out.startswith("PYBD_SF6: packed for mboot") and "verify" not in out
+
+
+def test_chunk_of_a_packed_image_that_is_wrong(refused, image):
+    elements = packed([(0x08008000, bytes(100))])
+    elements[0] = (elements[0][0] + 4, elements[0][1])
+    line = refused("PYBD_SF6", "--port", "usb", "--firmware", image(dfuse(elements)))
+    assert "no version of MicroPython in it" in line
+
+
+@pytest.mark.parametrize(
+    ("elements", "says"),
+    [
+        ([ELEMENTS[0], (0x08008100, QSPI)], "two of its elements are for 0x8008100: get it again"),
+        ([(0x08000000, FLASH)], "it would replace the boot loader, which is at 0x8000000"),
+        ([(0x08004000, FLASH)], "it would replace the boot loader"),
+        ([(0x90000000, FLASH)], "nothing in it is for the internal flash of PYBD_SF6"),
+        ([], "nothing in it is for the internal flash of PYBD_SF6"),
+        (packed([(0x90000000, FLASH)]), "nothing in it is for the internal flash of PYBD_SF6"),
+        (packed([(0x08000000, FLASH)]), "it would replace the boot loader"),
+    ],
+)
+def test_places_of_an_image(refused, tool, image, elements, says):
+    path = image(dfuse(elements))
+    assert says in refused("PYBD_SF6", "--port", "usb", "--firmware", path)
+    assert not (tool / "said.jsonl").exists()
 
 
 def test_image_of_another_micropython(refused, image):

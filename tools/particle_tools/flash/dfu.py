@@ -1,6 +1,8 @@
 """DfuSe images for STM32, and dfu-util that writes them.
 
-Format: ST's UM0391, with the suffix of USB DFU 1.1 (appendix B).
+Format: ST's UM0391, with the suffix of USB DFU 1.1 (appendix B). Images that are packed for
+MicroPython's mboot are encrypted: their elements are chunks that are signed one by one
+(ports/stm32/mboot, "packed").
 """
 
 from __future__ import annotations
@@ -14,6 +16,7 @@ import zlib
 from pathlib import Path
 from typing import Any
 
+from particle_tools.boards.catalogue import Board
 from particle_tools.errors import UserError
 from particle_tools.flash import firmware_file
 from particle_tools.flash.steps import Step, Wishes
@@ -23,6 +26,16 @@ _TARGET = struct.Struct("<6sBI255sII")  # signature, alternate, named, name, byt
 _ELEMENT = struct.Struct("<II")  # address, bytes
 _SUFFIX = struct.Struct("<HHHH3sBI")  # device, product, vendor, DFU, signature, bytes, CRC
 _DFUSE = 0x011A
+
+# of a packed image every element is a chunk: version, format, two zeros, address, bytes
+_CHUNK = struct.Struct("<BBBBII")
+_CHUNK_VERSION = 1
+_WHOLE_SIGNATURE, _FIRMWARES = 1, (2, 3)  # formats; the latter plain and deflated
+_SIGNATURE_BYTES = 64
+
+_INTERNAL, _INTERNAL_END = 0x08000000, 0x10000000
+_LOADER = "MBOOT"  # of the profile: mboot is where the internal flash begins
+_LOADER_BYTES = 0x8000
 
 _TOOL = "dfu-util"
 _MISSING = "install it (apt install dfu-util, brew install dfu-util)"
@@ -77,6 +90,46 @@ def _elements(data: bytes):
         raise ValueError("there is more in it than its targets")
 
 
+def packed(elements: list[tuple[int, bytes]]) -> bool:
+    """Tell whether an image is one for an mboot that takes packed ones only."""
+    return bool(elements) and all(
+        len(data) > _CHUNK.size + _SIGNATURE_BYTES
+        and _CHUNK.unpack_from(data)[:5] == (_CHUNK_VERSION, data[1], 0, 0, address)
+        and data[1] in (_WHOLE_SIGNATURE, *_FIRMWARES)
+        and _CHUNK.unpack_from(data)[5] == len(data) - _CHUNK.size - _SIGNATURE_BYTES
+        for address, data in elements
+    )
+
+
+def places(elements: list[tuple[int, bytes]]) -> list[tuple[int, int]]:
+    """List what an image writes: (address, bytes); of packed chunks one byte, the rest is secret.
+
+    The signature of all of a packed image is written nowhere.
+    """
+    if not packed(elements):
+        return [(address, len(data)) for address, data in elements]
+    return [(address, 1) for address, data in elements if data[1] in _FIRMWARES]
+
+
+def _check_places(path: Path, elements: list[tuple[int, bytes]], board: Board) -> None:
+    end, internal, loader = 0, False, _LOADER in board.profile
+    for address, size in sorted(places(elements)):
+        if address < end:
+            raise UserError(f"{path}: two of its elements are for {address:#x}: get it again")
+        if loader and _INTERNAL <= address < _INTERNAL + _LOADER_BYTES:
+            raise UserError(
+                f"{path}: it would replace the boot loader, which is at {_INTERNAL:#x}: take an"
+                f" image of the firmware of {board.title} alone"
+            )
+        end = address + size
+        internal = internal or _INTERNAL <= address < _INTERNAL_END
+    if not internal:
+        raise UserError(
+            f"{path}: nothing in it is for the internal flash of {board.title}, from which it"
+            " starts: take the complete image"
+        )
+
+
 def holds(memory: str, address: int, size: int) -> bool:
     """Tell whether a DFU device's memory, "@Name /0xADDR/N*SIZEg,..", has these bytes."""
     parts = memory.split("/")[1:]
@@ -95,13 +148,16 @@ class Dfu:
         self._wishes = wishes
         self._elements: list[tuple[int, bytes]] = []
         self._which = ["-a", "0"]
-        self._verified = False
+        self._verified = self._packed = False
         self.version: str | None = None
         if wishes.firmware:
             data = firmware_file.read(wishes.board, wishes.firmware)
             self._elements = parse(wishes.firmware, data)
-            image = b"".join(data for _, data in self._elements)
-            self.version = firmware_file.version(wishes.firmware, image)
+            _check_places(wishes.firmware, self._elements, wishes.board)
+            self._packed = packed(self._elements)
+            if not self._packed:  # what is packed is encrypted: no version can be read
+                image = b"".join(data for _, data in self._elements)
+                self.version = firmware_file.version(wishes.firmware, image)
 
     def steps(self) -> list[Step]:
         """Return what is to be done on the board, in order."""
@@ -114,6 +170,8 @@ class Dfu:
         command = [_TOOL, *self._which, "-D", file]
         broken = f"the board is not complete: {again}"
         steps.append(Step("write", text, self._write, command, broken))
+        if self._packed:  # mboot checks the signatures, and reads nothing back
+            return steps
         text = "read everything again, compare it, start the board"
         unknown = f"nobody knows whether the board is complete: {again}"
         return [*steps, Step("verify", text, self._verify, stopped=unknown)]
@@ -124,6 +182,7 @@ class Dfu:
         return {
             "firmware": self.version,
             "bytes": total,
+            "packed": self._packed,
             "library": "none",
             "verified": self._verified,
         }
@@ -141,10 +200,10 @@ class Dfu:
             paths = ", ".join(m[1] for m in found)
             raise UserError(f"{port}: more than one DFU device: --port one of {paths}")
         _, path, _, memory, _ = found[0]
-        for address, data in self._elements:
-            if not holds(memory, address, len(data)):
+        for address, size in places(self._elements):
+            if not holds(memory, address, size):
                 raise UserError(
-                    f"{path}: {memory} has no room for {len(data)} bytes at {address:#x}: it is no"
+                    f"{path}: {memory} has no room for {size} bytes at {address:#x}: it is no"
                     f" {self._wishes.board.title}, nothing was written"
                 )
         self._which = ["-a", "0", "-p", path]

@@ -112,7 +112,7 @@ def run(args: argparse.Namespace) -> int:
     if args.dry_run:
         steps = work.steps()
         report |= {"dry_run": True, "steps": [step.to_json() for step in steps]} | work.report()
-        _print(args, report, _plan(board.title, work, steps))
+        _print(args, report, _plan(args, board.title, work, steps))
         return 0
     try:
         if args.out:
@@ -183,8 +183,8 @@ def _merge(work: Any, out: Path) -> None:
     work.merge(out)
 
 
-def _plan(title: str, work: Any, steps: list[Any]) -> list[str]:
-    firmware = f"MicroPython {work.version}" if work.version else "--firmware FILE"
+def _plan(args: argparse.Namespace, title: str, work: Any, steps: list[Any]) -> list[str]:
+    firmware = _firmware(work.report()) if args.firmware else "--firmware FILE"
     lines = [f"{title}: {firmware}; nothing is done"]
     for number, step in enumerate(steps, 1):
         lines.append(f"{number}. {step.name}: {step.text}")
@@ -193,10 +193,18 @@ def _plan(title: str, work: Any, steps: list[Any]) -> list[str]:
     return lines
 
 
+def _firmware(report: dict[str, Any]) -> str:
+    if report.get("packed"):
+        return "packed for mboot, its version cannot be read"
+    return f"MicroPython {report['firmware']}"
+
+
 def _done(args: argparse.Namespace, report: dict[str, Any]) -> list[str]:
     chip = f"chip       {report['chip']}, MAC {report['mac']}" if report.get("mac") else None
     lines = [f"board      {report['board']} at {args.port}", chip]
-    lines.append(f"firmware   MicroPython {report['firmware']}")
+    lines.append(f"firmware   {_firmware(report)}")
+    if report.get("packed"):
+        lines.append("note       it cannot be read back: press RESET, and see that it starts")
     if report.get("files"):
         lines.append(f"files      {report['files']}, library in {report['library']}")
     lines += [f"written    {r['name']} {r['offset']:#x}" for r in report.get("regions", ())]
