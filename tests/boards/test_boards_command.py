@@ -72,6 +72,8 @@ def test_why_a_board_takes_no_updates(boards):
         ("RPI_PICO", "did you mean RPI_PICO_W?"),
         ("ESP32_GENERIC-SPIRAM", "no variant SPIRAM of ESP32_GENERIC, choose OTA"),
         ("RPI_PICO_W-OTA", "no variant OTA of RPI_PICO_W, it has none"),
+        ("ESP32_GENERIC-", "a variant is named behind the -, choose OTA"),
+        ("RPI_PICO_W-", "a variant is named behind the -, it has none"),
         ("./NOWHERE", "./NOWHERE: no board.json there; docs/boards.md"),
         ("", "no such board"),
     ],
@@ -109,15 +111,55 @@ def test_a_board_without_a_profile(boards, own):
         ("board.json", "{", "board.json: Expecting"),
         ("board.json", "[]", "board.json: `mcu` is missing"),
         ("board.json", '{"mcu": "esp32", "product": 1}', "board.json: `product` is missing"),
+        (
+            "board.json",
+            '{"mcu": "esp32", "product": "", "vendor": "", "variants": 3}',
+            "`variants`",
+        ),
+        ("board.json", b"\xff", "board.json: it is no text in UTF-8"),
+        (
+            "modules/particle_board.py",
+            b"NAME = '\xff'",
+            "particle_board.py: it is no text in UTF-8",
+        ),
+        ("modules/particle_board.py", "NAME = \0", "particle_board.py: "),
+        ("partitions-4MiB.csv", b"vfs\xff", "partitions-4MiB.csv: it is no text in UTF-8"),
+        ("sdkconfig.board", b"\xff", "sdkconfig.board: it is no text in UTF-8"),
+        ("board.md", b"\xff", "board.md: it is no text in UTF-8"),
+        ("board.md", None, "board.md: No such file or directory"),
         ("modules/particle_board.py", "NAME = ", "line 1: invalid syntax"),
         ("modules/particle_board.py", 'NAME = "X"', "does not say PLATFORM_ID, NET, TRANSPORT"),
     ],
 )
 def test_files_that_are_wrong(boards, own, file, text, says):
-    (own / file).write_text(text)
-    status, _, err = boards(str(own))
-    assert (status, err.count("\n")) == (1, 1)
-    assert says in err
+    if text is None:
+        (own / file).unlink()
+    else:
+        (own / file).write_bytes(text.encode() if isinstance(text, str) else text)
+    for arguments in ((str(own),), (str(own), "--json")):
+        status, out, err = boards(*arguments)
+        assert (status, out, err.count("\n")) == (1, "", 1)
+        assert says in err
+
+
+@pytest.mark.parametrize(
+    ("line", "says"),
+    [
+        ('TIER = "D"', "TIER = 'D': one of 'A', 'B', 'C' is wanted"),
+        ("TIER = []", "TIER = []: one of"),
+        ('OTA = "magic"', "OTA = 'magic': one of 'app-ab', 'app-romfs', 'esp32-ab'"),
+        ('NET = "lora"', "NET = 'lora': one of 'wifi', 'ppp', 'at', 'host', None"),
+        ('TRANSPORT = "ip"', "TRANSPORT = 'ip': one of 'udp', 'tcp'"),
+        ('STORE = "fat"', "STORE = 'fat': one of 'littlefs', 'pair', 'nvs'"),
+        ("X = {[]: 1}\nTIER = 4", "TIER = 4: one of"),
+    ],
+)
+def test_values_that_mean_nothing(boards, own, line, says):
+    path = own / "modules" / "particle_board.py"
+    path.write_text(path.read_text() + line + "\n")
+    status, out, err = boards(str(own))
+    assert (status, out, err.count("\n")) == (1, "", 1)
+    assert f"MY_BOARD: modules/particle_board.py: {says}" in err
 
 
 def test_unknown_chip(boards, own):

@@ -18,6 +18,15 @@ CONSTANTS = (
     "NAME PLATFORM_ID NET TRANSPORT STORE STORE_ROOT BACKUP LED BUTTON UART MODEM OTA WDT_MS TIER"
 ).split()
 
+# What the constants that are one of a few can be
+_VALUES: dict[str, tuple[str | None, ...]] = {
+    "NET": ("wifi", "ppp", "at", "host", None),
+    "TRANSPORT": ("udp", "tcp"),
+    "STORE": ("littlefs", "pair", "nvs"),
+    "OTA": ("app-ab", "app-romfs", "esp32-ab", "mboot", "none"),
+    "TIER": ("A", "B", "C"),
+}
+
 _PROFILE = "modules/particle_board.py"
 _GUIDE = "docs/boards.md says how to add it"
 
@@ -97,7 +106,7 @@ def find(text: str) -> Board:
     Raises UserError with the next step.
     """
     path = Path(text.rstrip("/"))
-    name, _, variant = path.name.partition("-")
+    name, dash, variant = path.name.partition("-")
     folder = (path.parent.absolute() if "/" in text else FOLDER) / name
     if not (folder / "board.json").exists():
         raise UserError(_unknown(text, name))
@@ -105,14 +114,33 @@ def find(text: str) -> Board:
         raise UserError(f"{name}: it has no profile, {folder.name}/{_PROFILE}; {_GUIDE}")
     record = _record(folder)
     variants = record.get("variants", {})
+    some = f"choose {', '.join(variants)}" if variants else "it has none"
+    if dash and not variant:
+        raise UserError(f"{text}: a variant is named behind the -, {some}")
     if variant and variant not in variants:
-        some = f"choose {', '.join(variants)}" if variants else "it has none"
         raise UserError(f"{text}: no variant {variant} of {name}, {some}")
     board = Board(name, variant or None, folder, record)
     missing = [constant for constant in CONSTANTS if constant not in board.profile]
     if missing:
         raise UserError(f"{text}: {_PROFILE} does not say {', '.join(missing)}; {_GUIDE}")
+    for constant, values in _VALUES.items():
+        value = board.profile[constant]
+        if value not in values:
+            wanted = ", ".join(map(repr, values))
+            raise UserError(
+                f"{text}: {_PROFILE}: {constant} = {value!r}: one of {wanted} is wanted"
+            )
     return board
+
+
+def read(path: Path, title: str) -> str:
+    """Return the text of a file of the board `title`. Raises UserError."""
+    try:
+        return path.read_text("utf-8")
+    except OSError as error:
+        raise UserError(f"{title}: {path.name}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise UserError(f"{title}: {path.name}: it is no text in UTF-8") from None
 
 
 def _unknown(text: str, name: str) -> str:
@@ -126,25 +154,29 @@ def _unknown(text: str, name: str) -> str:
 
 def _record(folder: Path) -> dict[str, Any]:
     try:
-        record = json.loads((folder / "board.json").read_text())
+        record = json.loads(read(folder / "board.json", folder.name))
     except ValueError as error:
         raise UserError(f"{folder.name}: board.json: {error}") from None
     for key in ("mcu", "product", "vendor"):
         if not isinstance(record, dict) or not isinstance(record.get(key), str):
             raise UserError(f"{folder.name}: board.json: `{key}` is missing")
+    if not isinstance(record.get("variants", {}), dict):
+        raise UserError(f"{folder.name}: board.json: `variants` is no object")
     return record
 
 
 def _constants(path: Path) -> dict[str, Any]:
     found = {}
     try:
-        tree = ast.parse(path.read_text())
+        tree = ast.parse(read(path, str(path.parent)))
     except SyntaxError as error:
         raise UserError(f"{path}: line {error.lineno}: {error.msg}") from None
+    except ValueError as error:  # a byte of 0
+        raise UserError(f"{path}: {error}") from None
     for node in tree.body:
         if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
             try:
                 found[node.targets[0].id] = ast.literal_eval(node.value)
-            except ValueError:
+            except (TypeError, ValueError):
                 pass  # known on the board only
     return found

@@ -5,7 +5,7 @@ import re
 from esp_idf_defs import PartitionTable
 from esp_idf_defs.partitions import PARTITION_TABLE_OFFSET, InputError
 
-from particle_tools.boards.catalogue import Board
+from particle_tools.boards.catalogue import Board, read
 from particle_tools.errors import UserError
 
 _TABLE = "CONFIG_PARTITION_TABLE_CUSTOM_FILENAME"
@@ -18,7 +18,7 @@ def settings(board: Board) -> dict[str, str]:
     """Return the settings of ESP-IDF that its sdkconfig files make, the last one wins."""
     found = {}
     for path in board.file("sdkconfig"):
-        for line in path.read_text().splitlines():
+        for line in read(path, board.title).splitlines():
             match = _SETTING.fullmatch(line.strip())
             if match:
                 found[match[1]] = match[2] if match[2] is not None else match[3]
@@ -52,12 +52,10 @@ def partitions(board: Board) -> PartitionTable:
         raise UserError(f"{board.title}: sdkconfig.board: {_TABLE} is missing")
     path = board.folder / name
     try:
-        table = PartitionTable.from_csv(path.read_text())
+        table = PartitionTable.from_csv(read(path, board.title))
         table.verify(PARTITION_TABLE_OFFSET)
         table.verify_size_fits(flash_bytes(board))
         table.to_binary()
-    except OSError as error:
-        raise UserError(f"{board.title}: {path.name}: {error.strerror}") from None
     except InputError as error:
         text = " ".join(str(error).split())
         raise UserError(f"{board.title}: {path.name}: {text}") from None

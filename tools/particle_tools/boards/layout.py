@@ -5,12 +5,11 @@ import operator
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from esp_idf_defs.partitions import APP_TYPE
 
 from particle_tools.boards import esp32
-from particle_tools.boards.catalogue import Board
+from particle_tools.boards.catalogue import Board, read
 from particle_tools.errors import UserError
 
 _KIB = 1 << 10
@@ -108,10 +107,7 @@ def _nrf(board: Board) -> list[Region]:
 
 
 def _text(board: Board, name: str) -> str:
-    try:
-        return Path(board.folder / name).read_text()
-    except OSError:
-        raise UserError(f"{board.title}: {name} is missing") from None
+    return read(board.folder / name, board.title)
 
 
 def _define(

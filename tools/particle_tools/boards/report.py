@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from particle_tools.boards import layout
-from particle_tools.boards.catalogue import Board
+from particle_tools.boards.catalogue import Board, read
 
 #: What is known of a board by its tier.
 TIERS = {
@@ -50,7 +50,7 @@ def facts(board: Board) -> dict[str, Any]:
 
 def section(board: Board, title: str) -> str:
     """Return a section of its board.md as one line per paragraph."""
-    text = (board.folder / "board.md").read_text()
+    text = read(board.folder / "board.md", board.title)
     match = re.search(rf"^## {title}\n+(.*?)(?=^## |\Z)", text, re.MULTILINE | re.DOTALL)
     return _plain(match[1]) if match else ""
 
