@@ -303,6 +303,21 @@ def test_a_canceled_update_is_forgotten_by_the_device(rest, device):
     assert queue(rest, device.id)[0]["state"] == "canceled"
 
 
+def test_what_a_device_has_cannot_be_canceled(rest, device):
+    path = f"/local/v1/devices/{device.id}/updates"
+    begin(rest, device)
+    chunks(device, COUNT, 512)
+    last = take(device, "F")
+    for phase in ("finishing", "applied"):
+        reaches(rest, device.id, phase=phase)
+        status, body = rest("DELETE", path)
+        assert status == 409 and "cannot be canceled" in body["error"]
+        if phase == "finishing":
+            finish(device, last)
+    again(device, description(digest(NEW))).close()
+    assert ended(rest, device.id) == ("success", None)
+
+
 def test_a_device_that_does_not_come_back(held, rest, device):
     begin(rest, device)
     chunks(device, COUNT, 512)

@@ -77,7 +77,7 @@ def not_found(text: str) -> ApiError:
 
 
 def conflict(text: str) -> ApiError:
-    """409: what is to be made exists already."""
+    """409: what is to be made exists already, or it is too late."""
     return ApiError(409, {"ok": False, "code": 409, "error": text})
 
 

@@ -82,6 +82,10 @@ class Update:
         }
 
 
+class Taken(Exception):
+    """The device has all of an update: whether it runs it is decided there."""
+
+
 class Updates:
     """The queues of all devices.
 
@@ -135,14 +139,25 @@ class Updates:
             self._offer(session)
 
     async def cancel(self, device_id: str) -> bool:
-        """Drop what waits for a device and what is on its way; False if nothing is."""
+        """Drop what waits for a device and what is on its way; False if nothing is.
+
+        Raises Taken if there is nothing but what the device has all of: that goes on.
+        """
         now = self._clock.time()
 
-        def job(db: sqlite3.Connection) -> tuple[bool, bool]:
+        def job(db: sqlite3.Connection) -> tuple[bool, bool, bool]:
             waited = _end_waiting(db, device_id, "canceled", now)
-            return waited, _end_started(db, device_id, "canceled", now)
+            taken = db.execute(
+                "SELECT 1 FROM updates WHERE device_id = ? AND state = 'started' AND phase != ?",
+                (device_id, SENDING),
+            ).fetchone()
+            if taken is not None:
+                return waited, False, True
+            return waited, _end_started(db, device_id, "canceled", now), False
 
-        waited, started = await self._db.write(job)
+        waited, started, taken = await self._db.write(job)
+        if taken and not waited:
+            raise Taken
         if started:
             self.stop(device_id)
         if not waited:
@@ -264,8 +279,8 @@ class Updates:
 
         def job(db: sqlite3.Connection) -> str | None:
             row = db.execute(
-                "SELECT id, state, error, ended_at FROM updates WHERE device_id = ? AND id IS NOT ?"
-                " AND (state IN ('success', 'failed')"
+                "SELECT id, state, error, ended_at FROM updates"
+                " WHERE device_id = ? AND id IS NOT ? AND (state IN ('success', 'failed')"
                 " OR state = 'started' AND (position > 0 OR phase = ?))"
                 " ORDER BY id DESC LIMIT 1",
                 (device_id, but, APPLIED),

@@ -52,6 +52,6 @@ OPERATIONS = {
     ("DELETE", "/local/v1/devices/{device}/updates"): Operation(
         "Cancel what waits for a device and what it is being sent",
         {200: record({"ok": FLAG, "canceled": FLAG})},
-        errors=(403,),
+        errors=(403, 409),
     ),
 }

@@ -11,11 +11,17 @@ from particle_tools.cloud.devices import Device
 from particle_tools.cloud.images import Source, images
 from particle_tools.cloud.modules import BadModule
 from particle_tools.cloud.rest import Ask, Route
+from particle_tools.cloud.updates import Taken
 from particle_tools.cloud.uploads import receive
 
 _NO_COMPILER = (
     "The local cloud has no compiler: build the firmware and flash the .bin file, or copy"
     " Python files to the board with mpremote"
+)
+
+_TAKEN = (
+    "The device has all of the update and may be starting it: it cannot be canceled any more."
+    " Flash another file to take its place"
 )
 
 
@@ -82,7 +88,10 @@ async def _queue(ask: Ask) -> list[dict[str, Any]]:
 
 
 async def _cancel(ask: Ask) -> dict[str, Any]:
-    return {"ok": True, "canceled": await ask.services.updates.cancel(ask.device().id)}
+    try:
+        return {"ok": True, "canceled": await ask.services.updates.cancel(ask.device().id)}
+    except Taken as error:
+        raise catalogue.conflict(_TAKEN) from error
 
 
 ROUTES = [
