@@ -2,6 +2,7 @@
 
 import hashlib
 
+import particle_boot
 from bundles import ABOUT, FILES, bundle, public, tree, wrapped
 from particle.errors import UpdateError
 from particle.ota import bundle as unpacking
@@ -21,6 +22,7 @@ from ram_esp32 import (
     image,
     otadata,
 )
+from slot_files import put
 from support import drive, folder, raises
 
 KIND = (7, 1, 0xFF)
@@ -330,6 +332,29 @@ def test_what_an_earlier_firmware_has_left_is_not_taken_for_its_end():
         assert board.boot() != label and board.firmware.trial
         assert board.boot() == label
         assert (board.firmware.flags, board.firmware.reason) == (ROLLED_BACK, 6), kept
+
+
+def test_bad_firmwares_do_not_count_against_the_application():
+    board = Board()
+    particle_boot.root = board.root
+    assert particle_boot._crashes(2) == 2
+    for version in range(2, 12):
+        board.send(update(version=version))
+        board.target.finish()
+        board.boot()
+        assert board.firmware.trial
+        put(board.root + "/started", b"")
+        # it was reset by the watchdog; then the application has raised
+        assert particle_boot._crashes(1) == 1
+        assert particle_boot._crashes(1) == 2
+        put(board.root + "/started", b"")
+        board.boot()
+        assert board.firmware.flags == ROLLED_BACK and "started" not in tree(board.root)
+        assert particle_boot._crashes(1) == 1
+        board.firmware.told()
+    # its own do
+    board.boot()
+    assert particle_boot._crashes(1) == 2
 
 
 def test_a_hand_over_that_was_not_noted():

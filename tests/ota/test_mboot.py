@@ -109,6 +109,22 @@ def test_registers_that_keep_nothing_end_too():
     assert w.resets == 4 and own.flags & FLAG and w.has("fw.run") == b"old"
 
 
+def test_a_bad_firmware_does_not_count_against_the_application():
+    w = World()
+    w.send(_file()).finish()
+    for order in (order_of(2, 2), order_of(2, 1), order_of(2, 0), order_of(ROLLED_BACK, 0)):
+        w.registers[ORDER] = order
+        put(w.STORE_ROOT + "/crashes", b"\7")
+        put(w.STORE_ROOT + "/started", b"")
+        own = w.boot()
+        assert own.trial == (order != order_of(ROLLED_BACK, 0))
+        left = os.listdir(w.STORE_ROOT)
+        assert "crashes" not in left and "started" not in left
+    put(w.STORE_ROOT + "/crashes", b"\7")
+    w.boot()
+    assert "crashes" in os.listdir(w.STORE_ROOT)
+
+
 def test_a_flash_that_takes_no_writes_stops_no_boot():
     # a folder where the next record is to be written: for a full flash, or one that is worn out
     for what in (0, order_of(PROGRAM, 3), order_of(FAILED, 0), order_of(ROLLED_BACK, 0)):

@@ -1,5 +1,7 @@
 """What an update does with the boot record (ota-and-boot 4.3); each step is one write."""
 
+import os
+
 from micropython import const
 
 from .record import Record
@@ -36,3 +38,12 @@ class BootRecord(Record):
         self.trial = _NONE
         self.tries = 0
         self.save()
+
+
+def forgive(root):
+    """Forget how often the application has failed: something else may have been the reason."""
+    for name in ("/crashes", "/started"):
+        try:
+            os.remove(root + name)
+        except OSError:
+            pass

@@ -14,7 +14,7 @@ from binascii import crc32
 from esp32 import Partition
 from micropython import const
 
-from .bootrecord import CONFIRMED, ROLLED_BACK, TRIAL
+from .bootrecord import CONFIRMED, ROLLED_BACK, TRIAL, forgive
 
 # Reasons of a rollback (ota/trial.py)
 _DAMAGED = const(2)
@@ -44,6 +44,7 @@ class Firmware:
     """
 
     def __init__(self, root):
+        self._root = root
         self._path = root + "/firmware.rec"
         self.state = self.slot = self.flags = self.reason = 0
         self.version = self.floor = self.trial_version = self._least = self._sequence = 0
@@ -71,6 +72,7 @@ class Firmware:
         state = _state(self.slot)
         if slot == self.slot and state == _PENDING:
             self.trial = True
+            forgive(self._root)
             if not self.flags & _ASKED:
                 self._asked()  # the power failed when this was not written yet
         elif slot == self.slot:
@@ -125,6 +127,7 @@ class Firmware:
         self.flags = ROLLED_BACK
         self.reason = reason
         self._save()
+        forgive(self._root)
 
     def _keep(self):
         self.state = CONFIRMED

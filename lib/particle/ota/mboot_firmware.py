@@ -13,7 +13,7 @@ from binascii import crc32
 
 from micropython import const
 
-from .bootrecord import CONFIRMED, ROLLED_BACK, TRIAL
+from .bootrecord import CONFIRMED, ROLLED_BACK, TRIAL, forgive
 from .slots import clear
 
 # What the first register says, behind a magic: a state, and how often yet
@@ -78,11 +78,13 @@ class Firmware:
         state = order >> 8 & 0xFF if order & 0xFFFF0000 == _MAGIC else 0
         if state == _TRIAL:
             self.trial = True
+            forgive(self._root)
         elif state or self._tries < 0:
             self.state = CONFIRMED
             self.flags |= ROLLED_BACK | _RESTORE
             self.reason = _NOT_WELL if state == _ROLLED_BACK else _DAMAGED
             self._save()
+            forgive(self._root)
             self._restore()
             self._mem[self._order] = 0
         else:
