@@ -70,15 +70,22 @@ def test_the_story(desk):
     assert mpremote(desk.port, "exec", asked) == f"('library', True, '{known}')\n"
     damage = "with open('/flash/lib/particle/client.mpy', 'ab') as f: f.write(b'x')"
     mpremote(desk.port, "exec", damage)
-    rows = re.findall(r"^(.{4}) library: (.*)$", desk.shell(doctor), re.MULTILINE)
-    assert [row[0] for row in rows] == ["ok  ", "-   "]
-    assert f"library {packing.__version__}, {len(hashes)} files, hash " in rows[0][1]
+    mpremote(desk.port, "exec", "open('/flash/lib/particle/wire/old one.mpy', 'w').close()")
+    report = desk.shell(doctor)
+    rows = re.findall(r"^(.{4}) library: (.*)$", report, re.MULTILINE)
+    assert [row[0] for row in rows] == ["ok  ", "-   ", "-   "]
+    assert f"library {packing.__version__}, {len(hashes) + 1} files, hash " in rows[0][1]
     assert rows[1][1].endswith(": particle/client.mpy")
+    strange = f"tools' {packing.__version__}: particle/wire/old one.mpy"
+    assert rows[2][1] == f"1 files are no part of these {strange}"
     said = desk.shell(less)
     assert re.findall(r"Installing: .*/particle/(.*)", said) == ["client.mpy"]
     assert said.count("Exists:") == len(packing.COMPONENTS["core-udp"])  # and the link
     install = next(line for line in make.splitlines() if " mip " in line)
     assert "Installing: " not in desk.shell(install)  # nothing is written again
+    assert "old one.mpy" in desk.shell("mpremote connect /dev/ttyUSB0 fs ls :lib/particle/wire")
+    desk.shell(re.search("Unless they are yours: (.*)", report)[1])
+    assert mpremote(desk.port, "exec", asked) == f"('library', True, '{known}')\n"
     desk.shell(remove)
     shown = desk.shell("mpremote connect /dev/ttyUSB0 fs ls :lib + fs ls :pt")
     assert "particle" not in shown and "device.ec.der" in shown

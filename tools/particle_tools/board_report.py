@@ -6,6 +6,7 @@ Over a serial port the board answers; of a simulated board that is off, its file
 from __future__ import annotations
 
 import json
+import shlex
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -63,7 +64,8 @@ def of_port(port: str, write: bool = False) -> tuple[list[Check], Board | None]:
             return [Check("library", False, problem, remedy)], None
         version = ".".join(map(str, look["micropython"]))
         text = f"{look['name'] or look['platform']}, MicroPython {version}, library "
-        checks += _library(text + look["library"], dict(link.run("installed")))
+        folder, files = link.run("installed")
+        checks += _library(text + look["library"], dict(files), folder, port)
         checks += _store(look)
         if look["usable"] and write:
             try:
@@ -99,7 +101,7 @@ def of_port(port: str, write: bool = False) -> tuple[list[Check], Board | None]:
     )
 
 
-def _library(text: str, installed: dict[str, str]) -> list[Check]:
+def _library(text: str, installed: dict[str, str], folder: str, port: str) -> list[Check]:
     # what is on the board, and whether it is what these tools have
     from particle_tools import packing
 
@@ -107,13 +109,25 @@ def _library(text: str, installed: dict[str, str]) -> list[Check]:
         return [Check("library", True, f"{text}, frozen")]
     text += f", {len(installed)} files, hash {packing.library_hash(installed)}"
     known = packing.known_files()
-    other = [path for path, digits in installed.items() if known.get(path) != digits]
-    if not other:
-        return [Check("library", True, text)]
-    names = ", ".join(other[:_NAMED]) + (" ..." if len(other) > _NAMED else "")
-    differ = f"{len(other)} files are not those of these tools' {__version__}: {names}"
-    remedy = "To have these: mpremote mip install --index CLOUD/mip particle"
-    return [Check("library", True, text), Check("library", None, differ, remedy)]
+    found = [Check("library", True, text)]
+    other = [path for path, digits in installed.items() if known.get(path, digits) != digits]
+    if other:
+        differ = f"{len(other)} files are not those of these tools' {__version__}: {_some(other)}"
+        remedy = "To have these: mpremote mip install --index CLOUD/mip particle"
+        found.append(Check("library", None, differ, remedy))
+    strange = [path for path in installed if path not in known]
+    if strange:  # what another version had; an installation replaces, and removes nothing
+        text = f"{len(strange)} files are no part of these tools' {__version__}: {_some(strange)}"
+        paths = " ".join(shlex.quote(f":{folder}/{path}") for path in strange)
+        remedy = f"Unless they are yours: mpremote connect {port} fs rm {paths}"
+        if folder.startswith("/rom"):
+            remedy = "Write the board's ROMFS again: particle-mp flash"
+        found.append(Check("library", None, text, remedy))
+    return found
+
+
+def _some(paths: list[str]) -> str:
+    return ", ".join(paths[:_NAMED]) + (" ..." if len(paths) > _NAMED else "")
 
 
 def _store(look: dict[str, Any]) -> list[Check]:

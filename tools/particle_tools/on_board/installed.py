@@ -2,7 +2,7 @@
 
 
 def run():
-    """Return [path below the library's folder, first 16 hex digits of the SHA-256] of each."""
+    """Return where `particle` is, and [path, 16 hex digits of the SHA-256] of each."""
     import os
     from binascii import hexlify
     from hashlib import sha256
@@ -30,6 +30,6 @@ def run():
     try:
         os.stat(folder)
     except OSError:
-        return found  # frozen
+        return "", found  # frozen
     below(folder, "particle")
-    return found
+    return folder.rpartition("/")[0], found
