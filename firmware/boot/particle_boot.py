@@ -46,6 +46,7 @@ trial = False  # whether it is being tried
 floor = 0  # oldest version that it wants to be taken
 root = path = None  # of the files of the library, of the application
 version = 0  # of the application that runs; 0 is one that is frozen
+client = None  # that serves the application (ota/trial.py)
 slot = ""  # end of the names of what belongs to it: ".a" or ".b"
 
 
@@ -93,10 +94,7 @@ def choose(record, contents=False):
             if found:
                 return record.trial, True, found[1]
             reason = _DAMAGED
-        try:
-            os.remove(_slot(record.trial) + "/manifest")  # it shall never be the other one
-        except OSError:
-            pass
+        _forget(_slot(record.trial) + "/manifest")  # it shall never be the other one
         written(record.roll_back, reason)
     # a record with the digest of a manifest vouches for it: its signature need not be read
     found = record.digest and check(_slot(record.active), record.digest, contents)
@@ -133,11 +131,15 @@ def _get(name):
 
 
 def _put(name, data):
+    with open(root + "/" + name, "wb") as f:
+        f.write(data)
+
+
+def _forget(path):
     try:
-        with open(root + "/" + name, "wb") as f:
-            f.write(data)
-    except OSError as e:
-        print("boot: cannot write:", e)
+        os.remove(path)
+    except OSError:
+        pass
 
 
 def _crashes(more):
@@ -146,11 +148,8 @@ def _crashes(more):
     if more:
         # not above the limit: a reset in safe mode gives it another chance, one
         count = min(count + more, _CRASHES)
-        _put("crashes", bytes((count,)))
-    try:
-        os.remove(root + "/started")  # it is counted, or there is nothing to be counted
-    except OSError:
-        pass
+        written(_put, "crashes", bytes((count,)))
+    _forget(root + "/started")  # it is counted, or there is nothing to be counted
     return count
 
 
@@ -184,23 +183,26 @@ def start():
         slot = "." + path[-1]
         version = record.trial_version if trial else record.version
         if not (trial or known):
-            _put("checked", day)  # now, not before: what is damaged is found damaged again
+            written(
+                _put, "checked", day
+            )  # now, not before: what is damaged is found damaged again
     else:
         name = getattr(board, "FACTORY", None)  # a frozen application, until there is another
         if record.version or not name:
             _safe("there is no application that can run")
             return
-    if trial:
+    if not trial:
+        # a bite, or a reset before it had run for a minute or reached the cloud: without a word
+        if _crashes(bitten or not quiet and _get("started") is not None) >= _CRASHES:
+            _crashes(-1)
+            _safe("the application has failed 8 times")
+            return
+        if not quiet:
+            written(_put, "started", b"")
+    if trial or getattr(board, "WDT_ALWAYS", False):
         timeout = getattr(board, "WDT_MS", _WDT_MS)
         if timeout:
             watchdog = machine.WDT(timeout=timeout)
-    # a bite, or a reset before it had run for a minute or reached the cloud: without a word
-    elif _crashes(bitten or not quiet and _get("started") is not None) >= _CRASHES:
-        _crashes(-1)
-        _safe("the application has failed 8 times")
-        return
-    elif not quiet:
-        _put("started", b"")
     begin = time.ticks_ms()
     error = None
     try:
@@ -215,7 +217,8 @@ def start():
         # to end is nothing bad, but nothing that may go on and on
         short = time.ticks_diff(time.ticks_ms(), begin) < _SHORT_MS
         _crashes(bad or ended and short)
-    if bad or ended and trial:
+    # one that is tried has to be served, in the background if it has come to its end
+    if bad or trial and (ended or not (error or client and client._timer)):
         machine.reset()
     if error:
         raise error

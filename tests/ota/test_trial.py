@@ -122,6 +122,20 @@ def test_kept_when_the_cloud_was_reached_for_a_while():
     assert not w.trial and w.resets == 0 and w.fed > 40
 
 
+def test_what_is_always_watched_is_fed_and_forgets_its_failures_once():
+    w = World(False)
+    w.watchdog = w
+    put(w.root + "/crashes", b"\7")
+    w.run(599)
+    assert "crashes" in os.listdir(w.root)
+    w.run(3)
+    assert "crashes" not in os.listdir(w.root)
+    put(w.root + "/crashes", b"\1")  # of this boot; it has not run well since
+    w.run(60)
+    assert "crashes" in os.listdir(w.root)
+    assert w.fed > 2 * 650 and w.resets == 0
+
+
 def test_what_cannot_be_written_is_written_later():
     w = World(True)
     w._conn.ready = True

@@ -28,7 +28,7 @@ CEILINGS = {
     "ota/app_slots": 1650,
     "ota/assets": 2200,
     "ota/bootrecord": 600,
-    "ota/record": 1050,
+    "ota/record": 1000,
     "ota/rescue": 1350,
     "ota/esp32_ab": 3250,
     "ota/firmware": 2050,

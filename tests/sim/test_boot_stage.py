@@ -1,5 +1,10 @@
 """The boot stage on a simulated board: what runs, and what does not although it lies about."""
 
+import hashlib
+
+import pytest
+
+from particle.ota.bootrecord import BootRecord
 from particle_tools.sim import image
 from slot_files import manifest, record
 
@@ -70,6 +75,44 @@ def test_bites_of_the_watchdog_count_as_failures(bench):
     sim.wait_for("boot: the application has failed 8 times")
     sim.wait()
     assert sim.lines.count("begin") == 8
+
+
+def test_a_hanging_application_on_a_board_that_is_always_watched(bench):
+    made = board(bench, a=(1, "print('begin')\nwhile True:\n    pass\n"))
+    (made.path / "wdt").write_text("300")
+    sim = bench.start(made)
+    sim.wait_for("boot: the application has failed 8 times")
+    sim.wait()
+    # on a busy machine it may be bitten before it says anything
+    assert sim.lines.count("begin") <= 8
+
+
+def tried(bench, folder, source):
+    """Return a board that has kept one application and tries another one."""
+    made = bench.board()
+    files = slot("a", 1, "print('old')\n") | slot("b", 2, source)
+    (folder / "boot.rec").write_bytes(record(1, files["/pt/a/manifest"]))
+    digest = hashlib.sha256(files["/pt/b/manifest"]).digest()
+    BootRecord(str(folder)).hand_off(1, 2, digest)
+    image.write(made.flash, files | {"/pt/boot.rec": (folder / "boot.rec").read_bytes()})
+    return made
+
+
+@pytest.mark.parametrize("wdt", ["0", "8000"])
+def test_an_application_that_ends_while_it_is_tried(bench, tmp_path, wdt):
+    made = tried(bench, tmp_path, "print('new')\n")
+    (made.path / "wdt").write_text(wdt)
+    _, lines = bench.run(made)
+    # after a rollback signatures count, and that of the old one is none
+    assert lines.count("new") == 3 and "old" not in lines
+    assert "boot: /flash/pt/a cannot run:" in "\n".join(lines)
+
+
+def test_an_application_that_is_served_in_the_background_while_it_is_tried(bench, tmp_path):
+    source = "import particle_boot\nclass Client:\n    _timer = True\n"
+    made = tried(bench, tmp_path, source + "particle_boot.client = Client\nprint('new')\n")
+    (made.path / "wdt").write_text("0")
+    assert bench.run(made) == (0, ["new"])
 
 
 def test_an_application_that_resets_itself_again_and_again(bench):

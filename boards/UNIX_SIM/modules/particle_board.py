@@ -24,6 +24,9 @@ elif _sim.there("rom.img"):  # `particle-mp sim --romfs`: its applications are R
     ROMFS = ("rp2", 0, 0x20000)
 FACTORY = "_default_app"
 WDT_MS = 8000
+WDT_ALWAYS = _sim.there("wdt")  # a file with its milliseconds
+if WDT_ALWAYS:
+    WDT_MS = int(_sim.read("wdt"))
 TIER = "A"
 
 

@@ -39,6 +39,13 @@ class BootRecord(Record):
         self.tries = 0
         self.save()
 
+    def use(self, slot, version, floor, digest):
+        """Go on with the application in `slot`: nothing has vouched for one."""
+        self.active = slot
+        self.version = version
+        self.floor = max(self.floor, floor)
+        self._settle(digest)
+
 
 def forgive(root):
     """Forget how often the application has failed: something else may have been the reason."""

@@ -95,13 +95,6 @@ class Record:
         self.reason = reason
         self._settle()
 
-    def use(self, slot, version, floor, digest):
-        """Go on with the application in `slot`: nothing has vouched for one."""
-        self.active = slot
-        self.version = version
-        self.floor = max(self.floor, floor)
-        self._settle(digest)
-
     def _settle(self, digest=None):
         self.state = self.tries = 0
         self.trial = _NONE

@@ -49,7 +49,7 @@ def recover(boot, record, client):
         return None
     kept, version, _, slot, least, digest = max(good)
     if kept:
-        boot.written(record.use, slot, version, floor, digest)
+        boot.written(BootRecord.use, record, slot, version, floor, digest)
         return slot, False, least
     if boot.written(BootRecord.hand_off, record, slot, version, digest):
         return boot.choose(record)

@@ -38,7 +38,7 @@ class Trial:
     """
 
     def __init__(self, client, boot, restart, say):
-        self._client = client
+        self._client = boot.client = client
         self._boot = boot
         self._firmware = getattr(boot, "firmware", None)
         self._restart = restart
@@ -59,10 +59,11 @@ class Trial:
         self._left -= passed
         self._last = now
         tried = boot.trial or firmware and firmware.trial
+        if not tried and -passed <= self._left < 0:
+            _forget(boot.root + "/crashes")
         if boot.watchdog:
             boot.watchdog.feed()  # there is no way to stop it
         elif not tried and self._left < 0:
-            _forget(boot.root + "/crashes")
             return
         reached = self._heard(passed)
         if not self._early_over and (
