@@ -8,6 +8,7 @@ from esp_idf_defs import PartitionTable
 from flash import esp32_board, flash_contents
 from flash.ram_chip import MAC, RamChip
 from particle_tools.boards import catalogue, esp32
+from particle_tools.cli import main
 from particle_tools.errors import UserError
 from particle_tools.flash import compose
 from particle_tools.local import LocalCloud
@@ -142,6 +143,16 @@ def test_table_of_another_firmware(chip, flash, images, last, says):
     status, _, err = flash(*arguments)
     assert status == (1 if says else 0) and (says or "") in err
     assert flash(*arguments, "--erase")[0] == 0
+
+
+@pytest.mark.parametrize(("library", "install"), [("littlefs", ""), ("none", " --install")])
+def test_what_is_next(chip, images, capsys, library, install):
+    """A board without keys is provisioned where it is."""
+    arguments = ["flash", "ESP32_GENERIC-OTA", *PORT, "--library", library]
+    assert main([*arguments, "--firmware", str(images())]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    wanted = f"particle-mp provision --port /dev/ttyUSB0{install} --user NAME:PASSWORD"
+    assert line == f"next       {wanted}"
 
 
 def test_what_does_not_fit():

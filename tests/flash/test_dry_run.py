@@ -55,6 +55,18 @@ def test_commands_are_those_that_are_run(nothing_runs, capsys, images):
     assert write[-10:] == verify[-10:] == [*parts.split(), "0x310000", "vfs.bin"]
 
 
+def test_image_for_many_boards(nothing_runs, capsys, images, tmp_path):
+    """Its dry run speaks of a file, not of a port."""
+    out = tmp_path / "all.bin"
+    arguments = ["flash", "ESP32_GENERIC-OTA", "--dry-run", "--out", str(out)]
+    assert main([*arguments, "--firmware", str(images())]) == 0
+    said = capsys.readouterr().out
+    _, text, command = said.splitlines()
+    assert text.startswith(f"1. merge: make {out} of bootloader 0x1000 (") and "PORT" not in said
+    assert shlex.split(command)[:6] == ["esptool", "--chip", "esp32", "merge-bin", "-o", str(out)]
+    assert not out.exists()
+
+
 def test_keys_are_made_when_it_is_done(nothing_runs, capsys, images):
     """The cloud is not asked either, and no password is printed."""
     who = ["--cloud", "http://127.0.0.1:1", "--user", "me:secret", "--wifi", "Home:hidden key"]

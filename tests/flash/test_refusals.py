@@ -192,6 +192,26 @@ def test_board_that_is_none(refused, tmp_path, monkeypatch):
             "--erase: RPI_PICO_W gets its firmware",
         ),
         (("RPI_PICO_W", "--out", "x", "--firmware", "y"), "y: No such file or directory"),
+        (("RPI_PICO_W", "--out", "x", "--dry-run"), "--out: only for an ESP32"),
+        (("RPI_PICO_W", "--port", "X", "--keep-files"), "--keep-files: RPI_PICO_W gets its firm"),
+        (("RPI_PICO_W", "--port", "X", "--baud", "115200"), "--baud: RPI_PICO_W is not flashed"),
+        (("PYBD_SF6", "--port", "X", "--no-reset"), "--no-reset: PYBD_SF6 is not flashed through"),
+        (("ESP32_GENERIC", *NOWHERE, "--user", "a:b"), "--user needs --cloud URL"),
+        (("ESP32_GENERIC", *NOWHERE, "--token", "a"), "--token needs --cloud URL"),
+        (("ESP32_GENERIC", *NOWHERE, "--transport", "tcp"), "--transport needs --cloud URL and"),
+        (
+            ("ESP32_GENERIC", "--dry-run", "--cloud", "http://127.0.0.1:1", "--user", "ab"),
+            "--user ab: expected NAME:PASSWORD",
+        ),
+        (("ESP32_GENERIC", *NOWHERE, "--with", "led"), "--with: nothing of the library is writ"),
+        (("ESP32_GENERIC", "--out", "x", "--port", "X"), "to no board: leave --port out"),
+        (("ESP32_GENERIC", "--out", "x", "--keep-files"), "to no board: leave --keep-files out"),
+        (("ESP32_GENERIC", "--out", "x", "--baud", "115200"), "to no board: leave --baud out"),
+        (("ESP32_GENERIC", "--out", "x", "--no-reset"), "to no board: leave --no-reset out"),
+        (
+            ("ESP32_GENERIC", "--out", "./f.bin", "--firmware", "f.bin"),
+            "--out f.bin is the file of --firmware: give it another name",
+        ),
     ],
 )
 def test_options_that_do_not_go_together(refused, arguments, says):

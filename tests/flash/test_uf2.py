@@ -9,6 +9,7 @@ from uf2utils.block import DataBlock
 from uf2utils.header import Header
 
 from particle_tools.boards import catalogue
+from particle_tools.cli import main
 from particle_tools.flash import uf2
 
 LIMIT = 30  # seconds
@@ -97,6 +98,19 @@ def test_copied(flash, drive, image, title, info, parts):
     assert (status, err) == (0, "") and report["firmware"] == "1.27.0"
     assert report["verified"] is False  # such a drive cannot be read back
     assert drive.taken == [path.read_bytes()]
+
+
+@pytest.mark.parametrize(
+    ("content", "install"), [(b"", " --install"), (b"particle/client.mpy", "")]
+)
+def test_what_is_next(drive, image, capsys, content, install):
+    """The drive is gone then, and the library is there only if it is frozen in."""
+    parts = blocks(content=BANNER + content)
+    place = drive(RP2_INFO, len(parts))
+    firmware = str(image(parts))
+    assert main(["flash", "RPI_PICO_W", "--port", str(place), "--firmware", firmware]) == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    assert line == f"next       particle-mp provision --port PORT{install} --user NAME:PASSWORD"
 
 
 def test_content_is_that_of_the_image(image):

@@ -103,6 +103,16 @@ def test_port_is_not_there(refused, images, tmp_path):
     assert line == f"{port} is not there: connect the board; `mpremote devs` shows ports"
 
 
+@pytest.mark.parametrize(
+    ("port", "what"),
+    [("{folder}", "a folder"), ("foo://x", "invalid URL, protocol 'foo' not known")],
+)
+def test_port_that_is_none(refused, images, tmp_path, port, what):
+    port = port.format(folder=tmp_path)
+    line = refused("ESP32_GENERIC", "--port", port, "--firmware", images(), *BARE)
+    assert line == f"{port} is no serial port ({what}): `mpremote devs` shows ports"
+
+
 def test_unplugged_while_writing(chip, refused, images, monkeypatch):
     """Nothing is claimed for a board that is not complete, and the next step is named."""
     # one block each for bootloader, table and otadata: the fifth is of the application

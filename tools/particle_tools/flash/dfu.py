@@ -148,7 +148,7 @@ class Dfu:
         self._wishes = wishes
         self._elements: list[tuple[int, bytes]] = []
         self._which = ["-a", "0"]
-        self._verified = self._packed = False
+        self._verified = self._packed = self._frozen = False
         self.version: str | None = None
         if wishes.firmware:
             data = firmware_file.read(wishes.board, wishes.firmware)
@@ -158,6 +158,7 @@ class Dfu:
             if not self._packed:  # what is packed is encrypted: no version can be read
                 image = b"".join(data for _, data in self._elements)
                 self.version = firmware_file.version(wishes.firmware, image)
+                self._frozen = firmware_file.has_library(image)
 
     def steps(self) -> list[Step]:
         """Return what is to be done on the board, in order."""
@@ -184,6 +185,7 @@ class Dfu:
             "bytes": total,
             "packed": self._packed,
             "library": "none",
+            "installed": self._frozen,
             "verified": self._verified,
         }
 

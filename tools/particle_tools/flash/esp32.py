@@ -15,6 +15,7 @@ from particle_tools.flash.steps import Step, Wishes
 
 LIBRARIES = ("littlefs", "romfs", "none")
 _ID_BYTES = 12
+_BAUD, _BAUD_NO_RESET = 460800, 115200
 _SLOTS = "app-romfs"  # of the profile: the partition romfs is for applications
 
 
@@ -28,8 +29,10 @@ class Esp32:
         self._wishes = wishes
         self._board = board = wishes.board
         self._table = layout.partitions(board)
+        # what runs on a board that is not reset has kept the speed that it was first spoken to
+        baud = wishes.baud or (_BAUD if wishes.reset else _BAUD_NO_RESET)
         self._tool = Esptool(
-            wishes.where, board.chip, baud=wishes.baud, reset=wishes.reset, show=wishes.show
+            wishes.where, board.chip, baud=baud, reset=wishes.reset, show=wishes.show
         )
         self._found: Found | None = None
         self._verified = False
@@ -40,6 +43,7 @@ class Esp32:
         application = b""
         if wishes.firmware:
             application = self._read_firmware(wishes.firmware)
+        self._frozen = firmware_file.has_library(application)
         self._library, self._files = self._composed(application)
         self._regions = [*self._fixed, *self._file_regions()]
         self._regions.sort(key=lambda region: region.offset)
@@ -55,7 +59,7 @@ class Esp32:
     def _composed(self, application: bytes) -> tuple[str, dict[str, bytes]]:
         # where the library goes, and its files
         wishes, board = self._wishes, self._board
-        frozen = firmware_file.has_library(application)
+        frozen = self._frozen
         mounts = firmware_file.has_romfs(application)
         transport = wishes.identity.transport if wishes.identity else None
         names = compose.components(board, transport, wishes.extra)
@@ -75,6 +79,8 @@ class Esp32:
             )
         if where == "littlefs" and wishes.keep_files:
             raise UserError("--keep-files leaves the file system as it is: --library none")
+        if where == "none" and wishes.extra:
+            raise UserError("--with: nothing of the library is written: leave it out")
         return where, {} if where == "none" else compose.library_files(board, names)
 
     def _file_regions(self) -> list[Region]:
@@ -124,6 +130,13 @@ class Esp32:
             steps.append(Step("register", text, self._register, stopped=self._unregistered()))
         return steps
 
+    def merge_steps(self, out: Path) -> list[Step]:
+        """Return what is to be done for one image of everything."""
+        parts = ", ".join(map(_described, self._regions))
+        text = f"make {out} of {parts or '--firmware FILE'}"
+        command = self._tool.merge_command(self._regions, out)
+        return [Step("merge", text, lambda: self.merge(out), command)]
+
     def merge(self, out: Path) -> None:
         """Write one image of everything, for address 0. Raises UserError."""
         self._tool.merge(self._regions, out)
@@ -133,6 +146,7 @@ class Esp32:
         found: dict[str, Any] = {
             "firmware": self.version,
             "library": self._library,
+            "installed": self._frozen or bool(self._files),
             "files": len(self._files) + len(self._identity_files),
             "regions": [
                 {

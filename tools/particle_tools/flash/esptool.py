@@ -252,8 +252,9 @@ def _explain(port: str, text: str) -> str:
         return f"{port} is not there: connect the board; `mpremote devs` shows ports"
     if "Errno 13]" in text:
         return f"{port}: no permission: add yourself to the group that owns it (dialout, uucp)"
-    if "Could not open" in text:
-        return f"{port} cannot be opened as a serial port: {text.rpartition('(')[2].rstrip(')')}"
+    if "Could not open" in text or "invalid URL" in text:
+        what = "a folder" if Path(port).is_dir() else text.rpartition(": ")[2].rstrip(")")
+        return f"{port} is no serial port ({what}): `mpremote devs` shows ports"
     if "connect" in text or "No serial data" in text:
         return (
             f"{port}: no bootloader answers: hold BOOT, press RESET, let go, and repeat with"

@@ -24,6 +24,7 @@ def choose(wishes: Wishes):
         ("--library", wishes.library not in (None, "none")),
         ("--with", bool(wishes.extra)),
         ("--erase", wishes.erase),
+        ("--keep-files", wishes.keep_files),
     ]
     for option, wanted in files:
         if wanted:
@@ -31,6 +32,9 @@ def choose(wishes: Wishes):
                 f"{option}: {board.title} gets its firmware only: then install and provision,"
                 " `particle-mp provision --install`"
             )
+    for option, wanted in (("--baud", wishes.baud is not None), ("--no-reset", not wishes.reset)):
+        if wanted:
+            raise UserError(f"{option}: {board.title} is not flashed through a serial port")
     if uf2.is_for(board.chip):
         return uf2.Uf2(wishes)
     if board.chip.startswith(_STM32):

@@ -37,15 +37,16 @@ class Step:
 class Wishes:
     """What was asked for.
 
-    port: serial port, drive or USB device. library: "littlefs", "romfs", "none"; None: where it
-    belongs. extra: components besides those that provisioning needs. identity: None leaves keys
-    and configuration to `particle-mp provision`. show: told what is being done.
+    port: serial port, drive or USB device. baud: None: what suits. library: "littlefs", "romfs",
+    "none"; None: where it belongs. extra: components besides those that provisioning needs.
+    identity: None leaves keys and configuration to `particle-mp provision`. show: told what is
+    being done.
     """
 
     board: Board
     port: str | None = None
     firmware: Path | None = None
-    baud: int = 115200
+    baud: int | None = None
     reset: bool = True
     erase: bool = False
     keep_files: bool = False

@@ -129,11 +129,13 @@ class Uf2:
         self._wishes = wishes
         self._kind = _KINDS[wishes.board.chip]
         self._data = b""
+        self._frozen = False
         self.version: str | None = None
         if wishes.firmware:
             self._data = firmware_file.read(wishes.board, wishes.firmware)
             image = content(parse(wishes.firmware, self._data, wishes.board))
             self.version = firmware_file.version(wishes.firmware, image)
+            self._frozen = firmware_file.has_library(image)
 
     def steps(self) -> list[Step]:
         """Return what is to be done on the board, in order."""
@@ -156,6 +158,7 @@ class Uf2:
             "firmware": self.version,
             "bytes": len(self._data),
             "library": "none",
+            "installed": self._frozen,
             "verified": False,
         }
 

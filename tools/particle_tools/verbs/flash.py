@@ -13,7 +13,7 @@ from typing import Any
 from particle_tools.errors import UserError
 
 HELP = "write firmware, library, keys and configuration to a board"
-_BAUD, _BAUD_NO_RESET, _BAUD_LEAST = 460800, 115200, 9600
+_BAUD_LEAST = 9600
 _STOPPED = 128 + signal.SIGINT
 _LIBRARIES = ("littlefs", "romfs", "none")
 
@@ -83,8 +83,8 @@ def run(args: argparse.Namespace) -> int:
 
     board = catalogue.find(args.board)
     only_host = args.dry_run or args.out
-    if args.out and args.cloud:
-        raise UserError("--out: an image for many boards has no keys of one: leave --cloud out")
+    if args.out:
+        _check_out(args)
     if not args.port and not only_host:
         raise UserError("--port is needed; --dry-run prints the steps without a board")
     if args.baud is not None and args.baud < _BAUD_LEAST:
@@ -94,8 +94,7 @@ def run(args: argparse.Namespace) -> int:
         board=board,
         port=args.port,
         firmware=args.firmware,
-        # what runs on a board that is not reset has kept the speed that it was first spoken to
-        baud=args.baud or (_BAUD_NO_RESET if args.no_reset else _BAUD),
+        baud=args.baud,
         reset=not args.no_reset,
         erase=args.erase,
         keep_files=args.keep_files,
@@ -110,13 +109,13 @@ def run(args: argparse.Namespace) -> int:
     stopped = "nothing was written"
     report: dict[str, Any] = {"board": board.title, "port": args.port}
     if args.dry_run:
-        steps = work.steps()
+        steps = _merging(work).merge_steps(args.out) if args.out else work.steps()
         report |= {"dry_run": True, "steps": [step.to_json() for step in steps]} | work.report()
         _print(args, report, _plan(args, board.title, work, steps))
         return 0
     try:
         if args.out:
-            _merge(work, args.out)
+            _merging(work).merge(args.out)
             report |= {"out": str(args.out)} | work.report()
             _print(args, report, [f"{args.out}: {board.title}, MicroPython {work.version}"])
             return 0
@@ -137,7 +136,18 @@ def run(args: argparse.Namespace) -> int:
 
 def _identity(args: argparse.Namespace, board: Any) -> Any:
     if not args.cloud:
-        for name in ("server", "wifi", "wifi_file", "product", "product_version", "name"):
+        for name in ("user", "token"):
+            if getattr(args, name) is not None:
+                raise UserError(f"--{name} needs --cloud URL")
+        for name in (
+            "transport",
+            "server",
+            "wifi",
+            "wifi_file",
+            "product",
+            "product_version",
+            "name",
+        ):
             if getattr(args, name) is not None:
                 raise UserError(f"--{name.replace('_', '-')} needs --cloud URL and --user")
         return None
@@ -161,6 +171,8 @@ def _identity(args: argparse.Namespace, board: Any) -> Any:
     registry = Registry(args.cloud)
     if not args.token and not args.user:
         raise UserError("--user NAME:PASSWORD or --token is needed: the device gets an owner")
+    if args.user and ":" not in args.user:
+        raise UserError(f"--user {args.user}: expected NAME:PASSWORD")
     if not args.dry_run:
         if args.token:
             registry.use(args.token)
@@ -177,10 +189,21 @@ def _identity(args: argparse.Namespace, board: Any) -> Any:
     )
 
 
-def _merge(work: Any, out: Path) -> None:
+def _check_out(args: argparse.Namespace) -> None:
+    if args.cloud:
+        raise UserError("--out: an image for many boards has no keys of one: leave --cloud out")
+    for name in ("port", "baud", "no_reset", "keep_files"):
+        if getattr(args, name):
+            option = f"--{name.replace('_', '-')}"
+            raise UserError(f"--out writes a file, to no board: leave {option} out")
+    if args.firmware and args.out.resolve() == args.firmware.resolve():
+        raise UserError(f"--out {args.out} is the file of --firmware: give it another name")
+
+
+def _merging(work: Any) -> Any:
     if not hasattr(work, "merge"):
         raise UserError("--out: only for an ESP32, others take their firmware as it is")
-    work.merge(out)
+    return work
 
 
 def _plan(args: argparse.Namespace, title: str, work: Any, steps: list[Any]) -> list[str]:
@@ -212,7 +235,12 @@ def _done(args: argparse.Namespace, report: dict[str, Any]) -> list[str]:
         lines.append(f"device id  {report['device_id']}, dials {report['server']}")
         lines.append(f"note       {report['note']}" if report.get("note") else None)
     else:
-        lines.append("next       particle-mp provision --port PORT --user NAME:PASSWORD")
+        # a drive and a DFU device are gone, the port of what starts is not known
+        port = args.port if report.get("mac") else "PORT"
+        install = "" if report["installed"] else " --install"
+        lines.append(
+            f"next       particle-mp provision --port {port}{install} --user NAME:PASSWORD"
+        )
     return [line for line in lines if line]
 
 
