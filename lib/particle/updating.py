@@ -134,6 +134,10 @@ class Updating:
         except OSError as e:
             print("update:", e)
             self.told(FAILED)
+            from .runtime.system import say
+
+            # the cloud takes it for a success, and would wait for the restart
+            say(self._client, now(), "spark/device/last_reset", "update_error, " + str(e))
             return
         print("update: complete, in " + path)
         self.told(COMPLETE)

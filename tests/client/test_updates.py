@@ -170,6 +170,23 @@ def test_a_whole_update(boot):
 
 
 @booted
+def test_update_that_cannot_be_handed_over(boot):
+    def finish():
+        raise OSError(28)
+
+    boot.begin()
+    boot.client.more.updating.target.finish = finish
+    boot.transfer()
+    name = "spark/device/last_reset"
+    boot.settle(lambda: [m for m in boot.link.heard if m.name == name])
+    # the cloud has just heard that it is a success
+    told = [m.payload for m in boot.link.heard if m.payload]
+    assert told == [b'{"r":0}', b"update_error, 28"]
+    assert boot.values("FIRMWARE_UPDATE")[-1] == -1
+    assert not boot.system.reset_pending and not boot.machine.resets
+
+
+@booted
 def test_reset_that_waits(boot):
     boot.system.reset_enabled = False
     boot.transfer()

@@ -141,6 +141,29 @@ def test_what_is_given_up_before_it_was_seen(held, rest, ec_key, told, first):
         assert told(device.id) == [b"started", b"failed"]
 
 
+@pytest.mark.parametrize("phase", ["finishing", "applied"])
+def test_what_a_device_took_and_cannot_start(held, rest, ec_key, told, phase):
+    said = "update_error, [Errno 28] ENOSPC"
+    with held.udp_device(ec_key, provision_ec(rest, ec_key)) as device:
+        device.connect()
+        describe(device, description(digest(image(600, 7))))
+        device.publish(RESET, b"update_error")  # of something that was before
+        upload(rest, device.id, NEW)
+        accept(device, take(device, "S"))
+        chunks(device, 2, 512)
+        last = take(device, "F")
+        reaches(rest, device.id, phase="finishing")
+        if phase == "applied":
+            finish(device, last)
+            reaches(rest, device.id, phase="applied")
+        device.publish(RESET, said.encode())
+        assert ended(rest, device.id) == ("failed", said)
+        assert wait_for(lambda: b"failed" in told(device.id), 30)
+        # the next one begins at once
+        upload(rest, device.id, image(900, 9))
+        accept(device, take(device, "S"))
+
+
 def test_another_failure_keeps_its_reason(held, rest, ec_key):
     device_id = provision_ec(rest, ec_key)
     updates = held.services.updates

@@ -31,6 +31,7 @@ _LEDGER_GET_INFO, _NO_LEDGERS, _LEDGER_NOT_FOUND = b"\x08\x01", b"\x1a\x00", b"\
 _VITALS = "spark/device/diagnostics/update"
 _CLAIM_CODE = "spark/device/claim/code"
 _LAST_RESET = "spark/device/last_reset"
+_NOT_STARTED = "update_error"  # and why: what it has taken cannot be handed over
 _ROLLED_BACK = "update_rollback"  # and why: its last update is given up (ota-and-boot 4.6)
 _SAFE_MODE = "spark/device/safemode"
 _SAFE_STATUS = "spark/status/safe-mode"
@@ -153,6 +154,8 @@ async def _event(session: Session, message: Message) -> Answer:
         if session.last_reset.startswith(_ROLLED_BACK):
             said = session.last_reset
             await services.updates.rolled_back(session.device_id, said, session.took)
+        elif session.last_reset.startswith(_NOT_STARTED):
+            await services.updates.not_started(session.device_id, session.last_reset)
     if name == _SAFE_MODE:
         await _safe_mode(session)
     return _OK

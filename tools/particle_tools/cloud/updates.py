@@ -274,8 +274,7 @@ class Updates:
         One that failed because it was not seen again fails for this reason. but: not the one with
         this id, which the device has taken since it restarted.
         """
-        now = self._clock.time()
-        error = "".join(c for c in said[:_REASON] if c.isprintable())
+        now, error = self._clock.time(), _printable(said)
 
         def job(db: sqlite3.Connection) -> str | None:
             row = db.execute(
@@ -302,6 +301,21 @@ class Updates:
         if was == "started":
             self.stop(device_id)
         if was in ("started", "success"):  # that it failed is told once
+            self._publish(device_id, _STATUS, b"failed")
+
+    async def not_started(self, device_id: str, said: str) -> None:
+        """Let the update fail that the device has all of and cannot start: `said` is why."""
+        now, error = self._clock.time(), _printable(said)
+
+        def job(db: sqlite3.Connection) -> bool:
+            row = db.execute(
+                "SELECT id FROM updates WHERE device_id = ? AND state = 'started' AND phase != ?",
+                (device_id, SENDING),
+            ).fetchone()
+            return row is not None and _end(db, device_id, row["id"], "failed", now, error)
+
+        if await self._db.write(job):
+            self.stop(device_id)
             self._publish(device_id, _STATUS, b"failed")
 
     def unreturned(self, since: float) -> list[Update]:
@@ -378,6 +392,10 @@ class Updates:
             row["id"],
         )
         return Update(**dict(row), files=tuple((f["name"], f["kind"], f["size"]) for f in files))
+
+
+def _printable(said: str) -> str:
+    return "".join(c for c in said[:_REASON] if c.isprintable())
 
 
 def _waits(db: sqlite3.Connection, device_id: str) -> int | None:
