@@ -28,6 +28,13 @@ _FILES = {
     "qemu": ("manifest.py", "mpconfigboard.mk", "mpconfigboard.h"),
     "unix": ("manifest.py",),
 }
+# Pins that a chip has and that its flash does not use, and those of them that are inputs only
+# (datasheets of the ESP32, "SPI flash" and "IO MUX"; MicroPython's machine_pin.c)
+_PINS = {
+    "esp32": ({*range(6), *range(12, 20), 21, 22, 23, 25, 26, 27, 32, 33}, set(range(34, 40))),
+    "esp32s3": ({*range(22), *range(33, 49)}, set()),
+    "esp32c3": ({*range(11), *range(18, 22)}, set()),
+}
 _NO_DRIVE = ("unix", "qemu")  # nothing is written to them
 
 
@@ -101,6 +108,26 @@ def test_names_of_pins_exist(board):
     path = board.folder / "pins.csv"
     if named and path.exists():  # else the board's are MicroPython's
         assert set(named) <= {line.split(",")[0] for line in path.read_text().splitlines()}
+
+
+def test_numbers_of_pins_exist(board):
+    profile = board.profile
+    drives, reads = _PINS.get(board.chip, (set(), set()))
+    button, level = profile["BUTTON"] or ("", 0)
+    leds = profile["LED"][1] if profile["LED"] else ()
+    if board.port == "esp32":
+        numbers = {pin for pin in leds if isinstance(pin, int)}
+        assert numbers <= drives
+        assert not isinstance(button, int) or button in drives | reads
+    elif board.port != "unix":
+        assert not any(isinstance(pin, int) for pin in (button, *leds)), "names, as in pins.csv"
+    assert level in (0, 1)
+
+
+def test_button_is_that_of_its_document(board):
+    named = re.search(r"button is BOOT \(GPIO(\d+)\)", (board.folder / "board.md").read_text())
+    if named:
+        assert board.profile["BUTTON"][0] == int(named[1])
 
 
 def test_tables_of_its_document_are_the_layout(board):
