@@ -1,24 +1,28 @@
 """The boot stage as it is frozen into a firmware, on a Cortex-M3: it starts the application that a
-record names, tries another one three times and goes back.
+record names, tries another one three times and goes back to the one whose signature is right.
 """
 
+from e2e.updates import KEY, bundle
 from particle_tools.firmware import qemu
+from particle_tools.images import signing
 from silicon import cortex_m3
+
+GOOD = "import machine, sys\nprint('application 1', sys.path)\nmachine.reset()\n"
 
 INSTALL = b"""
 import machine
 from particle.ota.bootrecord import BootRecord
-from slot_files import install
+from slot_files import install, put
 
 root = "/flash/pt"
-good = b"import machine, sys\\nprint('application 1', sys.path)\\nmachine.reset()\\n"
 record = BootRecord(root)
-digest = install(root + "/a", 1, {"app.py": good})
 record.version = 1
-record.digest = digest
-record.save()
 bad = b"print('begin')\\nraise ValueError('on purpose')\\n"
 record.hand_off(1, 2, install(root + "/b", 2, {"app.py": bad}))
+install(root + "/a", 1, {})
+for source, name in (("app", "a/app.py"), ("manifest", "a/manifest"), ("key", "update.0.der")):
+    with open("/rom/" + source, "rb") as f:
+        put(root + "/" + name, f.read())
 machine.reset()
 """
 
@@ -26,7 +30,10 @@ machine.reset()
 def test_a_frozen_stage(need, tmp_path):
     need(cortex_m3.NAME, cortex_m3.available(), cortex_m3.COMMAND)
     helper = cortex_m3.compiled(cortex_m3.TESTS / "slot_files.py")
-    files = {"main.py": INSTALL, "slot_files.mpy": helper}
+    app = bundle(1, GOOD, board="QEMU_M3")
+    about = app.pack()[: -len(GOOD)]
+    files = {"main.py": INSTALL, "slot_files.mpy": helper, "app": GOOD.encode()}
+    files |= {"manifest": about, "key": signing.der(KEY.public_key())}
     elf = cortex_m3.image().elf
     memory = tmp_path / "psram"
     assert qemu.run(elf, files, memory=memory) == ""
