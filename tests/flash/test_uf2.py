@@ -96,6 +96,7 @@ def test_copied(flash, drive, image, title, info, parts):
     place = drive(info, len(parts))
     status, report, err = flash(title, "--port", place, "--firmware", path)
     assert (status, err) == (0, "") and report["firmware"] == "1.27.0"
+    assert report["drive"] == info.partition("Board-ID: ")[2].strip()
     assert report["verified"] is False  # such a drive cannot be read back
     assert drive.taken == [path.read_bytes()]
 
@@ -185,6 +186,33 @@ def test_another_board(refused, drive, image):
     line = refused("RPI_PICO_W", "--port", place, "--firmware", image(blocks()))
     assert line == (f"{place} is nRF52840-Xenon-v1, RPI_PICO_W has rp2040: nothing was written")
     assert [path.name for path in place.iterdir()] == [uf2._INFO]
+
+
+@pytest.mark.parametrize(
+    ("title", "is_", "wanted"),
+    [
+        ("PARTICLE_XENON", "nRF52840-Feather-revD", "nRF52840-Xenon"),
+        ("PARTICLE_BORON", "nRF52840-Xenon-v1", "nRF52840-Boron"),
+    ],
+)
+def test_another_board_with_the_same_chip(refused, drive, image, title, is_, wanted):
+    place = drive(f"UF2 Bootloader 0.9.2\nModel: Some\nBoard-ID: {is_}\n")
+    path = image(blocks(NRF52840, 0x26000))
+    line = refused(title, "--port", place, "--firmware", path)
+    assert line == (
+        f"{place} is {is_}, {title} is {wanted}: nothing was written;"
+        " `particle-mp boards` lists what there is"
+    )
+    assert [path.name for path in place.iterdir()] == [uf2._INFO]
+
+
+def test_what_a_drive_says_is_shown(drive, image, capsys):
+    """A Pico and a Pico W say the same: nobody but the user can tell."""
+    parts = blocks()
+    place = drive(RP2_INFO, len(parts))
+    firmware = str(image(parts))
+    assert main(["flash", "RPI_PICO_W", "--port", str(place), "--firmware", firmware]) == 0
+    assert "drive      RPI-RP2\n" in capsys.readouterr().out
 
 
 def test_no_drive(refused, image, tmp_path):

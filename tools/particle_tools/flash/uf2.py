@@ -118,6 +118,11 @@ def content(blocks: dict[int, bytes]) -> bytes:
     return b"".join(blocks.values())
 
 
+def _board_id(board: Board) -> str:
+    # how its boot loader calls it; "" where boot loaders say the chip only
+    return str(board.record.get("deploy_options", {}).get("uf2_board_id", ""))
+
+
 def _damaged(path: Path, why: str) -> UserError:
     return UserError(f"{path}: no UF2 image, or a damaged one ({why}): get it again")
 
@@ -130,6 +135,7 @@ class Uf2:
         self._kind = _KINDS[wishes.board.chip]
         self._data = b""
         self._frozen = False
+        self._says: str | None = None
         self.version: str | None = None
         if wishes.firmware:
             self._data = firmware_file.read(wishes.board, wishes.firmware)
@@ -143,7 +149,8 @@ class Uf2:
         again = "connect it again as a drive and repeat the command"
         text_of_copy = f"copy {self._wishes.file} to {where}/{_NAME}"
         text_of_start = "wait for the drive to go away: the board has started"
-        text = f"{_INFO} in {where} names {kind.says}, or nothing is written"
+        name = _board_id(self._wishes.board) or kind.says
+        text = f"{_INFO} in {where} names {name}, or nothing is written"
         return [
             Step("chip", text, self._look),
             Step("write", text_of_copy, self._copy, stopped=f"the board is not complete: {again}"),
@@ -159,6 +166,7 @@ class Uf2:
             "bytes": len(self._data),
             "library": "none",
             "installed": self._frozen,
+            "drive": self._says,
             "verified": False,
         }
 
@@ -174,13 +182,20 @@ class Uf2:
                 f"{self._drive}: no drive of a bootloader (no {_INFO}): hold BOOTSEL (RP2) while"
                 " you connect it, or press RESET twice (nRF), and give the drive that appears"
             ) from None
+        board = self._wishes.board
+        lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
+        name = lines.get("Board-ID", lines.get("Model", "something else")).strip()
         if self._kind.says.lower() not in text.lower():
-            lines = dict(line.split(":", 1) for line in text.splitlines() if ":" in line)
-            name = lines.get("Board-ID", lines.get("Model", "something else")).strip()
             raise UserError(
-                f"{self._drive} is {name}, {self._wishes.board.title} has"
-                f" {self._wishes.board.chip}: nothing was written"
+                f"{self._drive} is {name}, {board.title} has {board.chip}: nothing was written"
             )
+        wanted = _board_id(board)
+        if wanted and not name.lower().startswith(wanted.lower()):
+            raise UserError(
+                f"{self._drive} is {name}, {board.title} is {wanted}: nothing was written;"
+                " `particle-mp boards` lists what there is"
+            )
+        self._says = name
 
     def _copy(self) -> None:
         done, total = 0, len(self._data)

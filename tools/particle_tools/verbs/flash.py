@@ -225,6 +225,8 @@ def _firmware(report: dict[str, Any]) -> str:
 def _done(args: argparse.Namespace, report: dict[str, Any]) -> list[str]:
     chip = f"chip       {report['chip']}, MAC {report['mac']}" if report.get("mac") else None
     lines = [f"board      {report['board']} at {args.port}", chip]
+    if report.get("drive"):
+        lines.append(f"drive      {report['drive']}")
     lines.append(f"firmware   {_firmware(report)}")
     if report.get("packed"):
         lines.append("note       it cannot be read back: press RESET, and see that it starts")
