@@ -7,14 +7,14 @@ import pytest
 import device_suite
 from particle_tools import interpreter
 
-_LEAST = {"boot": 10000, "romfs": 8000, "mboot": 8000, "firmware": 5000}
+_LEAST = {"boot": 10000, "start": 10000, "romfs": 8000, "mboot": 8000, "firmware": 5000}
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(
     "kind",
-    ["good", "bad", "packed", "romfs_good", "romfs_bad", "romfs_packed"]
+    ["good", "bad", "packed", "start_good", "start_bad", "romfs_good", "romfs_bad", "romfs_packed"]
     + ["mboot_good", "mboot_bad", "mboot_lost", "firmware_good", "firmware_bad"],
 )
 def test_all_cuts(kind):

@@ -1,5 +1,6 @@
 """A sample of the power cuts of tests/boot_cuts.py, which `make soak` does all."""
 
+import os
 import sys
 
 try:
@@ -28,3 +29,13 @@ def test_a_bad_update():
 
 def test_a_compressed_update():
     _sample("packed", 17)
+
+
+def test_the_start_of_every_boot():
+    if vfs is None or not hasattr(os, "getenv"):
+        return  # an emulated board has no memory for it
+    import start_cuts  # noqa: F401
+    from boot_cuts import every
+
+    for kind in ("start_good", "start_bad"):
+        assert every(kind, 997, 5) > 1
