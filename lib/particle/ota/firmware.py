@@ -33,7 +33,6 @@ _RECORD = "<I20xII"  # sequence, state, CRC-32 of the sequence
 _RECORD_BYTES = const(32)
 _NEW = const(0)
 _PENDING = const(1)
-_VALID = const(2)
 
 
 class Firmware:
