@@ -1,9 +1,1 @@
-#include "nrf.h"
-
-#define UF2_RESET (0x57)
-
-void board_enter_bootloader(void) {
-    __disable_irq();
-    NRF_POWER->GPREGRET = UF2_RESET;
-    NVIC_SystemReset();
-}
+#include "../../firmware/ports/nrf/uf2_board.c"

@@ -2,7 +2,7 @@ MCU_SERIES = m4
 MCU_VARIANT = nrf52
 MCU_SUB_VARIANT = nrf52840
 SOFTDEV_VERSION = 6.1.1
-LD_FILES += $(BOARD_DIR)/uf2_bootloader.ld boards/nrf52840_1M_256k.ld
+LD_FILES += $(BOARD_DIR)/../../firmware/ports/nrf/uf2_bootloader.ld boards/nrf52840_1M_256k.ld
 
 NRF_DEFINES += -DNRF52840_XXAA
 

@@ -142,3 +142,15 @@ def test_tables_of_its_document_are_the_layout(board):
 def test_readme_has_the_table():
     table = report.markdown(catalogue.every())
     assert table in (ROOT / "README.md").read_text(), "particle-mp boards --markdown"
+
+
+def test_what_boards_share_is_there(board):
+    shared = []
+    for path in board.folder.glob("*.[ch]"):
+        includes = re.findall(r'^#include "(\.\./.+)"$', path.read_text(), re.MULTILINE)
+        shared += [path.parent / name for name in includes]
+    for path in board.folder.glob("mpconfigboard.mk"):
+        names = re.findall(r"\$\(BOARD_DIR\)/(\S+\.ld)\b", path.read_text())
+        shared += [path.parent / name for name in names]
+    assert all(path.is_file() for path in shared), shared
+    assert len(shared) == 2 or board.port != "nrf"  # board.c and the linker script

@@ -89,7 +89,7 @@ def _rp2(board: Board) -> list[Region]:
 def _nrf(board: Board) -> list[Region]:
     # what comes before the application and behind the files is its linker script's
     make = _text(board, "mpconfigboard.mk")
-    match = re.search(r"\$\(BOARD_DIR\)/(\w+\.ld)", make)
+    match = re.search(r"\$\(BOARD_DIR\)/([\w./]+\.ld)", make)
     script = _text(board, match[1]) if match else ""
     bounds = dict(re.findall(r"(\w+_size)\s*=\s*(\w+);", script))
     head = int(bounds.get("_bootloader_head_size", "0"), 0)
