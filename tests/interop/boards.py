@@ -6,6 +6,9 @@ import textwrap
 import time
 from pathlib import Path
 
+from Crypto.PublicKey import RSA
+
+from cloud.device import random_id
 from sim.boards import Sim
 
 LIMIT_S = 60
@@ -143,3 +146,23 @@ def eventually(condition, seconds=LIMIT_S):
             return value
         assert time.monotonic() < end, f"not within {seconds} s"
         time.sleep(0.05)
+
+
+def register_offline(api):
+    """Register a device that never connects; return its id."""
+    device_id = random_id()
+    pem = RSA.generate(1024).public_key().export_key("PEM").decode()
+    values = {"publicKey": pem, "algorithm": "rsa"}
+    assert api("POST", f"/v1/provisioning/{device_id}", values)[0] == 200
+    return device_id
+
+
+def calls_until(api, path, argument, condition):
+    """Have a board publish until it was heard: a stream is open some time after its command."""
+
+    def called():
+        answer = api("POST", path, {"args": argument})
+        time.sleep(0.5)  # a board publishes a few events in a second
+        return answer[0] == 200 and condition()
+
+    eventually(called)

@@ -3,7 +3,6 @@
 import json
 import re
 import secrets
-import time
 
 import pytest
 from Crypto.PublicKey import ECC, RSA
@@ -12,7 +11,7 @@ from cloud.device import random_id
 from cloud.running import Api
 from firmware_files import module
 from interop import node, particle_cli
-from interop.boards import FUNCTIONS, PROGRAM, VARIABLES, eventually
+from interop.boards import FUNCTIONS, PROGRAM, VARIABLES, calls_until, eventually, register_offline
 from interop.particle_cli import Cli
 from particle_tools.local import LocalCloud, SimulatedBoard
 
@@ -114,26 +113,6 @@ def board(request, boards):
     return boards[request.param]
 
 
-def _offline(api):
-    """Register a device that never connects; return its id."""
-    device_id = random_id()
-    pem = RSA.generate(1024).public_key().export_key("PEM").decode()
-    values = {"publicKey": pem, "algorithm": "rsa"}
-    assert api("POST", f"/v1/provisioning/{device_id}", values)[0] == 200
-    return device_id
-
-
-def _calls_until(api, path, argument, condition):
-    """Have a board publish until it was heard: a stream is open some time after its command."""
-
-    def called():
-        answer = api("POST", path, {"args": argument})
-        time.sleep(0.5)  # a board publishes a few events in a second
-        return answer[0] == 200 and condition()
-
-    eventually(called)
-
-
 # Accounts.
 
 
@@ -180,7 +159,7 @@ def test_nothing_to_list(new_cli, somebody):
 
 
 def test_list(cli, api, boards):
-    offline = _offline(api)
+    offline = register_offline(api)
     text = cli("list")
     for board in boards.values():
         assert re.search(rf"\[{board.device_id}\] \(.*\) is online", text)
@@ -211,7 +190,7 @@ def test_rename_and_signal(cli, board):
 
 
 def test_names_that_are_taken_and_devices_that_are_unknown(cli, api, boards):
-    offline = _offline(api)
+    offline = register_offline(api)
     name = f"taken-{secrets.token_hex(4)}"
     cli("device", "rename", offline, name)
     text = cli("device", "rename", boards["tcp"].device_id, name, fails=True)
@@ -235,7 +214,7 @@ def test_remove_and_add(cli, board):
 
 
 def test_a_device_of_somebody_else_is_asked_for(cli, api, somebody):
-    device_id = _offline(somebody)
+    device_id = register_offline(somebody)
     answers = [("belongs to someone else", "n")]
     assert cli.ask("device", "add", device_id, answers=answers).code != 0
     assert somebody("GET", "/local/v1/transfers") == (200, [])
@@ -277,7 +256,7 @@ def test_calls_that_fail(cli, api, board):
     assert "not found" in cli("function", "call", board.device_id, "nothing", "1", fails=True)
     text = cli("call", board.device_id, "number", "1" * 1025, fails=True)
     assert "longer than 1024" in text
-    offline = _offline(api)
+    offline = register_offline(api)
     assert "Timed out" in cli("call", offline, "number", "1", fails=True)
     assert "Timed out" in cli("get", offline, "double", fails=True)
     assert "Variable not found" in cli("get", board.device_id, "nothing", fails=True)
@@ -325,7 +304,7 @@ def test_subscribe(cli, api, board, boards):
     try:
         path = f"/v1/devices/{board.device_id}/say"
         ended = [watched[each] for each in ("mine", "one", "until")]
-        _calls_until(api, path, f"{name}=1 2", lambda: all(each.over() for each in ended))
+        calls_until(api, path, f"{name}=1 2", lambda: all(each.over() for each in ended))
         for each in ("mine", "one", "until"):
             text = watched[each].stop()
             event = next(json.loads(line) for line in text.splitlines() if line[:1] == "{")
@@ -424,7 +403,7 @@ def test_products(cli, api, boards, tmp_path):
     assert api("GET", path)[1]["development"] is True
     watched = cli.begin("subscribe", "up/", *product, "--max", "1")
     try:
-        _calls_until(api, f"{path}/say", "up/product=1", watched.over)
+        calls_until(api, f"{path}/say", "up/product=1", watched.over)
         assert f'"productID":{_PRODUCT}' in watched.stop()
     finally:
         watched.stop()
