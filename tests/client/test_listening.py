@@ -362,10 +362,13 @@ def test_claim_codes():
             assert claim_code(w.store) is None
 
 
-def test_the_folder_does_not_hide_the_object(monkeypatch):
+def test_the_folder_does_not_hide_the_object():
     import particle
     import particle.listening  # noqa: F401
 
-    monkeypatch.setitem(vars(particle), "cloud", Cloud(board=Board, store=Files()))
-    assert particle.setup is particle.cloud.setup
-    assert not particle.setup.active()
+    particle.cloud = Cloud(board=Board, store=Files())
+    try:
+        assert particle.setup is particle.cloud.setup
+        assert not particle.setup.active()
+    finally:
+        del particle.cloud

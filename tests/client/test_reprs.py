@@ -1,17 +1,9 @@
 """What the prompt shows of things that a user can hold: what they are and what they know."""
 
-import inspect
-import re
-
 import particle
 from fake_cloud import connected, make
-from particle.listening import Setup
 from particle.runtime import clock, power, vitals
 from particle.runtime.events import Subscription
-from particle.runtime.led import Led
-from particle.wireless import Wifi
-from rules.public_names import KINDS
-from rules.test_public_names import PENDING_NAMES
 
 
 def helpful(thing, *parts):
@@ -69,30 +61,6 @@ def test_objects():
     helpful(s, "<System: reset reason 60 (watchdog), updates enabled>")
     c.more.safe = True
     helpful(s, "110 (safe_mode)")
-
-
-def test_help_of_the_objects():
-    shown = repr(particle.__doc__)
-    rows = dict(re.findall(r"^  (\w+) -- (.*)$", shown, re.MULTILINE))
-    assert set(rows) == set(KINDS["objects"]) - PENDING_NAMES
-    kinds = {
-        "led": Led,
-        "setup": Setup,
-        "system": power.System,
-        "time": clock,
-        "vitals": vitals,
-        "wifi": Wifi,
-    }
-    for name, kind in kinds.items():
-        for verb, options in re.findall(r"(\w+)(\(.*?\))?(?: |$)", rows[name]):
-            method = getattr(kind, verb)
-            if not options:
-                assert isinstance(method, property), verb
-                continue
-            # the arguments that matter to a person who types: some have more, with defaults
-            given = inspect.signature(method).parameters.values()
-            told = ", ".join(str(one) for one in given if one.name != "self")
-            assert told.replace("*, ", "").startswith(options[1:-1].replace("*, ", "")), verb
 
 
 def test_time_and_vitals():

@@ -259,7 +259,9 @@ def test_memory_that_ran_out_does_not_end_it():
     assert len(runs) == 2
 
 
-def test_the_public_object(monkeypatch):
-    c = object()
-    monkeypatch.setitem(vars(particle), "cloud", c)
-    assert particle.system is power.system and particle.system.default() is c
+def test_the_public_object():
+    particle.cloud = c = object()
+    try:
+        assert particle.system is power.system and particle.system.default() is c
+    finally:
+        del particle.cloud

@@ -1,11 +1,16 @@
 """The public names of the library: all there, none by accident, none hidden by a module."""
 
 import inspect
+import re
 import types
 
 import pytest
 
 from particle import tasks, verbs
+from particle.listening import Setup
+from particle.runtime import clock, power, vitals
+from particle.runtime.led import Led
+from particle.wireless import Wifi
 from rules.public_names import ALL, EVENTS, KINDS, SIGNATURES
 from rules.source_tree import LIB
 
@@ -93,3 +98,27 @@ def test_event_constants():
 def test_errors_are_oserrors(name):
     assert issubclass(getattr(particle, name), particle.Error)
     assert issubclass(particle.Error, OSError)
+
+
+def test_help_of_the_objects():
+    shown = repr(particle.__doc__)
+    rows = dict(re.findall(r"^  (\w+) -- (.*)$", shown, re.MULTILINE))
+    assert set(rows) == set(KINDS["objects"]) - PENDING_NAMES
+    kinds = {
+        "led": Led,
+        "setup": Setup,
+        "system": power.System,
+        "time": clock,
+        "vitals": vitals,
+        "wifi": Wifi,
+    }
+    for name, kind in kinds.items():
+        for verb, options in re.findall(r"(\w+)(\(.*?\))?(?: |$)", rows[name]):
+            method = getattr(kind, verb)
+            if not options:
+                assert isinstance(method, property), verb
+                continue
+            # the arguments that matter to a person who types: some have more, with defaults
+            given = inspect.signature(method).parameters.values()
+            told = ", ".join(str(one) for one in given if one.name != "self")
+            assert told.replace("*, ", "").startswith(options[1:-1].replace("*, ", "")), verb
