@@ -329,7 +329,8 @@ def test_bytes_written():
     if not vfs:
         return
     # the ceiling for it: what comes is written once, where it belongs
-    image = wrapped(bundle(files={"app.mpy": bytes(180000)}))
+    small = sys.maxsize < 1 << 32  # a heap of 1 MB
+    image = wrapped(bundle(files={"app.mpy": bytes(60000 if small else 180000)}))
     flash = _board(80)
     try:
         before = flash.written
@@ -341,4 +342,5 @@ def test_bytes_written():
         written = flash.written - before
     finally:
         umount()
-    assert written <= 1.05 * len(image), written / len(image)
+    # what entries of a folder take does not grow with it; 1.048 at 180 kB
+    assert written <= 1.02 * len(image) + 5000, written / len(image)
