@@ -15,8 +15,10 @@ try:
 except ImportError:
     vfs = None
 
+import particle
 import particle_boot
 import particle_files
+from boot_choice import client_of
 from bundles import bundle, packed, public, wrapped
 from particle.errors import UpdateError
 from particle.ota import bundle as unpacking
@@ -48,6 +50,7 @@ def _right(kind, key, signature, digest):
 
 unpacking.verify = _right
 rescue.signed = trusted
+particle.Cloud = client_of(ROOT)
 particle_boot.root = ROOT
 KEYS = [public()]
 IMAGE = wrapped(bundle(files=_FILES, version=2, floor=0))

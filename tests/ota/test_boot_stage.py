@@ -3,9 +3,9 @@
 import os
 
 import particle_boot
-from particle.ota import rescue
+from boot_choice import choose
 from particle.ota.bootrecord import ROLLED_BACK, TRIAL, BootRecord
-from particle_boot import check, choose
+from particle_boot import check
 from slot_files import install, put, trusted
 from support import folder, raises
 
@@ -23,12 +23,7 @@ def _board(a, b=None):
 
 def _boot(contents=False):
     # with any signature: what becomes of wrong ones is in test_rescue.py
-    real = rescue.signed
-    rescue.signed = trusted
-    try:
-        return choose(BootRecord(particle_boot.root), contents)
-    finally:
-        rescue.signed = real
+    return choose(particle_boot.root, trusted, contents)
 
 
 def _trial(version=2):

@@ -4,11 +4,11 @@ import hashlib
 import os
 
 import particle_boot
+from boot_choice import choose
 from bundles import ABOUT, bundle, public
 from particle.ota import rescue
 from particle.ota.bootrecord import ROLLED_BACK, BootRecord
 from particle.wire.module import Refused
-from particle_boot import choose
 from slot_files import put, trusted
 from support import folder, raises
 
@@ -99,11 +99,7 @@ class _Board:
         self.digests = digests
 
     def boot(self, signed=trusted):
-        rescue.signed = signed
-        try:
-            return choose(BootRecord(self.root))
-        finally:
-            rescue.signed = _VERIFY
+        return choose(self.root, signed)
 
 
 def test_an_update_that_was_never_handed_off_is_tried():
