@@ -1,7 +1,5 @@
 """Somebody presses ctrl-C: one line says what the board has, and what to do."""
 
-import signal
-
 import pytest
 
 from flash.ram_chip import RamChip
@@ -12,8 +10,8 @@ COMPLETE = "connect it again and repeat the command"
 
 
 def stop(*_arguments, **_options):
-    """Do as Python at ctrl-C."""
-    signal.raise_signal(signal.SIGINT)
+    """Do as Python at ctrl-C; a process in the background may have no such signal."""
+    raise KeyboardInterrupt
 
 
 @pytest.fixture
