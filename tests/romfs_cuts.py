@@ -8,9 +8,8 @@ import sys
 import boot_cuts
 import particle_boot
 import ram_rom
-from boot_cuts import ABOUT, KEYS, KINDS, ROOT, STORIES, Story
+from boot_cuts import ABOUT, KEYS, KINDS, ROOT, STORIES, Story, kept
 from bundles import bundle, packed, wrapped
-from particle.ota.bootrecord import BootRecord
 from particle.ota.romfs_slots import RomfsSlots
 from particle.ota.slots import make_folder
 from particle.wire.module import user_slots
@@ -59,10 +58,7 @@ class RomStory(Story):
             region = ram_rom.Flash(start=number * 8 * BLOCK, len=8 * BLOCK)
             for at in range(0, len(_OLD), BLOCK):
                 region.writeblocks(at // BLOCK, _OLD[at : at + BLOCK], 0)
-        record = BootRecord(ROOT)
-        record.version = 1
-        record.digest = digest
-        record.save()
+        kept(digest)
         umount()
         return flash.data
 

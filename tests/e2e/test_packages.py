@@ -13,7 +13,6 @@ import pytest
 
 from e2e.mpremote import mpremote, refused
 from particle_tools import packing
-from particle_tools.local import LocalCloud
 from sim.boards import Bench
 
 _FULL = """
@@ -26,14 +25,6 @@ except OSError:
     pass
 print(os.stat("/flash/fill")[6])
 """
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    """Give a running cloud."""
-    cloud = LocalCloud(tmp_path_factory.mktemp("cloud"))
-    yield cloud
-    cloud.stop()
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from .bootrecord import TRIAL, BootRecord
 from .bundle import Bundle
 from .direct import Direct
 from .sink import Folder
-from .slots import PIECE, clear, digest_of
+from .slots import PIECE, clear, digest_of, there
 
 # Error numbers of Device OS (errors.py)
 _BUSY = const(-110)
@@ -49,7 +49,7 @@ class AppSlots(Direct):
 
     def _fresh(self):
         path = self._slot(1 - self._active())
-        if not _there(path + "/manifest"):
+        if not there(path + "/manifest"):
             yield from clear(path)  # nothing that could run: it is but room
 
     def _sink(self):
@@ -109,11 +109,3 @@ def _flash(error):
 
 def _open(path):
     return open(path, "rb")
-
-
-def _there(path):
-    try:
-        os.stat(path)
-        return True
-    except OSError:
-        return False

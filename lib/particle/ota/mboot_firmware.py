@@ -14,7 +14,7 @@ from binascii import crc32
 from micropython import const
 
 from .bootrecord import CONFIRMED, ROLLED_BACK, TRIAL, forgive
-from .slots import clear
+from .slots import clear, there
 
 # What the first register says, behind a magic: a state, and how often yet
 _MAGIC = const(0x50540000)
@@ -96,7 +96,7 @@ class Firmware:
 
     def _restore(self):
         root = self._root
-        if _there(root + OLD):
+        if there(root + OLD):
             _remove(root + RUN)
             os.rename(root + OLD, root + RUN)
         self.flags &= ~_RESTORE
@@ -134,8 +134,8 @@ class Firmware:
     def _ask(self, state):
         # the folders first: what is in fw.run is what mboot writes when it knows nothing else
         root = self._root
-        if _there(root + NEW):
-            if _there(root + RUN):
+        if there(root + NEW):
+            if there(root + RUN):
                 _remove(root + OLD)
                 os.rename(root + RUN, root + OLD)
             os.rename(root + NEW, root + RUN)
@@ -178,14 +178,6 @@ class Firmware:
 
 def _sum(data):
     return struct.pack("<I", crc32(data[: _BYTES - 4]))
-
-
-def _there(path):
-    try:
-        os.stat(path)
-        return True
-    except OSError:
-        return False
 
 
 def _remove(path):

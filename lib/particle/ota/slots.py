@@ -61,6 +61,15 @@ def _remove(path):
     return True
 
 
+def there(path):
+    """Tell whether there is such a file or folder."""
+    try:
+        os.stat(path)
+        return True
+    except OSError:
+        return False
+
+
 def make_folder(path):
     """Make a folder that may be there already."""
     try:
