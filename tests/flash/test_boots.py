@@ -11,7 +11,6 @@ from particle_tools.boards import catalogue, esp32
 from particle_tools.cli import main
 from particle_tools.errors import UserError
 from particle_tools.flash import compose
-from particle_tools.local import LocalCloud
 from particle_tools.provisioning.registry import Registry
 
 DEVICE = MAC.hex() + "0" * 12
@@ -28,15 +27,6 @@ particle.publish("up", ack=True).wait(30)
 print(json.dumps([particle.connected(), repr(particle.wifi)]))
 particle.disconnect()
 """
-
-
-@pytest.fixture(scope="module")
-def cloud(tmp_path_factory):
-    """Give a running cloud."""
-    found = LocalCloud(tmp_path_factory.mktemp("cloud"))
-    yield found
-    found.stop()
-    assert "Traceback" not in found.output(), found.output()
 
 
 @pytest.fixture

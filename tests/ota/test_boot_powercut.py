@@ -1,4 +1,6 @@
-"""A sample of the power cuts of tests/boot_cuts.py, which `make soak` does all."""
+"""A sample of the power cuts of tests/boot_cuts.py and of the boards that have theirs beside it,
+which `make soak` does all.
+"""
 
 import os
 import sys
@@ -8,34 +10,65 @@ try:
 except ImportError:
     vfs = None
 
+SMALL = not hasattr(os, "getenv")  # an emulated board has no memory for every kind
 STEP = 1997 if sys.platform == "qemu" else 311
 
+FIRMWARE = 1990 if SMALL else 3000  # cuts of which a sample is taken, at least
 
-def _sample(kind, first):
-    if vfs is None:
-        return
-    from boot_cuts import every
 
-    assert every(kind, STEP, first) > 5000 // STEP
+def _sample(kinds, first, step=STEP, least=5000):
+    import boot_cuts
+
+    for number, kind in enumerate(kinds):
+        assert boot_cuts.every(kind, step, first + number) > (least - 1) // step
 
 
 def test_a_good_update():
-    _sample("good", 5)
+    if vfs:
+        _sample(("good",), 5)
 
 
 def test_a_bad_update():
-    _sample("bad", 11)
+    if vfs:
+        _sample(("bad",), 11)
 
 
 def test_a_compressed_update():
-    _sample("packed", 17)
+    if vfs:
+        _sample(("packed",), 17)
+
+
+def test_a_good_firmware():
+    if vfs:
+        import firmware_cuts  # noqa: F401
+
+        _sample(("firmware_good",), 5, least=FIRMWARE)
+
+
+def test_a_bad_firmware():
+    if vfs:
+        import firmware_cuts  # noqa: F401
+
+        _sample(("firmware_bad",), 11, least=FIRMWARE)
 
 
 def test_the_start_of_every_boot():
-    if vfs is None or not hasattr(os, "getenv"):
-        return  # an emulated board has no memory for it
-    import start_cuts  # noqa: F401
-    from boot_cuts import every
+    if vfs and not SMALL:
+        import start_cuts  # noqa: F401
 
-    for kind in ("start_good", "start_bad"):
-        assert every(kind, 997, 5) > 1
+        _sample(("start_good",), 5, 997, 1994)
+        _sample(("start_bad",), 5, 997, 1994)
+
+
+def test_romfs():
+    if vfs and not SMALL:
+        import romfs_cuts  # noqa: F401
+
+        _sample(("romfs_good", "romfs_bad", "romfs_packed"), 0, 1499, 2998)
+
+
+def test_mboot():
+    if vfs and not SMALL:
+        import mboot_cuts  # noqa: F401
+
+        _sample(("mboot_bad", "mboot_good", "mboot_lost"), 0, 1499, 2998)

@@ -168,7 +168,6 @@ def test_folders_that_cannot_be_moved_stop_no_boot():
 class Files:
     """`os`, as far as a firmware uses it, with another `rename`."""
 
-    stat = os.stat
     rmdir = os.rmdir
 
     def __init__(self, rename):
@@ -225,17 +224,3 @@ def test_a_board_takes_applications_beside():
     w = Profile()
     w.boot = lambda: None
     assert not hasattr(w.target(), "tried")
-
-
-def test_the_power_fails():
-    try:
-        import vfs  # noqa: F401
-    except ImportError:
-        return
-    if not hasattr(os, "getenv"):
-        return  # an emulated board has no memory for it
-    import boot_cuts
-    import mboot_cuts
-
-    for number, kind in enumerate(sorted(mboot_cuts.KINDS_HERE)):
-        assert boot_cuts.every(kind, 1499, number) > 1

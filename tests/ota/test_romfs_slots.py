@@ -1,7 +1,6 @@
 """Applications as ROMFS images: regions of the flash, what is written there, what is refused."""
 
 import hashlib
-import os
 import sys
 
 import ram_rom
@@ -170,17 +169,3 @@ def test_the_romfs_of_the_port_in_two_halves():
         del sys.modules["vfs"]
         if known:
             sys.modules["vfs"] = known
-
-
-def test_the_power_fails():
-    try:
-        import vfs  # noqa: F401
-    except ImportError:
-        return
-    if not hasattr(os, "getenv"):
-        return  # an emulated board has no memory for it
-    import boot_cuts
-    import romfs_cuts  # noqa: F401
-
-    for number, kind in enumerate(("romfs_good", "romfs_bad", "romfs_packed")):
-        assert boot_cuts.every(kind, 1499, number) > 1

@@ -13,6 +13,7 @@ import _memory
 import particle
 
 _TIMEOUT = -160
+_Error = particle.Error  # bound before memory ends: finding a name of the package takes some
 
 
 def connect():
@@ -31,7 +32,7 @@ def outcome(what):
         what()
     except MemoryError:
         return "MemoryError"
-    except particle.Error as error:
+    except _Error as error:
         _memory.fail()
         if error.errno == _TIMEOUT:
             return "timeout"  # what did not fit was lost, and came too seldom
