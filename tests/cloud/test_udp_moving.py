@@ -7,7 +7,7 @@ import pytest
 from cloud.device import ACK, CON, pack
 from cloud.running import provision_ec
 from cloud.test_session import run_beside
-from cloud.test_udp_session import state_of
+from cloud.test_udp_session import listening, state_of
 from particle_tools.cloud.exchanges import Exchanges
 from particle_tools.cloud.metering import CALL, OTHER, READ, UPDATE
 
@@ -172,3 +172,87 @@ def test_who_comes_back_and_says_so_is_in_safe_mode(held, rest, device):
             held.pass_time(20)
             device.ping()
         assert status(rest, device) == "safe_mode"
+
+
+def goodbye(device):
+    """Say goodbye in a datagram that is not sent yet."""
+    return device.seal(pack(CON, 2, device.next_mid(), options=[(11, b"x")], payload=b"\x01\x02"))
+
+
+def online(api, device):
+    return api("GET", f"/v1/devices/{device.id}")[1]["online"]
+
+
+def arrives(device, datagram):
+    """Let a datagram arrive that was sent from an earlier address; return what it is answered."""
+    device.send_raw(datagram)
+    return device.recv()
+
+
+def test_a_goodbye_that_was_overtaken_by_coming_back_is_too_late(rest, device):
+    late, mid = goodbye(device), device.mid
+    back(device)
+    assert arrives(device, late).raw == pack(ACK, 0, mid)
+    assert online(rest, device)
+    value = call(rest, device)
+    device.answer(device.recv(), 0x44, (7).to_bytes(4, "big"))
+    assert value()[1]["return_value"] == 7
+    assert arrives(device, goodbye(device)).raw == pack(ACK, 0, device.mid)
+    assert not online(rest, device)
+
+
+def test_overtaken_by_a_connection_that_heard_nothing_before_it(rest, device):
+    """Three connections: the second one was never answered, and its goodbye comes last."""
+    device.resume()
+    device.send(pack(CON, 0, device.next_mid()))
+    late, mid = goodbye(device), device.mid
+    device.recv()
+    device.resume()
+    device.ping()
+    assert arrives(device, late).raw == pack(ACK, 0, mid)
+    assert online(rest, device)
+
+
+def test_what_a_goodbye_has_overtaken_puts_nobody_online(held, rest, device):
+    """The event counts; its device has gone."""
+    event = pack(CON, 2, device.next_mid(), options=[(11, b"E"), (11, b"last")])
+    late, mid = device.seal(event), device.mid
+    assert arrives(device, goodbye(device)).raw == pack(ACK, 0, device.mid)
+    assert not online(rest, device)
+    seen, stop = listening(held, device.id)
+    assert arrives(device, late).raw == pack(ACK, 0, mid)
+    assert not online(rest, device)
+    device.ping()
+    assert online(rest, device)
+    stop()
+    assert [event.name for event in seen] == ["last", "spark/status"]
+
+
+def test_two_goodbyes_in_the_wrong_order(rest, device):
+    first, mid = goodbye(device), device.mid
+    back(device)
+    assert arrives(device, goodbye(device)).raw == pack(ACK, 0, device.mid)
+    assert arrives(device, first).raw == pack(ACK, 0, mid)
+    assert not online(rest, device)
+
+
+def test_a_goodbye_whose_acknowledgement_is_lost(rest, device):
+    """It is repeated under its message ID in a new record."""
+    message = pack(CON, 2, device.next_mid(), options=[(11, b"x")], payload=b"\x01\x02")
+    for _ in range(2):
+        device.send(message)
+        assert device.recv().raw == pack(ACK, 0, device.mid)
+        assert not online(rest, device)
+
+
+def test_what_is_repeated_behind_a_goodbye_puts_nobody_online(rest, device):
+    """Its acknowledgement was lost. Who has come back and repeats it is there."""
+    event = pack(CON, 2, device.next_mid(), options=[(11, b"E"), (11, b"last")])
+    mid = device.mid
+    assert arrives(device, device.seal(event)).raw == pack(ACK, 0, mid)
+    assert arrives(device, goodbye(device)).raw == pack(ACK, 0, device.mid)
+    assert arrives(device, device.seal(event)).raw == pack(ACK, 0, mid)
+    assert not online(rest, device)
+    device.resume()
+    assert arrives(device, device.seal(event)).raw == pack(ACK, 0, mid)
+    assert online(rest, device)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 # Kinds; an answer is of the kind of its request.
 EVENT, CALL, READ, PING, ACK, OTHER = "event", "call", "read", "ping", "ack", "other"
 DESCRIBE, VITALS, SIGNAL = "describe", "vitals", "signal"
-UPDATE = "update"
+UPDATE, GOODBYE = "update", "goodbye"
 
 _VITALS_QUERY = b"\x04"
 _REQUESTS = {
@@ -35,7 +35,7 @@ _REQUESTS = {
     (coap.POST, "C"): UPDATE,
     (coap.POST, "A"): UPDATE,
     (coap.POST, "F"): UPDATE,
-    (coap.POST, "x"): "goodbye",
+    (coap.POST, "x"): GOODBYE,
     (coap.POST, "L"): "ledger",
 }
 KINDS = tuple(sorted({*_REQUESTS.values(), PING, ACK, VITALS, OTHER}))

@@ -24,6 +24,7 @@ class Received(NamedTuple):
 
     kind: int
     content: bytes
+    number: int
     newest: bool  # its number is the highest so far
 
 
@@ -68,7 +69,7 @@ class Connection:
         opened = self._reader.open(record)
         if opened is None:
             return None
-        return Received(*opened, self.window.use(record.number))
+        return Received(*opened, record.number, self.window.use(record.number))
 
     def seal(self, kind: int, content: bytes) -> bytes:
         """Return the next record. Raises NoNumber."""

@@ -6,7 +6,7 @@ a flight sends its own again (cloud-protocol 2.2, 2.8).
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from particle_tools.cloud.dtls import records as dtls_records
 from particle_tools.cloud.dtls.connection import Connection, NoNumber
@@ -27,11 +27,20 @@ _SERVER_KEY_ALERTS = (42, 51)  # bad_certificate, decrypt_error
 Address = tuple[str, int]
 
 
+class Arrived(NamedTuple):
+    """Application data of the device."""
+
+    content: bytes
+    number: int  # of its record
+    moved: bool = False  # the device has heard nothing yet since it has come back
+    resumed: bool = False  # the first after the device has come back
+
+
 class Owner(Protocol):
     """Who is told what the records say."""
 
-    def message(self, content: bytes, *, resumed: bool) -> None:
-        """Application data came; `resumed`: it is the first after the device has come back."""
+    def message(self, arrived: Arrived) -> None:
+        """Application data came."""
 
     def moved(self, address: Address) -> None:
         """The newest record came from another address."""
@@ -66,7 +75,7 @@ class Association:
         self._flying = False  # a flight is in `out`
         self._moving = False
         self._early: list[Record] = []
-        self._before: list[bytes] = []  # application data ahead of the Finished
+        self._before: list[Arrived] = []  # application data ahead of the Finished
 
     def begin(self, handshake: Handshake, number: int) -> None:
         """Send the server's flight; its records are numbered from `number` on."""
@@ -98,10 +107,11 @@ class Association:
                 self.where = address
                 self._owner.moved(address)
         if received.kind == dtls_records.APPLICATION_DATA:
+            arrived = Arrived(received.content, received.number, record.moved, resumed)
             if self.verified:
-                self._owner.message(received.content, resumed=resumed)
+                self._owner.message(arrived)
             elif len(self._before) < _EARLY:
-                self._before.append(received.content)
+                self._before.append(arrived)
         elif received.kind == dtls_records.HANDSHAKE:
             self.flight(received.content, protected=True)
         elif received.kind == dtls_records.ALERT:
@@ -159,8 +169,8 @@ class Association:
         self.progress = Refused(TRANSPORT, "the device did not send a Hello")
         self._send_final(finished)
         before, self._before = self._before, []
-        for content in before:
-            self._owner.message(content, resumed=False)
+        for arrived in before:
+            self._owner.message(arrived)
 
     def _alert(self, content: bytes) -> None:
         if len(content) != 2 or not self.verified:

@@ -15,7 +15,9 @@ from particle_tools.cloud.events import TTL, Event, Subscription
 from particle_tools.cloud.exchanges import Exchanges
 from particle_tools.cloud.hello import Hello
 from particle_tools.cloud.inbound import leave_safe_mode
+from particle_tools.cloud.metering import GOODBYE, kind_of
 from particle_tools.cloud.session import Session, answer_kind
+from particle_tools.cloud.udp.association import Arrived
 from particle_tools.cloud.udp.reliability import Reliability
 from particle_tools.cloud.udp.store import Stored, UdpStore
 
@@ -41,6 +43,8 @@ class UdpChannel:
         self._mid: int | None = None  # the last message ID used when there is no session
         self._going_on: Exchanges | None = None  # on their way to the next session
         self._again: list[int] = []  # IDs of theirs
+        self._left = False  # the device has said goodbye and did not come back
+        self._turn = 0  # newest number with which a connection began, or ended in a goodbye
         self._timer: asyncio.TimerHandle | None = None
 
     @property
@@ -134,16 +138,51 @@ class UdpChannel:
 
     # Messages of the device.
 
-    async def take(self, message: Message, size: int) -> None:
-        """Act on a message once; one that comes again gets the answer it got."""
-        session = self.resume()
-        session.count(message, size)
+    async def take(self, message: Message, arrived: Arrived) -> None:
+        """Act on a message once; one that comes again gets the answer it got.
+
+        Datagrams overtake each other: what is older than the goodbye of a device that is gone, or
+        repeats what was said before it, puts nobody online, and the goodbye of a connection that
+        has a successor nobody offline.
+        """
+        goodbye = kind_of(message) == GOODBYE
+        late = arrived.number < self._turn
+        if goodbye or arrived.moved:
+            self._turn = max(self._turn, arrived.number)
+        session = self.session
+        if session is not None:
+            await self._act(session, message, arrived, overtaken=goodbye and late)
+            self._left = session.leaving is not None
+        elif goodbye or (self._left and (late or self._repeats(message, arrived))):
+            self._left = True
+            self.session = self._session(Hello.parse(self.hello))  # which never starts
+            try:
+                await self._act(self.session, message, arrived)
+            finally:
+                self.offline("the device said goodbye")
+        else:
+            self._left = False
+            await self._act(self.resume(), message, arrived)
+
+    def _repeats(self, message: Message, arrived: Arrived) -> bool:
+        # Who has come back and heard nothing yet may repeat what was said before, too.
+        known = message.type == coap.CON and self.reliability.knows(message.mid)
+        return known and not arrived.moved
+
+    async def _act(
+        self, session: Session, message: Message, arrived: Arrived, *, overtaken: bool = False
+    ) -> None:
+        session.count(message, len(arrived.content))
         if message.type == coap.CON:
             if not self.reliability.new(message.mid, self.services.clock.monotonic()):
                 self._repeat(session, message)
                 return
         elif message.type in (coap.ACK, coap.RST):
             self.reliability.acknowledged(message.mid, self.services.clock.monotonic())
+        if overtaken:
+            if message.type == coap.CON:
+                session.acknowledge(message)
+            return
         try:
             await session.receive(message)
         except Exception:

@@ -20,7 +20,7 @@ from particle_tools.cloud.dtls.handshake import ACCESS_DENIED
 from particle_tools.cloud.dtls.records import Window
 from particle_tools.cloud.hello import Hello
 from particle_tools.cloud.refusals import Refused
-from particle_tools.cloud.udp.association import Address, Association
+from particle_tools.cloud.udp.association import Address, Arrived, Association
 from particle_tools.cloud.udp.channel import UdpChannel
 from particle_tools.cloud.udp.greeting import identify, read_hello
 from particle_tools.cloud.udp.outbox import Outbox
@@ -54,9 +54,9 @@ class Link:
         self.channel = UdpChannel(self, gateway.store)
         self.meter = Meter(self.services.usage)
         self._gateway = gateway
-        self._arrived: deque[tuple[bytes, bool]] = deque()  # not stored yet
-        self._inbox: deque[tuple[bytes, bool]] = deque()
-        self._overtook: list[tuple[bytes, bool]] = []  # what came before the Hello
+        self._arrived: deque[Arrived] = deque()  # not stored yet
+        self._inbox: deque[Arrived] = deque()
+        self._overtook: list[Arrived] = []  # what came before the Hello
         self._worker: asyncio.Task | None = None
 
     @property
@@ -92,12 +92,12 @@ class Link:
 
     # What the association tells.
 
-    def message(self, content: bytes, *, resumed: bool) -> None:
+    def message(self, arrived: Arrived) -> None:
         """Queue a message of the device."""
-        learn = not resumed and self.channel.session is not None
+        learn = not arrived.resumed and self.channel.session is not None
         self.silence.broken(self.services.clock.monotonic(), learn=learn)
         if len(self._arrived) + len(self._inbox) < _WAITING:
-            self._arrived.append((content, resumed))
+            self._arrived.append(arrived)
 
     def moved(self, address: Address) -> None:
         """Follow the device to another address."""
@@ -190,7 +190,7 @@ class Link:
     async def _drain(self) -> None:
         try:
             while self._inbox and not self.ended:
-                await self._take(*self._inbox.popleft())
+                await self._take(self._inbox.popleft())
         except sqlite3.Error as error:
             _LOG.error("a message from %s is lost: %s", self.address, error)
         except Exception:
@@ -205,21 +205,21 @@ class Link:
                 elif self._arrived:
                     self.ready()
 
-    async def _take(self, content: bytes, resumed: bool) -> None:
+    async def _take(self, arrived: Arrived) -> None:
         try:
-            message = coap.decode(content)
+            message = coap.decode(arrived.content)
         except NotCoap:
             return
         if not self.kept:
             if message.path != ("h",) and len(self._overtook) < _OVERTAKING:
-                self._overtook.append((content, False))
+                self._overtook.append(arrived)
             else:
-                await self._greet(message, len(content))
+                await self._greet(message, len(arrived.content))
             return
-        if resumed:
+        if arrived.resumed:
             self.channel.reconnected(message)
-        await self.channel.take(message, len(content))
-        if resumed:
+        await self.channel.take(message, arrived)
+        if arrived.resumed:
             self.channel.again()
 
     async def _greet(self, message: Message, size: int) -> None:

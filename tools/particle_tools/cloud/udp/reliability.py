@@ -155,6 +155,10 @@ class Reliability:
         self._seen[mid] = (now, b"")
         return True
 
+    def knows(self, mid: int) -> bool:
+        """Tell whether a CON of the device was here before."""
+        return mid in self._seen
+
     def done(self) -> bytes:
         """Return the newest message IDs that got an empty ACK, as they are stored."""
         mids: list[bytes] = []  # asked for with every commit: only the newest are looked at
