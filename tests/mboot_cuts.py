@@ -10,7 +10,8 @@ from boot_cuts import ABOUT, KEYS, KINDS, ROOT, STORIES, Story
 from bundles import bundle, wrapped
 from fake_mboot import Mboot, Registers, dfu, firmware
 from particle.ota.bootrecord import ROLLED_BACK
-from particle.ota.mboot import NAME, PLACE
+from particle.ota.layers import PLACE
+from particle.ota.mboot import NAME
 from particle.ota.mboot import Mboot as Target
 from particle.ota.mboot_firmware import Firmware
 from particle.ota.slots import make_folder

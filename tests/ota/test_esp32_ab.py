@@ -8,7 +8,7 @@ from particle.errors import UpdateError
 from particle.ota import bundle as unpacking
 from particle.ota.app_slots import AppSlots
 from particle.ota.bootrecord import ROLLED_BACK, TRIAL, BootRecord
-from particle.ota.layers import Layers
+from particle.ota.layers import PLACE, Layers
 from particle.wire.module import Image, user_slots
 from ram_esp32 import (
     OTA,
@@ -66,7 +66,7 @@ class Board:
         """Reset; return the label of what runs then."""
         label = self.chip.start()
         self.firmware = firmware.Firmware(self.root)
-        place = {esp32_ab.PLACE: (0, 0xFFFFFFFF)}
+        place = {PLACE: (0, 0xFFFFFFFF)}
         whole = esp32_ab.Esp32Ab(
             self.root, lambda n, _: Image(n, 12, place), ABOUT, [public()], 12
         )

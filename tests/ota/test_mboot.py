@@ -10,7 +10,8 @@ from fake_mboot import order as order_of
 from particle.errors import UpdateError
 from particle.ota import mboot_firmware
 from particle.ota.bootrecord import ROLLED_BACK as FLAG
-from particle.ota.mboot import NAME, PLACE, Mboot
+from particle.ota.layers import PLACE
+from particle.ota.mboot import NAME, Mboot
 from particle.ota.mboot_firmware import Firmware
 from particle.ota.targets import target
 from slot_files import put

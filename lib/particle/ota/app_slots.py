@@ -13,7 +13,7 @@ from .bootrecord import TRIAL, BootRecord
 from .bundle import Bundle
 from .direct import Direct
 from .sink import Folder
-from .slots import PIECE, clear, digest_of, there
+from .slots import clear, digest_of, there
 
 # Error numbers of Device OS (errors.py)
 _BUSY = const(-110)
@@ -24,20 +24,17 @@ _RESERVE = const(16)  # blocks that are left to others
 
 
 class AppSlots(Direct):
-    """The target of a board with slots in the folder `root`; image: as of `Staging`.
+    """The target of a board with slots in the folder `root`; its arguments are those of `Direct`.
 
-    about, keys: as of `Bundle`. platform_id, places: as of `unpack`. runs: number of the slot
-    whose application runs, None: as the record says.
+    runs: number of the slot whose application runs, None: as the record says.
     """
 
+    _ready = None  # slot, version, SHA-256 of the manifest
+    _asset = None  # path of one that was kept
+
     def __init__(self, root, image, about, keys, platform_id, places, runs=None):
-        super().__init__(root, image, platform_id, places)
-        self._root = root
-        self._about = about
-        self._keys = keys
+        super().__init__(root, image, about, keys, platform_id, places)
         self._runs = runs
-        self._ready = None  # slot, version, SHA-256 of the manifest
-        self._asset = None  # path of one that was kept
 
     def begin(self, size, sha, function):
         """As of `Direct`; raises `UpdateError` while another update is being tried."""
@@ -78,7 +75,7 @@ class AppSlots(Direct):
             with open(self._root + "/module." + _NAMES[slot], "wb") as f:
                 f.write(module.record())
             size = os.stat(path + "/manifest")[6]
-            digest = yield from digest_of(_open, path + "/manifest", size, bytearray(PIECE))
+            digest = yield from digest_of(_open, path + "/manifest", size)
         except OSError as e:
             raise _flash(e) from None
         self._ready = slot, bundle.manifest.facts["version"], digest

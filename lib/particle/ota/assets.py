@@ -14,7 +14,7 @@ from micropython import const
 from ..errors import UpdateError
 from ..wire.manifest import checked_path
 from ..wire.module import Image, recorded
-from .slots import PIECE, SLICE, check_window, guarded, inflated, make_folder
+from .slots import check_window, guarded, inflated, make_folder, through
 
 # Error numbers of Device OS (ota-and-boot 1.9)
 _FAILED = const(-1320)
@@ -70,14 +70,8 @@ def keep(path, size, root):
     Raises `UpdateError`, OSError.
     """
     image = Image(size)
-    buffer = bytearray(PIECE)
-    view = memoryview(buffer)
     with open(path, "rb") as f:
-        while image.at < size:
-            n = guarded(f.readinto, view[: min(PIECE, size - image.at)])
-            guarded(image.feed, view[:n])
-            if not image.at // PIECE % SLICE:
-                yield
+        yield from through(f.readinto, size, lambda view: guarded(image.feed, view))
         module = image.modules[0]
         asset = module.asset()
         wanted = _needed(root)
@@ -99,20 +93,18 @@ def keep(path, size, root):
             guarded(check_window, bits)
             read = guarded(inflated, f, bits)
         sha = hashlib.sha256()
+
+        def take(view):
+            if guarded(out.write, view) == len(view):
+                sha.update(view)
+
         make_folder(root + "/assets")
         # in the same folder, under a name that no asset has: when the power fails while a file is
         # moved to another folder, littlefs hides that folder until something is written (seen)
         part = root + "/assets/content"
         with open(part, "wb") as out:
-            while left:
-                n = guarded(read, view[: min(PIECE, left)])
-                if not n or guarded(out.write, view[:n]) != n:
-                    break
-                sha.update(view[:n])
-                left -= n
-                if not left // PIECE % SLICE:
-                    yield
-        if left or sha.digest() != digest or module.packed and read(view[:1]):
+            left = yield from through(read, left, take)
+        if left or sha.digest() != digest or module.packed and read(bytearray(1)):
             os.remove(part)
             raise UpdateError(_INTEGRITY, "the asset is damaged", "update")
     # the list never names what the file is not

@@ -12,7 +12,7 @@ from ..errors import UpdateError
 from ..wire.manifest import HEADER_BYTES, LINE_BYTES, Header, Manifest
 from ..wire.module import Refused
 from .signed import find, verify
-from .slots import PIECE, SLICE, check_window, digest_of, guarded, inflated
+from .slots import SLICE, check_window, digest_of, guarded, inflated, through
 
 # Error numbers of Device OS (ota-and-boot 1.9, errors.py)
 _INVALID_STATE = const(-210)
@@ -230,52 +230,40 @@ class Bundle:
             yield from self._inflate()
         if self.manifest.kept:
             yield from self._copy()
-        buffer = bytearray(PIECE)
         self._lines = self._each(Manifest())
         for _, size, digest, name in self._lines:
-            if (yield from digest_of(self._sink.read, name, size, buffer)) != digest:
+            if (yield from digest_of(self._sink.read, name, size)) != digest:
                 raise Refused(_INTEGRITY, "%s was not stored as it came" % name)
         self._sink.complete()
 
     def _copy(self):
         # what did not change comes from the application that is installed
-        buffer = bytearray(PIECE)
         self._lines = self._each(Manifest())
         for kind, size, digest, name in self._lines:
             if kind == b"file":
                 continue
-            if (yield from digest_of(self._old, name, size, buffer)) != digest:
+            if (yield from digest_of(self._old, name, size)) != digest:
                 raise Refused(_DEPENDENCY, "%s is not as installed: send the whole bundle" % name)
             self._create(name, size)
             with self._old(name) as f:
-                yield from self._fill(f.readinto, size, buffer)
+                yield from self._fill(f.readinto, size)
 
     def _inflate(self):
-        buffer = bytearray(PIECE)
         self._lines = self._each(Manifest())
         with self._sink.read(_CONTENT) as f:
             read = inflated(f, self.header.window)
             for kind, size, _, name in self._lines:
                 if kind == b"file":
                     self._create(name, size)
-                    yield from self._fill(read, size, buffer)
-            if read(memoryview(buffer)[:1]):
+                    yield from self._fill(read, size)
+            if read(bytearray(1)):
                 raise Refused(_BAD, "the bundle inflates to more than its manifest says")
         self._sink.remove(_CONTENT)
 
-    def _fill(self, read, size, buffer):
+    def _fill(self, read, size):
         # size bytes into the file that was created
-        view = memoryview(buffer)
-        n = 0
-        while size:
-            got = read(view[: min(size, PIECE)])
-            if not got:
-                raise Refused(_BAD, "the contents of the bundle are damaged or cut off")
-            self._take(view[:got])
-            size -= got
-            n += 1
-            if not n % SLICE:
-                yield
+        if (yield from through(read, size, self._take)):
+            raise Refused(_BAD, "the contents of the bundle are damaged or cut off")
         self._end_file()
         yield
 
@@ -301,4 +289,4 @@ class Bundle:
                 size = Header(f.read(HEADER_BYTES)).manifest
         except (OSError, TypeError, ValueError):
             return None
-        return (yield from digest_of(self._old, "manifest", size, bytearray(PIECE), HEADER_BYTES))
+        return (yield from digest_of(self._old, "manifest", size, HEADER_BYTES))

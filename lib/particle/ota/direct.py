@@ -15,9 +15,9 @@ from micropython import const
 from ..errors import UpdateError
 from ..wire.module import Image, Refused
 from .sink import Head
-from .slots import PIECE, guarded
+from .slots import guarded, remove, through
 from .staging import Staging
-from .unpack import complete, unpack
+from .unpack import complete, feed, settled, unpack
 
 # Error numbers of Device OS (errors.py)
 _UNSUPPORTED = const(-1310)
@@ -31,12 +31,12 @@ _COMPRESSED = const(2)
 _RECORD = "<4s32sI"  # in front of the head: magic, SHA-256 of the file, its size
 _RECORD_BYTES = const(40)
 _MAGIC = b"PTS2"
-_SLICE = const(8)  # pieces
 
 
 class Direct(Staging):
     """A target of signed bundles; image: as of `Staging`. platform_id, places: as of `unpack`.
 
+    about, keys: as of `Bundle`.
     A subclass has `_sink()`, which gives what is as `Folder` of sink.py; `_bundle(head, sink)`,
     which gives a `Bundle`; `_fresh()`, a generator that makes room where nothing is kept;
     `_installed(module, bundle)`, a generator, when everything is in its place; and `finish`.
@@ -46,9 +46,12 @@ class Direct(Staging):
     _stream = _refused = None
     _done = False
 
-    def __init__(self, root, image, platform_id, places):
+    def __init__(self, root, image, about, keys, platform_id, places):
         super().__init__(root, image)
+        self._root = root
         self._head = root + "/stage.head"
+        self._about = about
+        self._keys = keys
         self._platform = platform_id, places
 
     def begin(self, size, sha, function):
@@ -195,7 +198,7 @@ class Direct(Staging):
         """Forget the file."""
         stream = self._stream
         super().discard()
-        self._remove(self._head)
+        remove(self._head)
         if stream and stream.sink:
             stream.sink.forget()
 
@@ -225,10 +228,7 @@ class _Stream:
 
     def feed(self, data):
         self.digest.update(data)
-        guarded(self.image.feed, data)
-        code = self.image.error()
-        if code:
-            raise UpdateError(code, self.image.text, "update")
+        feed(self.image, data)
 
     def _payload(self, view):
         if not self.bundle:
@@ -246,24 +246,15 @@ class _Stream:
             self.image.ends(self.bundle.size)
 
     def settle(self):
-        while self.bundle and self.bundle.busy():
-            self.bundle.step()
-            yield
+        return settled(self.bundle) if self.bundle else ()
 
     def through(self, file, size):
         # at most `size` bytes of a file that was stored
-        buffer = memoryview(bytearray(PIECE))
-        pieces = 0
-        while size:
-            n = file.readinto(buffer[: min(size, PIECE)])
-            if not n:
-                break
-            self.feed(buffer[:n])
-            yield from self.settle()
-            size -= n
-            pieces += 1
-            if not pieces % _SLICE:
-                yield
+        def take(view):
+            self.feed(view)
+            return self.settle()
+
+        return through(file.readinto, size, take)
 
     def close(self):
         if self.bundle:

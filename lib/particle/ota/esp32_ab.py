@@ -4,31 +4,22 @@ A signed bundle with one file, `firmware.bin`, in a module of function 7. It is 
 partition that is not in use while it arrives; then the bootloader is asked to try it.
 """
 
-import hashlib
-import os
 import struct
 
 from esp32 import Partition
 from micropython import const
 
-from ..errors import UpdateError
 from ..wire.module import Refused
-from .bootrecord import TRIAL
-from .bundle import Bundle
-from .direct import Direct, _Stream
+from .direct import _Stream
 from .firmware import Firmware, pending, running
-from .slots import PIECE
+from .layers import Whole
+from .sink import Arriving, Reader
+from .slots import remove
 from .unpack import complete
 
 # Error numbers of Device OS (errors.py)
 _UNSUPPORTED = const(-1310)
-_FAILED = const(-1320)
 _PLATFORM = const(-1360)
-
-#: Function, index and processor of the module: "firmware for another processor", of nobody else's
-#: kind (ota-and-boot 4.7).
-NCP = const(7)
-PLACE = (NCP, 1, 0xFF)
 
 _NAME = "firmware.bin"
 _BLOCK = const(4096)
@@ -43,23 +34,20 @@ _MAGIC = const(0xE9)
 _CHIP_AT = const(12)
 
 
-class Esp32Ab(Direct):
-    """The target of a whole firmware; root, image, about, keys, platform_id: as of `AppSlots`."""
+class Esp32Ab(Whole):
+    """The target of a whole firmware."""
 
-    functions = (NCP,)
-
-    def __init__(self, root, image, about, keys, platform_id):
-        super().__init__(root, image, platform_id, {PLACE: (0, 0xFFFFFFFF)})
-        self._root = root
-        self._about = about
-        self._keys = keys
-        self._facts = None
+    def __init__(self, *args):
+        super().__init__(*args)
         self.part = Partition(Partition.RUNNING).get_next_update()
 
     def tried(self):
         """Tell whether a firmware is being tried, or will be with the next start."""
         # also one that somebody else has handed over: MicroPython would let it be overwritten
-        return Firmware(self._root).state == TRIAL or pending()
+        return super().tried() or pending()
+
+    def _running(self):
+        return Firmware(self._root)
 
     def _fresh(self):
         # it is overwritten when something good comes, not before
@@ -67,9 +55,6 @@ class Esp32Ab(Direct):
 
     def _sink(self):
         return Region(self.part, self._root + "/stage.fw")
-
-    def _bundle(self, head, sink):
-        return Bundle(head, sink, self._about, self._keys, Firmware(self._root).floor)
 
     def _staged(self):
         # what came by the older protocol, as if it came now
@@ -83,18 +68,11 @@ class Esp32Ab(Direct):
             stream.close()
         return module, stream.bundle
 
-    def _installed(self, module, bundle):
-        facts = bundle.manifest.facts
-        if facts["version"] != module.version:
-            raise UpdateError(_FAILED, "the module has another version than its bundle", "update")
-        self._facts = facts
-        return iter(())
-
     def finish(self):
         """Have the bootloader try it; return its partition. Raises OSError."""
-        Firmware(self._root).hand_off(self.part, self._facts["version"], self._facts["floor"])
+        self._running().hand_off(self.part, *self._numbers)
         self._leave()
-        self._remove(self._root + "/stage.fw")
+        remove(self._root + "/stage.fw")
         return self.part.info()[4]
 
 
@@ -116,15 +94,7 @@ class Region:
 
     def begin(self, head):
         """Make ready for the file behind `head`; a generator."""
-        digest = hashlib.sha256()
-        with head.read() as f:
-            while True:
-                data = f.read(PIECE)
-                if not data:
-                    break
-                digest.update(data)
-                yield
-        digest = digest.digest()
+        digest = yield from head.digest()
         if self._read()[:_DIGEST_BYTES] == digest:
             return None
         with open(self._note, "wb") as f:
@@ -148,17 +118,17 @@ class Region:
 
     def read(self, name):
         """Open the file for `readinto`."""
-        return _Reader(self._part, self._size)
+        return Reader(self._size, self._get)
+
+    def _get(self, at, view):
+        self._part.readblocks(at // _BLOCK, view, at % _BLOCK)
 
     def remove(self, name):
         """Nothing else is ever there."""
 
     def forget(self):
         """Forget how much of it is there."""
-        try:
-            os.remove(self._note)
-        except OSError:
-            pass
+        remove(self._note)
 
     def complete(self):
         """Nothing counts before the bootloader is asked."""
@@ -171,72 +141,43 @@ class Region:
             return b""
 
 
-class _Writer:
+class _Writer(Arriving):
     # a block is erased when its first byte comes, and noted when it is full
     def __init__(self, part, note, there, size):
+        super().__init__(there)
         self._part = part
         self._note = note
-        self._at = self._skip = there
         self._size = size
         self._head = b""  # until it is known to be an image for this chip
         self._step = 1
         self._next = there + _BLOCK
 
-    def write(self, data):
-        taken = len(data)
-        n = min(taken, self._skip)
-        self._skip -= n
-        data = data[n:]
-        if data and self._at < _HEAD_BYTES:
-            data = self._head + bytes(data)
+    def _put(self, data):
+        head = self._head
+        if self._at < _HEAD_BYTES:
+            n = len(data)
+            data = head + bytes(data)
             if len(data) < min(_HEAD_BYTES, self._size):
                 self._head = data
-                return taken
+                return n
             _check(data)
-        while data:
-            n = _BLOCK - self._at % _BLOCK
-            block = self._at // _BLOCK
-            if n == _BLOCK:
-                self._part.ioctl(6, block)
-            part = data[:n]
-            self._part.writeblocks(block, part, self._at % _BLOCK)
-            self._at += len(part)
-            if self._at == self._next:
-                self._keep()
-            data = data[n:]
-        return taken
+            self._head = b""
+        block = self._at // _BLOCK
+        begun = self._at % _BLOCK
+        if not begun:
+            self._part.ioctl(6, block)
+        data = data[: _BLOCK - begun]
+        self._part.writeblocks(block, data, begun)
+        self._at += len(data)
+        if self._at == self._next:
+            self._keep()
+        return len(data) - len(head)
 
     def _keep(self):
         with open(self._note, "ab") as f:
             f.write(struct.pack(_COUNT, self._at))
         self._next += self._step * _BLOCK
         self._step = min(2 * self._step, _STEPS)
-
-    def close(self):
-        pass
-
-
-class _Reader:
-    def __init__(self, part, size):
-        self._part = part
-        self._at = 0
-        self._size = size
-
-    def readinto(self, view):
-        n = min(len(view), self._size - self._at)
-        if n:
-            self._part.readblocks(self._at // _BLOCK, view[:n], self._at % _BLOCK)
-            self._at += n
-        return n
-
-    def close(self):
-        pass
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        pass
 
 
 def _check(head):

@@ -7,25 +7,57 @@ from micropython import const
 
 from ..errors import UpdateError
 from .bootrecord import TRIAL, BootRecord
+from .bundle import Bundle
+from .direct import Direct
 
 # Error numbers of Device OS (errors.py)
 _BUSY = const(-110)
+_FAILED = const(-1320)
 
 _FUNCTION_AT = const(14)  # in the prefix of a module
 
+#: Function, index and processor of a firmware's module: "firmware for another processor", of
+#: nobody else's kind (ota-and-boot 4.7).
+NCP = const(7)
+PLACE = (NCP, 1, 0xFF)
+
+
+class Whole(Direct):
+    """A target of whole firmwares: signed bundles of one file, in modules of function 7.
+
+    root, image, about, keys, platform_id: as of `AppSlots`. A subclass has what `Direct` asks for
+    but `_bundle` and `_installed`; and `_running()`, the `Firmware` that runs.
+    """
+
+    functions = (NCP,)
+
+    def __init__(self, root, image, about, keys, platform_id):
+        super().__init__(root, image, about, keys, platform_id, {PLACE: (0, 0xFFFFFFFF)})
+        self._numbers = None  # version and floor of what is in its place
+
+    def tried(self):
+        """Tell whether a firmware is being tried."""
+        return self._running().state == TRIAL
+
+    def _bundle(self, head, sink):
+        return Bundle(head, sink, self._about, self._keys, self._running().floor)
+
+    def _installed(self, module, bundle):
+        facts = bundle.manifest.facts
+        self._numbers = facts["version"], facts["floor"]
+        if facts["version"] != module.version:
+            raise UpdateError(_FAILED, "the module has another version than its bundle", "update")
+        return iter(())
+
 
 class Layers:
-    """The targets `apps` and `firmware` as one; both store in the folder `root`.
-
-    firmware: has `tried()` too, which tells whether one is being tried.
-    """
+    """The targets `apps` and `firmware`, a `Whole`, as one; both store in the folder `root`."""
 
     def __init__(self, root, apps, firmware):
         self._root = root
         self._apps = self._now = apps
         self._firmware = firmware
         self._unknown = False
-        self._kinds = [bytes((function,)) for function in firmware.functions]
 
     def __getattr__(self, name):
         return getattr(self._now, name)
@@ -34,9 +66,8 @@ class Layers:
         """As of `Staging`; raises `UpdateError` while an update is being tried."""
         if self._firmware.tried() or BootRecord(self._root).state == TRIAL:
             raise UpdateError(_BUSY, "an update is being tried; wait for its end", "update")
-        whole = function in self._firmware.functions
         self._unknown = function is None
-        now = self._firmware if whole else self._apps
+        now = self._firmware if function == NCP else self._apps
         if now is not self._now:
             self._now._close()  # what it has left may be what goes on now
             self._now = now
@@ -50,7 +81,7 @@ class Layers:
             apps._close()
             with open(self._root + "/stage.img", "rb") as f:
                 head = f.read(_FUNCTION_AT + 1)
-            if head[_FUNCTION_AT:] in self._kinds:
+            if head[_FUNCTION_AT:] == bytes((NCP,)):
                 self._now = self._firmware
                 self._now.stored = apps.stored
                 self._now._note(apps.size, None, None)

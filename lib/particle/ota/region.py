@@ -43,6 +43,10 @@ class Region:
         """Return its bytes, where they are in the flash."""
         return memoryview(self._device)[self._at : self._at + self.size]
 
+    def read(self, at, view):
+        """Fill a view with the bytes from `at` on."""
+        view[:] = self.view()[at : at + len(view)]
+
     def erase(self, at):
         """Erase the sector that begins at byte `at`."""
         at = self._checked(at, self.sector)

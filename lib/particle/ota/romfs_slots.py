@@ -12,7 +12,7 @@ from micropython import const
 from ..errors import UpdateError
 from .app_slots import AppSlots
 from .region import Region
-from .sink import Folder
+from .sink import Arriving, Folder, Reader
 
 # Error numbers of Device OS (ota-and-boot 1.9)
 _UNSUPPORTED = const(-1310)
@@ -84,7 +84,7 @@ class RomfsSlot(Folder):
         """As of `Folder`."""
         if name != _IMAGE:
             return super().read(name)
-        return _Reader(self._region.view()[: self._size])
+        return Reader(self._size, self._region.read)
 
     def complete(self):
         """As of `Folder`; what is no ROMFS is refused."""
@@ -93,30 +93,25 @@ class RomfsSlot(Folder):
         super().complete()
 
 
-class _Image:
-    # what writes the region, whole pages in order; the first `there` bytes come again
+class _Image(Arriving):
+    # what writes the region, whole pages in order
     def __init__(self, slot, region, size, there):
+        super().__init__(there)
         self._slot = slot
         self._region = region
         self._size = size
-        self._skip = self._at = self._noted = there
+        self._noted = there
         self._step = region.sector
         self._page = bytearray(_PAGE)
         self._n = 0
 
-    def write(self, data):
-        taken = len(data)
-        n = min(taken, self._skip)
-        self._skip -= n
-        data = data[n:]
-        while data:
-            n = min(len(data), _PAGE - self._n)
-            self._page[self._n : self._n + n] = data[:n]
-            self._n += n
-            if self._n == _PAGE:
-                self._program()
-            data = data[n:]
-        return taken
+    def _put(self, data):
+        n = min(len(data), _PAGE - self._n)
+        self._page[self._n : self._n + n] = data[:n]
+        self._n += n
+        if self._n == _PAGE:
+            self._program()
+        return n
 
     def _program(self):
         sector = self._region.sector
@@ -139,27 +134,6 @@ class _Image:
         if self._at == self._size > self._noted:
             self._noted = self._size
             self._slot.note(self._size)
-
-
-class _Reader:
-    def __init__(self, view):
-        self._view = view
-        self._at = 0
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *args):
-        self.close()
-
-    def readinto(self, buffer):
-        part = self._view[self._at : self._at + len(buffer)]
-        buffer[: len(part)] = part
-        self._at += len(part)
-        return len(part)
-
-    def close(self):
-        self._view = b""
 
 
 def _length(view):

@@ -10,11 +10,12 @@ import os
 
 from micropython import const
 
-from .slots import PIECE, SLICE, clear, make_folder
+from .slots import PIECE, SLICE, clear, make_folder, remove, through
 
 _STEPS = const(16)  # blocks between two flushes, at most
 _NO_SPACE = const(28)  # errno
 _FOLDER = const(0x4000)  # type of a file
+_WHOLE = const(0x3FFFFFFF)  # more bytes than any file has
 _NEW = "/manifest.new"
 _DONE = "/manifest"
 
@@ -32,20 +33,14 @@ def edge(blocks, size):
     return blocks * size - 4 * (2 * (blocks - 1) - ones)
 
 
-class Growing:
-    """A file that is written while it arrives; the first `there` bytes are in it already.
+class Arriving:
+    """What is written while it arrives; the first `there` bytes come again and are not written.
 
-    These come again and are not written. It is flushed when `step` blocks of the flash are full,
-    and then more and more seldom: a reset costs half of what came, at most 64 KiB.
+    A subclass has `_put(data)`, which writes the beginning of it and tells how many bytes.
     """
 
-    def __init__(self, path, there=0, step=1):
-        self._file = open(path, "ab" if there else "wb")  # noqa: SIM115 - it stays open
+    def __init__(self, there):
         self._skip = self._at = there
-        self._block = os.statvfs(path)[0]
-        self.step = self._next = step
-        while edge(self._next, self._block) <= there:
-            self._next += 1
 
     def write(self, data):
         """Take the next bytes; return how many. Raises OSError."""
@@ -54,17 +49,40 @@ class Growing:
         self._skip -= n
         data = data[n:]
         while data:
-            n = edge(self._next, self._block) - self._at
-            part = data[:n]
-            if self._file.write(part) != len(part):
-                raise OSError(_NO_SPACE)
-            self._at += len(part)
-            if n == len(part):
-                self._file.flush()
-                self._next += self.step
-                self.step = min(2 * self.step, _STEPS)
-            data = data[n:]
+            data = data[self._put(data) :]
         return taken
+
+    def close(self):
+        """Close it; what came is in the flash then."""
+
+
+class Growing(Arriving):
+    """A file that is written while it arrives.
+
+    It is flushed when `step` blocks of the flash are full, and then more and more seldom: a reset
+    costs half of what came, at most 64 KiB.
+    """
+
+    def __init__(self, path, there=0, step=1):
+        super().__init__(there)
+        self._file = open(path, "ab" if there else "wb")  # noqa: SIM115 - it stays open
+        self._block = os.statvfs(path)[0]
+        self.step = self._next = step
+        while edge(self._next, self._block) <= there:
+            self._next += 1
+
+    def _put(self, data):
+        left = edge(self._next, self._block) - self._at
+        data = data[:left]
+        n = len(data)
+        if self._file.write(data) != n:
+            raise OSError(_NO_SPACE)
+        self._at += n
+        if n == left:
+            self._file.flush()
+            self._next += self.step
+            self.step = min(2 * self.step, _STEPS)
+        return n
 
     def close(self):
         """Close it; what came is in the flash then."""
@@ -95,6 +113,29 @@ class Head(Growing):
     def digest(self):
         """Give the SHA-256 of the bundle's part; a generator."""
         return (yield from _sum(self.read()))
+
+
+class Reader:
+    """A file of `size` bytes elsewhere, for reading; get(at, view): fills it from byte `at` on."""
+
+    def __init__(self, size, get):
+        self._at = 0
+        self._size = size
+        self._get = get
+
+    def readinto(self, view):
+        """Fill the view as far as there are bytes; return how many."""
+        n = min(len(view), self._size - self._at)
+        if n:
+            self._get(self._at, view[:n])
+            self._at += n
+        return n
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
 
 
 class Folder:
@@ -179,11 +220,8 @@ class Folder:
     def forget(self):
         """Have the files count as those of no bundle, if they were begun; they may stay."""
         if self._head:
-            for name in (_NEW, _DONE):
-                try:
-                    os.remove(self.path + name)
-                except OSError:
-                    pass
+            remove(self.path + _NEW)
+            remove(self.path + _DONE)
 
 
 def _used(path):
@@ -205,11 +243,6 @@ def _used(path):
 def _sum(f):
     # SHA-256 of a file from where it is; closes it
     digest = hashlib.sha256()
-    buffer = memoryview(bytearray(PIECE))
     with f:
-        while True:
-            n = f.readinto(buffer)
-            if not n:
-                return digest.digest()
-            digest.update(buffer[:n])
-            yield
+        yield from through(f.readinto, _WHOLE, digest.update)
+    return digest.digest()

@@ -39,21 +39,22 @@ def guarded(call, *args):
 
 def clear(path):
     """Empty a slot, its manifest first; yields after each file. The folder stays."""
-    _remove(path + "/manifest")
+    remove(path + "/manifest")
     try:
         names = os.listdir(path)
     except OSError:
         names = ()  # there is no slot yet
     for name in names:
         name = path + "/" + name
-        if _remove(name):
+        if remove(name):
             yield
         else:
             yield from clear(name)
             os.rmdir(name)
 
 
-def _remove(path):
+def remove(path):
+    """Remove a file; tell whether there was one."""
     try:
         os.remove(path)
     except OSError:
@@ -102,14 +103,34 @@ def inflated(file, bits):
     return read
 
 
-def digest_of(open, name, size, buffer, at=0):
+def through(read, size, take):
+    """Hand `size` bytes on, `read` in pieces; a generator, which returns how many are missing.
+
+    take(view): gives None, or a generator of what has to be done before there are more. One yield
+    per slice.
+    """
+    view = memoryview(bytearray(PIECE))
+    n = 0
+    while size:
+        got = read(view[: min(size, PIECE)])
+        if not got:
+            break
+        work = take(view[:got])
+        if work:
+            yield from work
+        size -= got
+        n += 1
+        if not n % SLICE:
+            yield
+    return size
+
+
+def digest_of(open, name, size, at=0):
     """Give the SHA-256 of `size` bytes of the file `open(name)`; a generator, one yield per slice.
 
-    buffer: of PIECE bytes. None when the file is missing or shorter and, from its beginning,
-    longer.
+    None when the file is missing or shorter and, from its beginning, longer.
     """
     digest = hashlib.sha256()
-    view = memoryview(buffer)
     try:
         f = open(name)
     except OSError:
@@ -117,17 +138,9 @@ def digest_of(open, name, size, buffer, at=0):
     with f:
         if at:
             f.seek(at)
-        n = 0
-        while size:
-            got = f.readinto(view[: min(size, PIECE)])
-            if not got:
-                return None
-            digest.update(view[:got])
-            size -= got
-            n += 1
-            if not n % SLICE:
-                yield
-        if not at and f.readinto(view[:1]):
+        if (yield from through(f.readinto, size, digest.update)):
+            return None
+        if not at and f.readinto(bytearray(1)):
             return None
     yield
     return digest.digest()

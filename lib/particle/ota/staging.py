@@ -14,7 +14,9 @@ import struct
 from micropython import const
 
 from ..errors import UpdateError
+from ..wire.module import Refused
 from .sink import edge
+from .slots import remove, through
 
 # Error numbers of Device OS (errors.py)
 _INTEGRITY = const(-1330)
@@ -28,8 +30,6 @@ _ENTRY_BYTES = const(8)
 _MAGIC = b"PTS1"
 _BLOCKS = const(16)  # between two entries, at most; and left free for others
 _SHORT = const(2)  # blocks
-_PIECE = const(512)  # read at once
-_SLICE = const(8)  # pieces
 
 
 class Staging:
@@ -116,29 +116,15 @@ class Staging:
             if sure < n <= there:
                 sure = n
                 crc = sum_
-        self._good = not there
-        yield from self._read(sure, crc, there)
-        if self._good:
-            self.stored = there
-
-    def _read(self, sure, crc, there):
-        buf = bytearray(_PIECE)
-        view = memoryview(buf)
-        at = sum_ = 0
         with open(self._part, "rb") as f:
-            while at < there:
-                limit = sure if at < sure else there
-                n = f.readinto(view[: min(_PIECE, limit - at)])
-                if not n:
-                    return
-                sum_ = binascii.crc32(view[:n], sum_) & 0xFFFFFFFF
-                at += n
-                if at == sure and sum_ != crc:
-                    return
-                if not at // _PIECE % _SLICE:
-                    yield
-        self._crc = sum_
-        self._good = True
+            missing = yield from through(f.readinto, sure, self._count)
+            if missing or self._crc != crc:
+                return
+            if not (yield from through(f.readinto, there - sure, self._count)):
+                self.stored = there
+
+    def _count(self, data):
+        self._crc = binascii.crc32(data, self._crc) & 0xFFFFFFFF
 
     def write(self, data):
         """Append to the file; raises OSError."""
@@ -148,7 +134,7 @@ class Staging:
             part = data[:n]
             if self._file.write(part) != len(part):
                 raise OSError(28)
-            self._crc = binascii.crc32(part, self._crc) & 0xFFFFFFFF
+            self._count(part)
             self.stored += len(part)
             if n == len(part) and self._sha:
                 self._keep()
@@ -174,27 +160,20 @@ class Staging:
 
     def verify(self):
         """Read the whole file and check it; a generator. Raises `UpdateError`, OSError."""
-        from ..wire.module import Refused  # when the chunks need no memory any more
-
         self._close()
         image = self._image and self._image(self.size, self._function)
         sha = hashlib.sha256()
-        buf = bytearray(_PIECE)
-        view = memoryview(buf)
-        at = 0
+
+        def take(view):
+            sha.update(view)
+            if image:
+                image.feed(view)
+
         try:
             with open(self._part, "rb") as f:
-                while at < self.size:
-                    n = f.readinto(buf)
-                    if not n:
-                        break
-                    sha.update(view[:n])
-                    at += n
-                    if image:
-                        image.feed(view[:n])
-                    if not at // _PIECE % _SLICE:
-                        yield
-            if at != self.size or self._sha and sha.digest() != self._sha:
+                missing = yield from through(f.readinto, self.size, take)
+                missing = missing or f.read(1)
+            if missing or self._sha and sha.digest() != self._sha:
                 code = _RESUMED if self.resumed else _INTEGRITY
                 raise UpdateError(code, "the SHA-256 of the file is another")
             error = image.finish() if image else 0
@@ -211,7 +190,7 @@ class Staging:
         """Hand over a file that was verified; return its path. Raises OSError."""
         self._close()
         os.rename(self._part, self.path)
-        self._remove(self._record)
+        remove(self._record)
         self.size = -1
         self.stored = 0
         return self.path
@@ -219,8 +198,8 @@ class Staging:
     def discard(self):
         """Forget the file."""
         self._close()
-        self._remove(self._record)
-        self._remove(self._part)
+        remove(self._record)
+        remove(self._part)
         self.stored = self._crc = 0
         self.size = -1
 
@@ -229,9 +208,3 @@ class Staging:
             f = self._file
             self._file = None
             f.close()
-
-    def _remove(self, path):
-        try:
-            os.remove(path)
-        except OSError:
-            pass

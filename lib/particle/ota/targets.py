@@ -55,25 +55,25 @@ def about(client, board):
 
 
 def _esp32_ab(client, board, root, image, boot):
-    from .esp32_ab import PLACE, Esp32Ab, unusable
+    from .esp32_ab import Esp32Ab, unusable
 
     apps = _app_ab(client, board, root, image, boot)
-    return _both(client, board, apps, unusable(), PLACE, lambda *args: Esp32Ab(root, *args))
+    return _both(client, board, apps, unusable(), Esp32Ab)
 
 
 def _mboot(client, board, root, image, boot):
-    from .mboot import PLACE, Mboot
+    from .mboot import Mboot
 
     apps = _app_ab(client, board, root, image, boot)
     own = boot.firmware
     reason = None if own else "the part of the boot stage for mboot is missing"
-    return _both(client, board, apps, reason, PLACE, lambda *args: Mboot(own, root, *args))
+    return _both(client, board, apps, reason, lambda *args: Mboot(own, *args))
 
 
-def _both(client, board, apps, reason, place, build):
+def _both(client, board, apps, reason, build):
     # applications, and whole firmwares unless there is a reason not to
     from ..wire.module import Image
-    from .layers import Layers
+    from .layers import PLACE, Layers
 
     if reason:
         print("update: applications only:", reason)
@@ -84,9 +84,10 @@ def _both(client, board, apps, reason, place, build):
     platform = facts["platform"]
 
     def whole(size, function):
-        return Image(size, platform, {place: (0, 0xFFFFFFFF)})
+        return Image(size, platform, {PLACE: (0, 0xFFFFFFFF)})
 
-    return Layers(apps._root, apps, build(whole, facts, apps._keys, platform))
+    root = apps._root
+    return Layers(root, apps, build(root, whole, facts, apps._keys, platform))
 
 
 def _app_ab(*args):

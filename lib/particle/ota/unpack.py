@@ -6,7 +6,7 @@ from micropython import const
 
 from ..errors import UpdateError
 from ..wire.module import Image, Refused
-from .slots import PIECE, check_window, guarded, inflated
+from .slots import check_window, guarded, inflated, through
 
 # Error numbers of Device OS (ota-and-boot 1.9)
 _UNSUPPORTED = const(-1310)
@@ -53,6 +53,11 @@ def complete(module, bundle):
     if listing and sorted(module.assets()) != sorted(listing.assets):
         raise UpdateError(_FAILED, "the assets are not those that were signed", "update")
     bundle.finish()
+    yield from settled(bundle)
+
+
+def settled(bundle):
+    """Have a bundle do what it has to do before more may come; a generator."""
     while bundle.busy():
         bundle.step()
         yield
@@ -72,18 +77,17 @@ def _reader(size, platform_id, slots, bundle):
 
 
 def _through(read, image, bundle):
-    buffer = bytearray(PIECE)
-    view = memoryview(buffer)
-    while image.at < image.size:
-        n = guarded(read, view[: min(PIECE, image.size - image.at)])
-        if not n:
-            raise UpdateError(_INVALID_FORMAT, "the image is cut off or damaged", "update")
-        guarded(image.feed, view[:n])
-        if image.error():
-            break
-        while bundle.busy():
-            yield
-            bundle.step()
-        yield
-    if image.error():
-        raise UpdateError(image.error(), image.text, "update")
+    def take(view):
+        feed(image, view)
+        return settled(bundle)
+
+    if (yield from through(lambda view: guarded(read, view), image.size, take)):
+        raise UpdateError(_INVALID_FORMAT, "the image is cut off or damaged", "update")
+
+
+def feed(image, data):
+    """Give an `Image` its next bytes; raises `UpdateError`."""
+    guarded(image.feed, data)
+    code = image.error()
+    if code:
+        raise UpdateError(code, image.text, "update")
