@@ -42,13 +42,14 @@ class Bundle:
         self._about = about, floor, None
         self._keys = keys
         self._active = active
-        self._lines = self._job = None
         self.size = 0
         self._digest = hashlib.sha256()
         self._buffer = bytearray()
         self._rest = b""
-        self._line = self._left = HEADER_BYTES
-        self._next = self._read_header
+        self._left = HEADER_BYTES  # bytes that `_job` waits for
+        self._lines = None
+        self._job = self._read()
+        next(self._job)
 
     # The bytes of the bundle.
 
@@ -58,7 +59,7 @@ class Bundle:
 
     def busy(self):
         """Tell whether `step` has something to do."""
-        return self._job is not None
+        return self._job is not None and not self._left
 
     def step(self):
         """Do one slice of what takes long: the signature, or what `finish` has begun."""
@@ -66,9 +67,9 @@ class Bundle:
 
     def finish(self):
         """Begin to check and complete the slot, which it is when nothing is `busy` any more."""
-        if self._job:
+        if self.busy():
             raise UpdateError(_INVALID_STATE, "the bundle is still being checked", "update")
-        if self._next:
+        if self._job:
             raise UpdateError(_SIZE, "the bundle is cut off", "update")
         self._job = self._complete()
 
@@ -80,21 +81,16 @@ class Bundle:
         self._job = self._lines = self._file = None
 
     def _feed(self, data):
-        if self._job:
-            self._rest += bytes(data)
-            return
-        at = 0
-        while at < len(data):
-            if not self._left:
+        while data and not self.busy():
+            if not self._job:
                 raise Refused(_BAD, "bytes behind the end of the bundle")
-            n = min(len(data) - at, self._left)
-            self._take(data[at : at + n])
-            at += n
-            self._left -= n
-            self._go()
-            if self._job:
-                self._rest = bytes(data[at:])
-                return
+            part = data[: self._left]
+            self._take(part)
+            self._left -= len(part)
+            data = data[len(part) :]
+            if not self._left:
+                self._slice()
+        self._rest += bytes(data)
 
     def _take(self, data):
         if self._file.write(data) != len(data):
@@ -104,13 +100,6 @@ class Bundle:
         if self._buffer is not None:
             self._buffer += data
 
-    def _go(self):
-        # the next thing to read; what it takes to get there may need more than one slice
-        while self._next and not self._left and not self._job:
-            self._job = self._next()
-            if self._job:
-                self._slice()
-
     def _slice(self):
         try:
             next(self._job)
@@ -118,13 +107,11 @@ class Bundle:
             self._job = None
 
     def _step(self):
-        if self._job:
+        if self.busy():
             self._slice()
-            self._go()
-        if self._rest and not self._job:
-            rest = self._rest
-            self._rest = b""
-            self._feed(memoryview(rest))
+        rest = self._rest
+        self._rest = b""
+        self._feed(memoryview(rest))
 
     # What is read, one after the other.
 
@@ -136,34 +123,39 @@ class Bundle:
         self._file.close()
         self._file = self.file = None
 
-    def _read_header(self):
+    def _read(self):
+        # it yields while bytes are to come, and after every slice of what takes long
+        yield
         h = self.header = Header(self._buffer)
         if not h.kind:
             raise Refused(_FAILED, "the bundle is not signed: particle-mp firmware sign")
-        self._key = find(self._keys, h.key_id)
+        key = find(self._keys, h.key_id)
         check_window(h.window)
         self.size = HEADER_BYTES + h.manifest + h.signature + h.content
         self._buffer = None
         self._left = h.manifest
-        self._next = self._read_manifest
-
-    def _read_manifest(self):
-        self._signed = self._digest.digest()
+        yield
+        signed = self._digest.digest()
         self._digest = None
         self._buffer = bytearray()
-        self._left = self.header.signature
-        self._next = self._read_signature
-
-    def _read_signature(self):
+        self._left = h.signature
+        yield
         self._end_file()
         signature = bytes(self._buffer)
         self._buffer = None
-        self._next = self._read_content
-        return self._verify(signature)
-
-    def _verify(self, signature):
-        if not (yield from verify(self.header.kind, self._key, signature, self._signed)):
+        if not (yield from verify(h.kind, key, signature, signed)):
             raise Refused(_FAILED, "the signature of the bundle is wrong")
+        yield from self._prepare(h)
+        if h.window:
+            self._create(_CONTENT, h.content)
+            self._left = h.content
+            yield
+            self._end_file()
+        else:
+            yield from self._files(HEADER_BYTES + h.manifest)
+
+    def _prepare(self, h):
+        # the manifest is read, and there is room for what it lists
         m = Manifest()
         self._lines = self._each(m)
         for _ in self._lines:
@@ -171,57 +163,43 @@ class Bundle:
                 yield
         self._lines = None
         m.check(*self._about)
-        if not self.header.window and self.header.content != m.content:
+        if not h.window and h.content != m.content:
             raise Refused(_BAD, "the contents do not fit the manifest")
         wanted = m.facts.get("delta_from")
         if wanted and wanted != (yield from self._installed()):
             raise Refused(_DEPENDENCY, "a delta to another version: send the whole bundle")
         room = yield from self._sink.begin(self._head)
-        needed = m.total + (self.header.content if self.header.window else 0)
+        needed = m.total + (h.content if h.window else 0)
         if room is not None and needed > room:
             raise Refused(_SIZE, "files of %d bytes, room for %d" % (needed, room))
         self.manifest = m
 
-    def _read_content(self):
-        if self.header.window:
-            self._create(_CONTENT, self.header.content)
-            self._left = self.header.content
-            self._next = self._content_read
-        else:
-            self._next = self._read_file
-
-    def _content_read(self):
-        self._end_file()
-        self._next = None
-
-    def _read_file(self):
-        if self._digest:
-            self._end_file()
-            if self._digest.digest() != self._wanted:
-                raise Refused(_INTEGRITY, "a file of the bundle is damaged")
-            self._digest = None
-        return self._to_next_file()
-
-    def _to_next_file(self):
-        # the file of the head is not kept open meanwhile: that takes memory
-        n = 0
-        found = None
-        with self._head.read() as f:
-            f.seek(self._line, 1)
-            while not found and self._line < HEADER_BYTES + self.header.manifest:
-                line = f.readline(LINE_BYTES)
-                self._line += len(line)
-                if line.startswith(b"file "):
-                    found = Manifest().line(line)
-                n += 1
-                if not n % SLICE:
-                    yield
-        if not found:
-            self._next = None
-            return
-        _, self._left, self._wanted, name = found
-        self._create(name, self._left)
-        self._digest = hashlib.sha256()
+    def _files(self, end):
+        at = HEADER_BYTES
+        while at < end:
+            # the file of the head is not kept open while one comes: that takes memory
+            found = None
+            n = 0
+            with self._head.read() as f:
+                f.seek(at, 1)
+                while not found and at < end:
+                    line = f.readline(LINE_BYTES)
+                    at += len(line)
+                    if line.startswith(b"file "):
+                        found = Manifest().line(line)
+                    n += 1
+                    if not n % SLICE:
+                        yield
+            if found:
+                _, size, wanted, name = found
+                self._create(name, size)
+                self._digest = hashlib.sha256()
+                self._left = size
+                yield
+                self._end_file()
+                if self._digest.digest() != wanted:
+                    raise Refused(_INTEGRITY, "a file of the bundle is damaged")
+                self._digest = None
 
     # What `finish` does.
 

@@ -170,7 +170,9 @@ class Image:
         self._slots = slots
         self._installed = installed
         self._sink = sink
-        self._begin()
+        self._buffer = bytearray()  # None while the payload goes on
+        self._steps = self._read()
+        self._left = next(self._steps)
 
     def feed(self, data):
         """Take the next bytes of the file.
@@ -188,12 +190,17 @@ class Image:
             at += n
             self._left -= n
             self._count(piece)
-            if self._collects:
+            if self._buffer is not None:
                 self._buffer += piece
             elif self._sink:
                 self._sink(piece)
-            while self._step and not self._left:
-                self._step()
+            while self._steps and not self._left:
+                buffer = self._buffer
+                self._buffer = bytearray()
+                try:
+                    self._left = self._steps.send(buffer)
+                except StopIteration:
+                    self._steps = None
 
     def ends(self, n):
         """Take note that the payload has `n` bytes: none of them has to be held back."""
@@ -232,30 +239,45 @@ class Image:
         if summed > 0:
             self._crc = binascii.crc32(data[:summed], self._crc)
 
-    def _collect(self, n, step):
-        self._buffer = bytearray()
-        self._collects = True
-        self._left = n
-        self._step = step
+    def _read(self):
+        # yields how many bytes are to come before it goes on, and is given them; what comes while
+        # there is no buffer goes on to the sink
+        more = True
+        while more:
+            self._base = self.at
+            self._module = None
+            self._sha = hashlib.sha256()
+            self._crc = 0
+            head = yield 4
+            # the first word is an initial stack pointer, or the start address (1.3)
+            word = struct.unpack("<I", head)[0]
+            offset = _VECTORS if word & 0x2FFC0000 == 0x20000000 else 0
+            head += yield offset + _PREFIX_BYTES - 4
+            m = self._module = Module(offset, bytes(head[offset:]))
+            self._check(m)
+            self.modules.append(m)
+            kind = m.flags & _EXTENDED or _END
+            while kind != _END:
+                kind, n = struct.unpack("<HH", (yield 4))
+                m.prefix_size += n
+                room = m.size - m.offset - m.prefix_size - _SUFFIX_BYTES - _CRC_BYTES
+                if n < 4 or room < 0 or m.prefix_size > _MOST:
+                    raise Refused(_INVALID_FORMAT, "damaged extensions of the prefix")
+                m.prefix_extensions.append((kind, bytes((yield n - 4))))
+            if m.flags & _COMPRESSED:
+                m.packed = struct.unpack("<HBBI", (yield self._fits(_PACKED_BYTES)))
+                n, method, bits, original = m.packed
+                if n < _PACKED_BYTES or method or bits and not 8 <= bits <= 15 or not original:
+                    raise Refused(_INVALID_FORMAT, "a way of compressing that is not supported")
+                yield self._fits(n - _PACKED_BYTES)
+            m.payload_at = self._here()
+            self._buffer = None
+            yield max(0, m.size - _MOST - _SUFFIX_BYTES - _CRC_BYTES - m.payload_at)
+            self._suffix(m, memoryview((yield m.size - self._here())))
+            more = m.flags & _COMBINED
 
-    # What is done when the bytes that were waited for have come, one after the other.
-
-    def _begin(self):
-        self._base = self.at
-        self._module = None
-        self._sha = hashlib.sha256()
-        self._crc = 0
-        self._collect(4, self._vectors)
-
-    def _vectors(self):
-        # the first word is an initial stack pointer, or the start address (1.3)
-        word = struct.unpack_from("<I", self._buffer)[0]
-        self._offset = _VECTORS if word & 0x2FFC0000 == 0x20000000 else 0
-        self._left = self._offset + _PREFIX_BYTES - 4
-        self._step = self._prefix
-
-    def _prefix(self):
-        m = self._module = Module(self._offset, bytes(self._buffer[self._offset :]))
+    def _check(self, m):
+        # the documented order; the checksums come last (1.9)
         rest = self.size - self._base - m.size
         if not 0 < m.function <= _ASSET or m.size < self._here() + _SUFFIX_BYTES + _CRC_BYTES:
             raise Refused(_NOT_FOUND, "no firmware module")
@@ -263,21 +285,13 @@ class Image:
             raise Refused(_NOT_FOUND, "a module that is cut off")
         if bool(rest) != bool(m.flags & _COMBINED) or len(self.modules) == _MODULES:
             raise Refused(_NOT_FOUND, "the modules do not fill the file")
-        if m.flags & (_DROP_INFO | _COMPRESSED) and m.offset:
-            raise Refused(_INVALID_FORMAT, "a table of vectors in front of a wrapped module")
         packed = m.flags & _COMPRESSED
+        if m.offset and m.flags & (_DROP_INFO | _COMPRESSED):
+            raise Refused(_INVALID_FORMAT, "a table of vectors in front of a wrapped module")
         if m.flags & _ENCRYPTED or packed and m.function not in (_SYSTEM, _USER, _ASSET):
             raise Refused(_UNSUPPORTED, "a kind of module that is not supported")
-        if m.function != _ASSET:
-            self._check(m)
-        self.modules.append(m)
-        if m.flags & _EXTENDED:
-            self._collect(4, self._extension)
-        else:
-            self._header()
-
-    def _check(self, m):
-        # the documented order; the checksums come last (1.9)
+        if m.function == _ASSET:
+            return
         if self._slots is not None:
             first, last = self._slots.get((m.function, m.index, m.mcu), (1, 0))
             if not first <= m.end <= last:
@@ -297,52 +311,12 @@ class Image:
         function, index, version = dependency
         return not function or self._installed.get((function, index), -1) >= version
 
-    def _extension(self):
-        self._kind, n = struct.unpack("<HH", self._buffer)
-        m = self._module
-        m.prefix_size += n
-        room = m.size - m.offset - m.prefix_size - _SUFFIX_BYTES - _CRC_BYTES
-        if n < 4 or room < 0 or m.prefix_size > _MOST:
-            raise Refused(_INVALID_FORMAT, "damaged extensions of the prefix")
-        self._collect(n - 4, self._extended)
-
-    def _extended(self):
-        self._module.prefix_extensions.append((self._kind, bytes(self._buffer)))
-        if self._kind == _END:
-            self._header()
-        else:
-            self._collect(4, self._extension)
-
-    def _header(self):
-        if self._module.flags & _COMPRESSED:
-            self._collect(self._fits(_PACKED_BYTES), self._packed)
-        else:
-            self._payload()
-
-    def _packed(self):
-        size, method, bits, original = self._module.packed = struct.unpack("<HBBI", self._buffer)
-        if size < _PACKED_BYTES or method or bits and not 8 <= bits <= 15 or not original:
-            raise Refused(_INVALID_FORMAT, "a way of compressing that is not supported")
-        self._collect(self._fits(size - _PACKED_BYTES), self._payload)
-
     def _fits(self, n):
         if n > _MOST or self._here() + n + _SUFFIX_BYTES + _CRC_BYTES > self._module.size:
             raise Refused(_INVALID_FORMAT, "a damaged header of a compressed module")
         return n
 
-    def _payload(self):
-        m = self._module
-        m.payload_at = self._here()
-        self._collects = False
-        self._left = max(0, m.size - _MOST - _SUFFIX_BYTES - _CRC_BYTES - m.payload_at)
-        self._step = self._behind
-
-    def _behind(self):
-        self._collect(self._module.size - self._here(), self._suffix)
-
-    def _suffix(self):
-        m = self._module
-        tail = memoryview(self._buffer)
+    def _suffix(self, m, tail):
         end = len(tail) - _CRC_BYTES
         m.suffix_size = struct.unpack_from("<H", tail, end - 2)[0]
         m.crc32 = bytes(tail[end:])
@@ -361,9 +335,6 @@ class Image:
                 self._sink(tail[:at])
         elif m.passed & _INTEGRITY:
             raise Refused(_INVALID_FORMAT, "a damaged suffix")
-        self._step = None
-        if m.flags & _COMBINED:
-            self._begin()
 
     def _extras(self, data):
         # extensions, the numbers of the product, or both (1.4) -> whether they are whole
