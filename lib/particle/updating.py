@@ -11,7 +11,12 @@ from .operation import now
 from .optional import booted, tell_modules
 from .ota.targets import target
 from .session.messaging import add
-from .session.transfer import BEGIN, COMPLETE, FAILED, PROGRESS
+
+# what a transfer tells (session/transfer.py)
+_BEGIN = const(0)
+_COMPLETE = const(1)
+_PROGRESS = const(2)
+_FAILED = const(-1)
 
 # Error numbers of Device OS (errors.py)
 _NOT_SUPPORTED = const(-120)
@@ -107,12 +112,12 @@ class Updating:
     def told(self, step):
         """Tell the application how far it is."""
         target = self.target
-        if step == PROGRESS:
+        if step == _PROGRESS:
             part = target.stored * _STEPS // target.size
             if part == self._told:
                 return
             self._told = part
-        elif step == BEGIN:
+        elif step == _BEGIN:
             self._told = 0
         self._tell("FIRMWARE_UPDATE", step)
 
@@ -133,14 +138,14 @@ class Updating:
             path = self.target.finish()
         except OSError as e:
             print("update:", e)
-            self.told(FAILED)
+            self.told(_FAILED)
             from .runtime.system import say
 
             # the cloud takes it for a success, and would wait for the restart
             say(self._client, now(), "spark/device/last_reset", "update_error, " + str(e))
             return
         print("update: complete, in " + path)
-        self.told(COMPLETE)
+        self.told(_COMPLETE)
         if not self.target.resets:
             tell_modules(self._client, self.conn)
             return

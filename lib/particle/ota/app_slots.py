@@ -9,11 +9,14 @@ import os
 from micropython import const
 
 from ..errors import UpdateError
-from .bootrecord import TRIAL, BootRecord
+from .bootrecord import BootRecord
 from .bundle import Bundle
 from .direct import Direct
 from .sink import Folder
 from .slots import clear, digest_of, there
+
+# state of the boot record
+_TRIAL = const(1)
 
 # Error numbers of Device OS (errors.py)
 _BUSY = const(-110)
@@ -38,7 +41,7 @@ class AppSlots(Direct):
 
     def begin(self, size, sha, function):
         """As of `Direct`; raises `UpdateError` while another update is being tried."""
-        if BootRecord(self._root).state == TRIAL:
+        if BootRecord(self._root).state == _TRIAL:
             raise UpdateError(_BUSY, "an update is being tried; wait for its end", "update")
         self._asset = None
         self.resets = True

@@ -9,10 +9,17 @@ import hashlib
 from micropython import const
 
 from ..errors import UpdateError
-from ..wire.manifest import HEADER_BYTES, LINE_BYTES, Header, Manifest
+from ..wire.manifest import Header, Manifest
 from ..wire.module import Refused
 from .signed import find, verify
-from .slots import SLICE, check_window, digest_of, guarded, inflated, through
+from .slots import check_window, digest_of, guarded, inflated, through
+
+# of slots.py
+_SLICE = const(8)
+
+# of a bundle (wire/manifest.py)
+_HEADER_BYTES = const(24)
+_LINE_BYTES = const(256)
 
 # Error numbers of Device OS (ota-and-boot 1.9, errors.py)
 _INVALID_STATE = const(-210)
@@ -46,7 +53,7 @@ class Bundle:
         self._digest = hashlib.sha256()
         self._buffer = bytearray()
         self._rest = b""
-        self._left = HEADER_BYTES  # bytes that `_job` waits for
+        self._left = _HEADER_BYTES  # bytes that `_job` waits for
         self._lines = None
         self._job = self._read()
         next(self._job)
@@ -131,7 +138,7 @@ class Bundle:
             raise Refused(_FAILED, "the bundle is not signed: particle-mp firmware sign")
         key = find(self._keys, h.key_id)
         check_window(h.window)
-        self.size = HEADER_BYTES + h.manifest + h.signature + h.content
+        self.size = _HEADER_BYTES + h.manifest + h.signature + h.content
         self._buffer = None
         self._left = h.manifest
         yield
@@ -152,14 +159,14 @@ class Bundle:
             yield
             self._end_file()
         else:
-            yield from self._files(HEADER_BYTES + h.manifest)
+            yield from self._files(_HEADER_BYTES + h.manifest)
 
     def _prepare(self, h):
         # the manifest is read, and there is room for what it lists
         m = Manifest()
         self._lines = self._each(m)
         for _ in self._lines:
-            if not m.files % SLICE:
+            if not m.files % _SLICE:
                 yield
         self._lines = None
         m.check(*self._about)
@@ -175,7 +182,7 @@ class Bundle:
         self.manifest = m
 
     def _files(self, end):
-        at = HEADER_BYTES
+        at = _HEADER_BYTES
         while at < end:
             # the file of the head is not kept open while one comes: that takes memory
             found = None
@@ -183,12 +190,12 @@ class Bundle:
             with self._head.read() as f:
                 f.seek(at, 1)
                 while not found and at < end:
-                    line = f.readline(LINE_BYTES)
+                    line = f.readline(_LINE_BYTES)
                     at += len(line)
                     if line.startswith(b"file "):
                         found = Manifest().line(line)
                     n += 1
-                    if not n % SLICE:
+                    if not n % _SLICE:
                         yield
             if found:
                 _, size, wanted, name = found
@@ -248,10 +255,10 @@ class Bundle:
     def _each(self, listing):
         # (kind, size, SHA-256, name) of every file
         with self._head.read() as f:
-            f.read(HEADER_BYTES)
+            f.read(_HEADER_BYTES)
             left = self.header.manifest
             while left:
-                line = f.readline(min(LINE_BYTES, left))
+                line = f.readline(min(_LINE_BYTES, left))
                 left -= len(line)
                 entry = listing.line(line)
                 if entry:
@@ -264,7 +271,7 @@ class Bundle:
         # -> SHA-256 of the manifest of the application that is installed, None without it
         try:
             with self._old("manifest") as f:
-                size = Header(f.read(HEADER_BYTES)).manifest
+                size = Header(f.read(_HEADER_BYTES)).manifest
         except (OSError, TypeError, ValueError):
             return None
-        return (yield from digest_of(self._old, "manifest", size, HEADER_BYTES))
+        return (yield from digest_of(self._old, "manifest", size, _HEADER_BYTES))

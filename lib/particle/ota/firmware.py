@@ -14,7 +14,12 @@ from binascii import crc32
 from esp32 import Partition
 from micropython import const
 
-from .bootrecord import CONFIRMED, ROLLED_BACK, TRIAL, forgive
+from .bootrecord import forgive
+
+# states and flag, as of the boot record (bootrecord.py)
+_CONFIRMED = const(0)
+_TRIAL = const(1)
+_ROLLED_BACK = const(1)
 
 # Reasons of a rollback (ota/trial.py)
 _DAMAGED = const(2)
@@ -61,11 +66,11 @@ class Firmware:
     def _judge(self):
         # what the bootloader has made of it
         slot = running()[1] - _FIRST
-        if self.state != TRIAL:
+        if self.state != _TRIAL:
             if _state(slot) != _PENDING:
                 return
             # handed over by somebody else, or the record is lost: it is watched all the same
-            self.state = TRIAL
+            self.state = _TRIAL
             self.slot = slot
             self.trial_version = self._least = 0
         state = _state(self.slot)
@@ -88,7 +93,7 @@ class Firmware:
     def hand_off(self, partition, version, floor):
         """Have the next start try what is in `partition`. Raises OSError."""
         self.slot = partition.info()[1] - _FIRST
-        self.state = TRIAL
+        self.state = _TRIAL
         self.flags = 0
         self.trial_version = version
         self._least = floor
@@ -114,7 +119,7 @@ class Firmware:
     def told(self):
         """Take note that the cloud knows of the rollback. Raises OSError."""
         self._load()  # an update may have come since this boot
-        self.flags &= ~ROLLED_BACK
+        self.flags &= ~_ROLLED_BACK
         self._save()
 
     def _asked(self):
@@ -122,15 +127,15 @@ class Firmware:
         self._save()
 
     def _give_up(self, reason):
-        self.state = CONFIRMED
-        self.flags = ROLLED_BACK
+        self.state = _CONFIRMED
+        self.flags = _ROLLED_BACK
         self.reason = reason
         self._save()
         forgive(self._root)
 
     def _keep(self):
-        self.state = CONFIRMED
-        self.flags &= ROLLED_BACK
+        self.state = _CONFIRMED
+        self.flags &= _ROLLED_BACK
         self.version = self.trial_version
         self.floor = max(self.floor, self._least)
         self._save()
@@ -144,7 +149,7 @@ class Firmware:
         if len(data) != _BYTES or data[:4] != _MAGIC:
             return False
         fields = struct.unpack(_FORMAT, data)
-        if fields[-1] != _sum(data) or fields[1] > TRIAL:
+        if fields[-1] != _sum(data) or fields[1] > _TRIAL:
             return False
         self.state, self.slot, self.flags, self.reason = fields[1:5]
         self._sequence, self.version, self.floor, self.trial_version, self._least = fields[5:10]

@@ -6,9 +6,12 @@ The module says which one a file is. While one of both is being tried nothing el
 from micropython import const
 
 from ..errors import UpdateError
-from .bootrecord import TRIAL, BootRecord
+from .bootrecord import BootRecord
 from .bundle import Bundle
 from .direct import Direct
+
+# state of the boot record, and of a `Firmware`
+_TRIAL = const(1)
 
 # Error numbers of Device OS (errors.py)
 _BUSY = const(-110)
@@ -37,7 +40,7 @@ class Whole(Direct):
 
     def tried(self):
         """Tell whether a firmware is being tried."""
-        return self._running().state == TRIAL
+        return self._running().state == _TRIAL
 
     def _bundle(self, head, sink):
         return Bundle(head, sink, self._about, self._keys, self._running().floor)
@@ -64,7 +67,7 @@ class Layers:
 
     def begin(self, size, sha, function):
         """As of `Staging`; raises `UpdateError` while an update is being tried."""
-        if self._firmware.tried() or BootRecord(self._root).state == TRIAL:
+        if self._firmware.tried() or BootRecord(self._root).state == _TRIAL:
             raise UpdateError(_BUSY, "an update is being tried; wait for its end", "update")
         self._unknown = function is None
         now = self._firmware if function == NCP else self._apps

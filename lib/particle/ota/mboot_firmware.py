@@ -13,7 +13,7 @@ from binascii import crc32
 
 from micropython import const
 
-from .bootrecord import CONFIRMED, ROLLED_BACK, TRIAL, forgive
+from .bootrecord import forgive
 from .slots import clear, there
 
 # What the first register says, behind a magic: a state, and how often yet
@@ -24,7 +24,11 @@ _PROGRAM_OLD = const(3)  # fw.old
 _ROLLED_BACK = const(5)  # 4: mboot has refused it; 1 and 3 are seen here without the hook only
 _TRIES = const(3)
 
-_RESTORE = const(8)  # flag of the record: fw.old is to be fw.run again
+# states and flags of the record
+_CONFIRMED = const(0)
+_TRIED = const(1)
+_GIVEN_UP = const(1)  # as of the boot record
+_RESTORE = const(8)  # fw.old is to be fw.run again
 
 _WAITS = const(1)  # in the second register, until mboot writes 0 or an error there
 
@@ -69,7 +73,7 @@ class Firmware:
 
     def _judge(self, reset):
         # what the hook has made of it
-        if self.state != TRIAL:
+        if self.state != _TRIED:
             if self.flags & _RESTORE:
                 self._restore()
             self._mem[self._order] = 0
@@ -80,8 +84,8 @@ class Firmware:
             self.trial = True
             forgive(self._root)
         elif state or self._tries < 0:
-            self.state = CONFIRMED
-            self.flags |= ROLLED_BACK | _RESTORE
+            self.state = _CONFIRMED
+            self.flags |= _GIVEN_UP | _RESTORE
             self.reason = _NOT_WELL if state == _ROLLED_BACK else _DAMAGED
             self._save()
             forgive(self._root)
@@ -108,8 +112,8 @@ class Firmware:
 
     def hand_off(self, version, floor):
         """Have mboot write what is in fw.new after the next reset. Raises OSError."""
-        self.state = TRIAL
-        self.flags &= ~ROLLED_BACK
+        self.state = _TRIED
+        self.flags &= ~_GIVEN_UP
         self.trial_version = version
         self._least = floor
         self._tries = _TRIES
@@ -119,7 +123,7 @@ class Firmware:
     def confirm(self):
         """Keep the firmware that is being tried. Raises OSError."""
         self.trial = False
-        self.state = CONFIRMED
+        self.state = _CONFIRMED
         self.version = self.trial_version
         self.floor = max(self.floor, self._least)
         self._save()
@@ -128,7 +132,7 @@ class Firmware:
 
     def told(self):
         """Take note that the cloud knows of the rollback. Raises OSError."""
-        self.flags &= ~ROLLED_BACK
+        self.flags &= ~_GIVEN_UP
         self._save()
 
     def _ask(self, state):

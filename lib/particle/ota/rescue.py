@@ -8,11 +8,18 @@ from hashlib import sha256
 
 from micropython import const
 
-from ..wire.manifest import HEADER_BYTES, LINE_BYTES, Header, Manifest
+from ..wire.manifest import Header, Manifest
 from ..wire.module import Refused
-from .bootrecord import ROLLED_BACK, BootRecord
+from .bootrecord import BootRecord
 from .signed import find, keys, verify
 from .targets import about
+
+# of a bundle (wire/manifest.py)
+_HEADER_BYTES = const(24)
+_LINE_BYTES = const(256)
+
+# flag of the boot record
+_ROLLED_BACK = const(1)
 
 _TRIES = const(1)  # reason for going back
 _FAILED = const(-1320)  # error number of Device OS (ota-and-boot 1.9)
@@ -40,7 +47,7 @@ def recover(boot, record, client):
             continue
         version, least = found
         kept = not record.found or version <= record.version
-        given_up = record.flags & ROLLED_BACK and record.reason == _TRIES
+        given_up = record.flags & _ROLLED_BACK and record.reason == _TRIES
         if not kept and given_up and version == record.trial_version:
             continue  # it could not be removed
         floor = max(floor, least) if kept else floor
@@ -64,13 +71,13 @@ def signed(path, facts, signers, watchdog):
     """
     manifest = Manifest()
     with open(path + "/manifest", "rb") as f:
-        data = f.read(HEADER_BYTES)
+        data = f.read(_HEADER_BYTES)
         header = Header(data)
         digest = sha256(data)
         whole = sha256(data)
         left = header.manifest
         while left:
-            data = f.readline(min(LINE_BYTES, left))
+            data = f.readline(min(_LINE_BYTES, left))
             left -= len(data)
             manifest.line(data)
             digest.update(data)

@@ -10,7 +10,11 @@ import os
 
 from micropython import const
 
-from .slots import PIECE, SLICE, clear, make_folder, remove, through
+from .slots import clear, make_folder, remove, through
+
+# of slots.py
+_PIECE = const(512)
+_SLICE = const(8)
 
 _STEPS = const(16)  # blocks between two flushes, at most
 _NO_SPACE = const(28)  # errno
@@ -212,7 +216,7 @@ class Folder:
         with self._head.read() as source, open(self.path + _NEW, "wb") as f:
             data = True
             while data:
-                data = source.read(PIECE)
+                data = source.read(_PIECE)
                 if f.write(data) != len(data):
                     raise OSError(_NO_SPACE)
         os.rename(self.path + _NEW, self.path + _DONE)
@@ -235,7 +239,7 @@ def _used(path):
         name = path + "/" + name
         found = os.stat(name)
         total += (yield from _used(name)) if found[0] & _FOLDER else found[6]
-        if not n % SLICE:
+        if not n % _SLICE:
             yield
     return total
 

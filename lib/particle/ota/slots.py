@@ -14,8 +14,8 @@ _NO_MEMORY = const(-260)
 _UNSUPPORTED = const(-1310)
 _SIZE = const(-1351)
 
-PIECE = const(512)  # bytes read at once
-SLICE = const(8)  # pieces or lines of a manifest between two yields
+_PIECE = const(512)  # bytes read at once
+_SLICE = const(8)  # pieces or lines of a manifest between two yields
 
 _WINDOW = const(12)  # bits of deflate: 4 kB of memory
 _EXISTS = const(17)  # errno
@@ -109,10 +109,10 @@ def through(read, size, take):
     take(view): gives None, or a generator of what has to be done before there are more. One yield
     per slice.
     """
-    view = memoryview(bytearray(PIECE))
+    view = memoryview(bytearray(_PIECE))
     n = 0
     while size:
-        got = read(view[: min(size, PIECE)])
+        got = read(view[: min(size, _PIECE)])
         if not got:
             break
         work = take(view[:got])
@@ -120,7 +120,7 @@ def through(read, size, take):
             yield from work
         size -= got
         n += 1
-        if not n % SLICE:
+        if not n % _SLICE:
             yield
     return size
 

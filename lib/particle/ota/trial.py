@@ -10,7 +10,11 @@ import time
 
 from micropython import const
 
-from .bootrecord import ROLLED_BACK, TRIAL, BootRecord
+from .bootrecord import BootRecord
+
+# state and flag of the boot record (bootrecord.py)
+_TRIAL = const(1)
+_ROLLED_BACK = const(1)
 
 _EVERY_MS = const(500)
 _SETTLED_MS = const(5000)  # connected, before it is called well
@@ -74,9 +78,9 @@ class Trial:
         try:
             if tried:
                 self._try(now, reached)
-            elif reached and boot.record.flags & ROLLED_BACK:
+            elif reached and boot.record.flags & _ROLLED_BACK:
                 self._tell(now)
-            elif reached and firmware and firmware.flags & ROLLED_BACK:
+            elif reached and firmware and firmware.flags & _ROLLED_BACK:
                 self._tell_of(now, "firmware ", firmware, firmware.told)
         except OSError as e:
             print("update:", e)  # the file system: another attempt, until the time is over
@@ -131,7 +135,7 @@ class Trial:
             return
         # read again: what could not be written must not stay in what is written next
         record = BootRecord(boot.root)
-        if record.state != TRIAL:
+        if record.state != _TRIAL:
             return
         record.confirm(boot.floor)
         boot.record = record
@@ -143,9 +147,9 @@ class Trial:
         self._tell_of(now, "", self._boot.record, self._forgotten)
 
     def _forgotten(self):
-        self._boot.record.flags &= ~ROLLED_BACK
+        self._boot.record.flags &= ~_ROLLED_BACK
         record = BootRecord(self._boot.root)  # an update may have come since this boot
-        record.flags &= ~ROLLED_BACK
+        record.flags &= ~_ROLLED_BACK
         record.save()
 
     def _tell_of(self, now, what, record, told):

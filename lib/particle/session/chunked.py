@@ -11,7 +11,15 @@ from micropython import const
 
 from ..wire import ota
 from ..wire.messages import answer
-from .transfer import BEGIN, FINISHING, IDLE, PROGRESS, RECEIVING, STARTING, Transfer
+from .transfer import Transfer
+
+# what the host is told, and states (transfer.py)
+_BEGIN = const(0)
+_PROGRESS = const(2)
+_IDLE = const(0)
+_STARTING = const(1)
+_RECEIVING = const(2)
+_FINISHING = const(3)
 
 # CoAP (wire/coap.py)
 _NON = const(1)
@@ -58,7 +66,7 @@ class Chunked(Transfer):
         self._token = m.token
         fast, self._size, self._of, _ = fields
         self._fast = fast and self._conn._type == _NON
-        self._do(STARTING, self._target.begin(self._of, None, None), self._started)
+        self._do(_STARTING, self._target.begin(self._of, None, None), self._started)
 
     def _started(self, now, _, error, text):
         if error:
@@ -69,10 +77,10 @@ class Chunked(Transfer):
         self._count = (self._of + self._size - 1) // self._size
         self._have = 0
         self._since = 0  # chunks that came since the last list of those that did not
-        self._state = RECEIVING
+        self._state = _RECEIVING
         self._say(self._conn._type, _CHANGED, self._token, bytes((self._fast,)))
         self._silence(now)
-        self._host.told(BEGIN)
+        self._host.told(_BEGIN)
 
     def _unavailable(self, type, mid, token, error, text):
         # the code is all that is documented; clouds that know the payload of version 3 say why
@@ -80,7 +88,7 @@ class Chunked(Transfer):
         conn.send(ota.failure(conn._w, type, mid, token, error, text, _UNAVAILABLE))
 
     def _chunk(self, now, m):
-        if self._state != RECEIVING:
+        if self._state != _RECEIVING:
             return
         self._silence(now)
         self._since += 1
@@ -110,22 +118,22 @@ class Chunked(Transfer):
         if index == self._have:
             self._target.write(data[:left] if n > left else data)
             self._have += 1
-            self._host.told(PROGRESS)
+            self._host.told(_PROGRESS)
         return index < self._have
 
     def _done(self, now, m):
         conn = self._conn
         self._reply = m.mid, conn._token_of(m)
-        if self._state == RECEIVING and self._have == self._count:
-            self._do(FINISHING, self._target.verify(), self._verified)
-        elif self._state == RECEIVING:
+        if self._state == _RECEIVING and self._have == self._count:
+            self._do(_FINISHING, self._target.verify(), self._verified)
+        elif self._state == _RECEIVING:
             conn.acknowledge(m, _BAD_REQUEST)
             r = self._since
             most = min(r + max(r // 5, 2), _LIST)
             last = min(self._count, self._have + most) - 1
             self._since = 0
             conn.send(ota.missing(conn._w, conn._type, conn.next(), self._have, last))
-        elif self._state == IDLE:
+        elif self._state == _IDLE:
             self._result(_INVALID_STATE)
 
     def _verified(self, now, _, error, text):

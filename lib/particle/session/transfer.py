@@ -26,15 +26,16 @@ _AGAIN_MS = const(1000)
 _LONGEST_MS = const(4000)
 _LEAVE_MS = const(20)  # for the last message to leave before the connection is dropped
 
-# what the host is told; the values of the system event firmware_update
-BEGIN, COMPLETE, PROGRESS, FAILED = 0, 1, 2, -1
+# what the host is told; the values of the system event firmware_update: begin 0, complete 1,
+# progress 2
+_FAILED = const(-1)
 
 # states
-IDLE = const(0)
-STARTING = const(1)  # the target is made ready
-RECEIVING = const(2)
-FINISHING = const(3)  # the target looks at what it got
-ENDED = const(4)  # the cloud was told how it ended, but has not acknowledged it
+_IDLE = const(0)
+_STARTING = const(1)  # the target is made ready
+_RECEIVING = const(2)
+_FINISHING = const(3)  # the target looks at what it got
+_ENDED = const(4)  # the cloud was told how it ended, but has not acknowledged it
 
 
 class Transfer:
@@ -53,11 +54,11 @@ class Transfer:
         self._conn = conn
         self._target = target
         self._host = host
-        self._state = IDLE
+        self._state = _IDLE
 
     def active(self):
         """Return True from the start of an update until its end."""
-        return self._state != IDLE
+        return self._state != _IDLE
 
     def deadline(self, now):
         """Return the ticks at which `tick` has to be called, None if nothing is due."""
@@ -83,16 +84,16 @@ class Transfer:
 
     def stop(self, discard=False):
         """End an update that did not come to its end; what is stored stays, or is discarded."""
-        if self._state != IDLE:
+        if self._state != _IDLE:
             self._over()
             if discard:
                 self._target.discard()
             else:
                 self._target.pause()
-            self._host.told(FAILED)
+            self._host.told(_FAILED)
 
     def _over(self):
-        self._state = IDLE
+        self._state = _IDLE
         self._work = self._due = None
         self._dropping = False
 

@@ -10,7 +10,16 @@ from micropython import const
 from ..wire import ota
 from ..wire.messages import answer
 from .messaging import add, diff
-from .transfer import BEGIN, ENDED, FINISHING, IDLE, PROGRESS, RECEIVING, STARTING, Transfer
+from .transfer import Transfer
+
+# what the host is told, and states (transfer.py)
+_BEGIN = const(0)
+_PROGRESS = const(2)
+_IDLE = const(0)
+_STARTING = const(1)
+_RECEIVING = const(2)
+_FINISHING = const(3)
+_ENDED = const(4)
 
 # CoAP (wire/coap.py)
 _CON = const(0)
@@ -70,7 +79,7 @@ class Update(Transfer):
         if discard:
             self._target.discard()
         self._of = size
-        self._do(STARTING, self._target.begin(size, sha, function), self._started)
+        self._do(_STARTING, self._target.begin(size, sha, function), self._started)
 
     def _failed(self, now, _, error, text):
         # a start that failed: the connection stays, nothing was begun
@@ -96,21 +105,21 @@ class Update(Transfer):
         self._open = 0  # chunks without an acknowledgement
         self._ack = self._counters = None
         self._chunks = self._doubles = self._unordered = self._acks = 0
-        self._state = RECEIVING
+        self._state = _RECEIVING
         conn = self._conn
         mid = self._await(now, conn.next())
         conn.send(ota.started(conn._w, mid, self._token, _WINDOW // self._size, offset))
         self._heard = now
         self._silence(now)
-        self._host.told(BEGIN)
+        self._host.told(_BEGIN)
 
     # chunks
 
     def _chunk(self, now, m):
-        if self._state == IDLE:
+        if self._state == _IDLE:
             self._reset(m)
             return
-        if self._state != RECEIVING:
+        if self._state != _RECEIVING:
             return  # one more copy of what arrived long ago
         if m.type == _CON:
             m.token = -1
@@ -201,7 +210,7 @@ class Update(Transfer):
             at = place * self._size
             self._store(memoryview(self._room)[at : at + self._length(self._have + 1)])
             early[place] = 0
-        self._host.told(PROGRESS)
+        self._host.told(_PROGRESS)
 
     def _send_ack(self, now):
         conn = self._conn
@@ -227,19 +236,19 @@ class Update(Transfer):
         self._token = m.token
         cancel, discard = ota.finish(m)
         state = self._state
-        if state == IDLE:
+        if state == _IDLE:
             text = "no update is running"
             self._fails(_CON, self._conn.next(), m.token, _INVALID_STATE, text)
         elif cancel:
             self.stop(discard)
             self._say(_CON, _CHANGED, m.token)
-        elif state == RECEIVING and self._have == self._count and not self._work:
+        elif state == _RECEIVING and self._have == self._count and not self._work:
             self._begun = now
             self._early = self._room = self._ack_due = None
-            self._do(FINISHING, self._target.verify(), self._verified)
-        elif state == ENDED and self._counters:
+            self._do(_FINISHING, self._target.verify(), self._verified)
+        elif state == _ENDED and self._counters:
             self._succeeded(now)
-        elif state != FINISHING:
+        elif state != _FINISHING:
             self._give_up(now, _PROTOCOL, "not all chunks arrived")
 
     def _verified(self, now, _, error, text):
@@ -253,27 +262,27 @@ class Update(Transfer):
         self._succeeded(now)
 
     def _succeeded(self, now):
-        self._state = ENDED
+        self._state = _ENDED
         mid = self._await(now, self._say(_CON, _CHANGED, self._token, self._counters))
         self._host.answered(mid, self._acknowledged)
 
     def _acknowledged(self, now, ok):
         # nothing is applied before the cloud knows (5.2.4)
-        if self._state == ENDED and ok:
+        if self._state == _ENDED and ok:
             self._over()
             self._host.complete()
-        elif self._state == ENDED:
+        elif self._state == _ENDED:
             self.stop()
 
     def _give_up(self, now, error, text):
-        self._state = ENDED
+        self._state = _ENDED
         self._work = self._due = self._counters = None
         mid = self._fails(_CON, self._conn.next(), self._token, error, text)
         self._await(now, mid)
         self._host.answered(mid, self._told)
 
     def _told(self, now, ok):
-        if self._state == ENDED:
+        if self._state == _ENDED:
             self._drop(now)
 
     # time

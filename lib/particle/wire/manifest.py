@@ -28,9 +28,6 @@ from micropython import const
 
 from .module import Refused
 
-HEADER_BYTES = const(24)
-LINE_BYTES = const(256)
-
 _HEADER = "<4sBBBB8sII"
 _MAGIC = b"MPAB"
 _FORMAT = const(1)
