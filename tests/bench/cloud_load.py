@@ -12,26 +12,28 @@ import tempfile
 import threading
 import time
 import urllib.request
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from Crypto.PublicKey import RSA
 
-from bench.cloud_udp import FORM, THREADS
+from bench.cloud_senders import Senders, senders
+from bench.cloud_udp import Load
 from bench.figures import Figure
 from cloud.device import ACK, CON, NON, TestDevice, pack, random_id
-from cloud.running import new_ec_key, provision, provision_ec
+from cloud.running import provision
 from cloud.test_process import LOGIN, Process
 from interop import node, spark_server
 from particle_tools.local import wait_for
 
 NAME, PEER, COMMAND = "spark_*", "@brewskey/spark-server (npm)", node.COMMAND
-_DEVICES = 10_000
+DEVICES = 10_000
+_PROCESSES = 2  # that are these devices
 _SENDERS = 4
-_MESSAGES = 20_000
+_MESSAGES = 40_000
+_TCP_MESSAGES = 20_000
 _SPARK_MESSAGES = 4_000
-_BURST = 40  # messages that are sent before the answers are read
-_AHEAD = 200  # messages that have not come out of the stream yet
+_BURST = 40  # messages over TCP that are sent before the stream is looked at
+_AHEAD = 200  # messages over TCP that have not come out of the stream yet
 _STREAM_S = 120
 _EVENT = b"load/tick"
 _BEGIN = b"load/begin"
@@ -49,7 +51,42 @@ def measure() -> list[Figure]:
         Process(Path(folder) / "cloud", "--user", LOGIN) as process,
     ):
         process.api.login()
-        return figures + _local(process)
+        return [*figures, _over_tcp_of(process), *over_udp(process)]
+
+
+def over_udp(process: Process, devices: int = DEVICES) -> list[Figure]:
+    """Connect devices and let a few of them, then all of them publish."""
+    api = process.api
+    cloud = api.url, api.token, process.ready["udp_port"], process.server_spki
+    with senders(_PROCESSES, *cloud) as fleet:
+        fleet.all("connect", devices // _PROCESSES)
+        few = _load(process, fleet, _SENDERS)
+        all_ = _load(process, fleet, devices)
+        answered = sum(fleet.all("ping"))
+    note = f"{answered} connected over UDP"
+    return [
+        Figure("cloud_devices", answered, "", f"all answered; {os.cpu_count()} cores", 10_000),
+        Figure("cloud_messages_per_s", few[0], "1/s", f"of {_SENDERS} devices; {note}", 5_000),
+        Figure("cloud_message_cpu_us", few[1], "us", "CPU of the cloud for each of these"),
+        Figure("cloud_sender_cpu_us", few[2], "us", "CPU of who sends it and reads its ACK"),
+        Figure("cloud_fleet_messages_per_s", all_[0], "1/s", f"of all devices in turn; {note}"),
+        Figure("cloud_fleet_message_cpu_us", all_[1], "us", "CPU of the cloud for each of these"),
+    ]
+
+
+def _load(process: Process, fleet: Senders, publishing: int) -> tuple[int, int, int]:
+    # messages per second, microseconds of CPU of the cloud and of the senders for each
+    fleet.all("seal", publishing // _PROCESSES, _MESSAGES // _PROCESSES, _EVENT)
+    load = Load(process.child.pid)
+    with _Stream(process.api.url, process.api.token) as stream:
+        if not wait_for(lambda: stream.has(b":ok\n"), _STREAM_S):
+            raise RuntimeError(f"{process.api.url}: no stream")
+        cpu, began = load.cpu(), time.monotonic()
+        sending = sum(fleet.all("send"))
+        stream.wait(_MESSAGES)
+        took, used = time.monotonic() - began, load.cpu() - cpu
+    each = round(used / _MESSAGES * 1e6), round(sending / _MESSAGES * 1e6)
+    return round(_MESSAGES / took), *each
 
 
 def _spark(packages: Path) -> list[Figure]:
@@ -70,7 +107,7 @@ def _spark(packages: Path) -> list[Figure]:
             server.stop()
 
 
-def _local(process: Process) -> list[Figure]:
+def _over_tcp_of(process: Process) -> Figure:
     key = RSA.generate(1024)
     api = process.api
 
@@ -78,25 +115,7 @@ def _local(process: Process) -> list[Figure]:
         device_id = provision(api, key)
         return TestDevice(process.ready["tcp_port"], process.server_key, key, device_id)
 
-    over_tcp = _over_tcp("cloud_tcp", device, api.url, api.token, _MESSAGES)
-    ec = new_ec_key()
-
-    def udp_device():
-        made = process.udp_device(ec, provision_ec(api, ec), timeout=30, **FORM)
-        return made.connect()
-
-    with ThreadPoolExecutor(THREADS) as pool:
-        devices = list(pool.map(lambda _: udp_device(), range(_DEVICES)))
-    rate = _messages(devices[:_SENDERS], CON, api.url, api.token, _MESSAGES)
-    for one in devices:
-        one.ping()  # raises when it is not connected any more
-        one.close()
-    cores = f"{os.cpu_count()} cores"
-    return [
-        over_tcp,
-        Figure("cloud_devices", len(devices), "", f"over UDP, all answered; {cores}", 10_000),
-        Figure("cloud_messages_per_s", rate, "1/s", f"over UDP, {len(devices)} connected", 5_000),
-    ]
+    return _over_tcp("cloud_tcp", device, api.url, api.token, _TCP_MESSAGES)
 
 
 def _over_tcp(who: str, device, url: str, token: str, count: int) -> Figure:
@@ -110,34 +129,33 @@ def _over_tcp(who: str, device, url: str, token: str, count: int) -> Figure:
         while asked is None or asked.path != ["d"]:
             asked = one.recv()
             _answer(one, asked)
-    rate = _messages(devices, NON, url, token, count)
+    rate = _messages(devices, url, token, count)
     for one in devices:
         one.close()
     note = f"over TCP, {_SENDERS} devices publish, nothing is acknowledged"
     return Figure(f"{who}_messages_per_s", rate, "1/s", note)
 
 
-def _answer(device, message) -> bool:
-    # what a cloud asks of a device; True for an acknowledgement
+def _answer(device, message) -> None:
+    # what a cloud asks of a device
     if message.type == ACK:
-        return True
+        return
     if message.type == CON:
         device.acknowledge(message)
     if message.code == _GET and message.path == ["d"]:
         device.send(pack(CON, 0x45, device.next_mid(), message.token, payload=_DESCRIPTION))
-    return False
 
 
-def _messages(devices, kind: int, url: str, token: str, count: int) -> int:
+def _messages(devices, url: str, token: str, count: int) -> int:
     # messages per second, the last of them read from a stream
     with _Stream(url, token) as stream:
         # spark-server drops the events of devices that it has not understood yet
         for number, device in enumerate(devices):
             name = _BEGIN + b"%d" % number
             until = time.monotonic() + _STREAM_S
-            while not stream.has(name):
-                _publish([device], NON, 1, name)
-                wait_for(lambda name=name: stream.has(name), 1)
+            while not stream.has(b"event: " + name + b"\n"):
+                _publish([device], 1, name)
+                wait_for(lambda name=name: stream.has(b"event: " + name + b"\n"), 1)
                 if time.monotonic() > until:
                     raise RuntimeError(f"{url}: no events")
         begin = time.monotonic()
@@ -145,22 +163,16 @@ def _messages(devices, kind: int, url: str, token: str, count: int) -> int:
             # a cloud ends streams whose readers fall behind
             if not wait_for(lambda sent=sent: stream.seen >= sent - _AHEAD, _STREAM_S, 0.001):
                 break
-            _publish(devices, kind, _BURST, _EVENT)
-        if not wait_for(lambda: stream.seen >= count, _STREAM_S, 0.001):
-            raise RuntimeError(f"{url}: {stream.seen} events of {count}")
+            _publish(devices, _BURST, _EVENT)
+        stream.wait(count)
         return round(count / (time.monotonic() - begin))
 
 
-def _publish(devices, kind: int, count: int, name: bytes) -> None:
+def _publish(devices, count: int, name: bytes) -> None:
     options = [(11, b"E"), (11, name)]
     for i in range(count):
         device = devices[i % len(devices)]
-        device.send(pack(kind, 2, device.next_mid(), options=options, payload=b"1"))
-    waiting = count if kind == CON else 0
-    for i in range(waiting):
-        device = devices[i % len(devices)]
-        while not _answer(device, device.recv()):
-            pass
+        device.send(pack(NON, 2, device.next_mid(), options=options, payload=b"1"))
 
 
 class _Stream:
@@ -168,6 +180,7 @@ class _Stream:
 
     def __init__(self, url: str, token: str):
         headers = {"Authorization": f"Bearer {token}"}
+        self._url = url
         self._request = urllib.request.Request(url + "/v1/devices/events", headers=headers)
         self._end = threading.Event()
         self._begun = b""
@@ -181,9 +194,14 @@ class _Stream:
     def __exit__(self, *_):
         self._end.set()
 
-    def has(self, name: bytes) -> bool:
-        """Tell whether one of the first events was of this name."""
-        return b"event: " + name + b"\n" in self._begun
+    def has(self, line: bytes) -> bool:
+        """Tell whether one of the first lines was this one, or is before the first event."""
+        return line in self._begun
+
+    def wait(self, count: int) -> None:
+        """Wait until so many events have come. Raises RuntimeError."""
+        if not wait_for(lambda: self.seen >= count, _STREAM_S, 0.001):
+            raise RuntimeError(f"{self._url}: {self.seen} events of {count}")
 
     def _read(self) -> None:
         line = b"event: " + _EVENT + b"\n"

@@ -19,7 +19,7 @@ from cloud.test_process import LOGIN, Process
 _SESSIONS = 600
 _RECORDS = 20000
 _WINDOW = 32  # messages without an answer
-THREADS = 4
+_THREADS = 4
 FORM = {"extensions": COMPACT, "suites": (0xC0AE,), "merged": True, "pad": 0}
 
 
@@ -36,8 +36,8 @@ def measure() -> list[Figure]:
 def _measure(process: Process) -> list[Figure]:
     key = new_ec_key()
     ids = [provision_ec(process.api, key) for _ in range(_SESSIONS)]
-    load = _Load(process.child.pid)
-    with ThreadPoolExecutor(THREADS) as pool:
+    load = Load(process.child.pid)
+    with ThreadPoolExecutor(_THREADS) as pool:
 
         def connect(device_id):
             device = process.udp_device(key, device_id, timeout=20, **FORM)
@@ -65,7 +65,7 @@ def _measure(process: Process) -> list[Figure]:
             "cloud_udp_handshakes_per_s",
             round(_SESSIONS / took),
             "1/s",
-            f"{THREADS} clients on the same {os.cpu_count()} cores",
+            f"{_THREADS} clients on the same {os.cpu_count()} cores",
         ),
         Figure("cloud_udp_session_bytes", round(memory / _SESSIONS), "bytes", "in memory"),
         Figure("cloud_udp_ping_cpu_us", round(pings[0] * 1e6), "us", "CPU per ping and its ACK"),
@@ -99,7 +99,7 @@ def _records(device, load, make) -> tuple[float, float]:
     return (load.cpu() - cpu) / _RECORDS, _RECORDS / (time.monotonic() - begin)
 
 
-class _Load:
+class Load:
     """CPU time and memory of a process."""
 
     def __init__(self, pid: int):
