@@ -16,8 +16,6 @@ def _tidy(before, after):
 
 _tidy(-1, 1024)
 
-import sys  # noqa: E402
-
 from . import client, errors  # noqa: E402
 
 version = "0.1.0"
@@ -33,6 +31,9 @@ def __getattr__(name):
     for source in (client, errors):
         if name[0].isupper() and hasattr(source, name):
             return getattr(source, name)
+    # a verb of the core; none of them takes memory until it is used
+    if name[0] != "_" and callable(getattr(client.Cloud, name, None)):
+        return getattr(__getattr__("cloud"), name)
     try:
         from .runtime.names import find
     except ImportError:
@@ -40,40 +41,11 @@ def __getattr__(name):
     return find(name, lambda: __getattr__("cloud"))
 
 
-class _Verb:
-    # a name of the module's own, because tab completion is to find it; help() and the prompt show
-    # how it is used
-    def __init__(self, name):
-        self._name = name
-
-    def __call__(self, *args, **options):
-        return getattr(__getattr__("cloud"), self._name)(*args, **options)
-
-    def __repr__(self):
-        try:
-            from .runtime.help import use
-        except ImportError:
-            return self._name
-        return use(self._name)
-
-
-class _Publish(_Verb):
-    def __call__(self, name, data=None, *flags, **options):
-        # flags as in a sketch: NO_ACK and WITH_ACK matter, PRIVATE and PUBLIC mean nothing now
-        for flag in flags:
-            if flag & 10:
-                options["ack"] = flag & 8 != 0
-        return __getattr__("cloud").publish(name, data, **options)
-
-
-publish = _Publish("publish")
-for _name in (
-    "config server connect connected disconnect disconnected process run run_forever wait_until"
-    " subscribe unsubscribe function variable events flush diagnose can_publish keep_alive"
-    " set_disconnect_options clear_session sync_time sync_time_pending time_synced_last"
-    " publish_vitals get_name get_ip get_random usage"
-).split():
-    setattr(sys.modules[__name__], _name, _Verb(_name))  # interns the name: tab offers no other
-__doc__ = _Verb("")  # for help(): the objects
-# help() shows whatever has a name here
-del _tidy, _Verb, _Publish, _name, sys
+try:
+    from .runtime.prompt import offer
+except ImportError:
+    pass
+else:
+    offer(__name__, __getattr__)
+    del offer
+del _tidy  # help() shows whatever has a name here

@@ -16,7 +16,7 @@ _ROOMY = const(65536)  # bytes of free memory
 _CELLULAR_S = const(1380)  # between pings (cloud-protocol 3.7)
 _STEP = const(256)  # numbers reserved with one write to flash
 _UNKNOWN = const(0xFFFF)  # id of a product
-_INSIDE_TASKS = "run_forever", "_finish", "_pause"
+_INSIDE_TASKS = "run_forever", "_finish", "_pause", "_begin"
 
 
 class More:

@@ -77,4 +77,7 @@ def test_what_is_looked_up_has_its_name_in_flash():
         for module in packing.COMPONENTS[component]:
             dotted = "particle." + module.replace("/", ".")
             assert module == "__init__" or f"    import {dotted}\n" in text
-    assert "    particle.can_publish\n" in texts["core/particle_names_core.py"]
+    assert "    particle.can_publish\n" in texts["repl/particle_names_repl.py"]
+    # also of what is looked for and not there, and by itself
+    assert "    import particle.optional\n" in texts["core/particle_names_core.py"]
+    assert "    container\n" in texts["core/particle_names_core.py"]

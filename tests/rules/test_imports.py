@@ -25,7 +25,7 @@ _ASSEMBLERS = {
 }
 _CLIENT_PARTS = {
     "operation": {"errors", "session", "wire"},
-    "tasks": {"operation", "session"},
+    "tasks": {"operation", "session", "wire"},
 }
 # Absent on ports or boards, or too large for them (micropython-platform 1.2).
 _NOT_ON_BOARDS = {

@@ -7,3 +7,7 @@ def names():
     import particle.store
     import particle.store.backup
     import particle.store.retained
+
+    backup
+    retained
+    store

@@ -6,3 +6,6 @@
 def names():
     import particle.session
     import particle.session.blocks
+
+    blocks
+    session

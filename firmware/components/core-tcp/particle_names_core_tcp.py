@@ -11,3 +11,11 @@ def names():
     import particle.session.aes_tcp
     import particle.store
     import particle.store.keys
+
+    aes_tcp
+    crypto
+    der
+    keys
+    rsa
+    session
+    store

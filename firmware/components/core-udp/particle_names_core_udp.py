@@ -17,3 +17,17 @@ def names():
     import particle.wire
     import particle.wire.dtls_handshake
     import particle.wire.dtls_record
+
+    ccm
+    crypto
+    dtls
+    dtls_handshake
+    dtls_record
+    keys_ec
+    p256
+    prf
+    reliable
+    resume
+    session
+    store
+    wire

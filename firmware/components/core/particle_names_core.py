@@ -8,43 +8,56 @@ def names():
     import particle.errors
     import particle.net
     import particle.net.dns
+    import particle.net.host
     import particle.net.sockets
     import particle.operation
+    import particle.optional
+    import particle.runtime
+    import particle.runtime.board
+    import particle.runtime.names
+    import particle.runtime.prompt
+    import particle.runtime.rules
+    import particle.runtime.system
     import particle.session
+    import particle.session.aes_tcp
     import particle.session.conn
     import particle.session.messaging
+    import particle.session.resume
     import particle.store
     import particle.store.container
+    import particle.store.keys
+    import particle.store.keys_ec
+    import particle.verbs
     import particle.wire
     import particle.wire.coap
+    import particle.wire.goodbye
     import particle.wire.messages
 
-    particle.can_publish
-    particle.clear_session
-    particle.config
-    particle.connect
-    particle.connected
-    particle.diagnose
-    particle.disconnect
-    particle.disconnected
-    particle.events
-    particle.flush
-    particle.function
-    particle.get_ip
-    particle.get_name
-    particle.get_random
-    particle.keep_alive
-    particle.process
-    particle.publish_vitals
-    particle.run
-    particle.run_forever
-    particle.server
-    particle.set_disconnect_options
-    particle.subscribe
-    particle.sync_time
-    particle.sync_time_pending
-    particle.time_synced_last
-    particle.unsubscribe
-    particle.usage
-    particle.variable
-    particle.wait_until
+    aes_tcp
+    board
+    client
+    coap
+    conn
+    container
+    dns
+    errors
+    goodbye
+    host
+    keys
+    keys_ec
+    messages
+    messaging
+    names
+    net
+    operation
+    optional
+    prompt
+    resume
+    rules
+    runtime
+    session
+    sockets
+    store
+    system
+    verbs
+    wire

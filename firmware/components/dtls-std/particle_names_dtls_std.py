@@ -6,3 +6,6 @@
 def names():
     import particle.session
     import particle.session.dtls_std
+
+    dtls_std
+    session

@@ -7,3 +7,7 @@ def names():
     import particle.ota
     import particle.ota.esp32_ab
     import particle.ota.firmware
+
+    esp32_ab
+    firmware
+    ota

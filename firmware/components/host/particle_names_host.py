@@ -6,3 +6,6 @@
 def names():
     import particle.net
     import particle.net.host
+
+    host
+    net

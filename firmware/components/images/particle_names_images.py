@@ -14,3 +14,14 @@ def names():
     import particle.wire.describe
     import particle.wire.manifest
     import particle.wire.module
+
+    bundle
+    describe
+    manifest
+    module
+    ota
+    signed
+    sink
+    slots
+    unpack
+    wire

@@ -8,3 +8,8 @@ def names():
     import particle.crypto.rsagen
     import particle.store
     import particle.store.keygen
+
+    crypto
+    keygen
+    rsagen
+    store

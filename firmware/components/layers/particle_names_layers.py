@@ -6,3 +6,6 @@
 def names():
     import particle.ota
     import particle.ota.layers
+
+    layers
+    ota

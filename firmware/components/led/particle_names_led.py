@@ -6,3 +6,6 @@
 def names():
     import particle.runtime
     import particle.runtime.led
+
+    led
+    runtime

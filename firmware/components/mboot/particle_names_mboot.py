@@ -7,3 +7,7 @@ def names():
     import particle.ota
     import particle.ota.mboot
     import particle.ota.mboot_firmware
+
+    mboot
+    mboot_firmware
+    ota

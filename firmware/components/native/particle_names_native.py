@@ -6,3 +6,6 @@
 def names():
     import particle.crypto
     import particle.crypto.native
+
+    crypto
+    native

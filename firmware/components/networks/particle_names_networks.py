@@ -12,3 +12,12 @@ def names():
     import particle.store.pair
     import particle.store.place
     import particle.store.sealed
+
+    access
+    enterprise
+    networks
+    nvs
+    pair
+    place
+    sealed
+    store

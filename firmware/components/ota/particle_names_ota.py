@@ -15,3 +15,14 @@ def names():
     import particle.updating
     import particle.wire
     import particle.wire.ota
+
+    chunked
+    direct
+    ota
+    session
+    staging
+    targets
+    transfer
+    update
+    updating
+    wire

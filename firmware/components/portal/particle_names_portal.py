@@ -6,3 +6,6 @@
 def names():
     import particle.setup
     import particle.setup.portal
+
+    portal
+    setup

@@ -9,3 +9,9 @@ def names():
     import particle.session.kept
     import particle.store
     import particle.store.queue
+
+    kept
+    persisted
+    queue
+    session
+    store

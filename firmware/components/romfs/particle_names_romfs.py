@@ -7,3 +7,7 @@ def names():
     import particle.ota
     import particle.ota.region
     import particle.ota.romfs_slots
+
+    ota
+    region
+    romfs_slots

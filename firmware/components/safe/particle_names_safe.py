@@ -7,3 +7,7 @@ def names():
     import particle.runtime
     import particle.runtime.control
     import particle.runtime.power
+
+    control
+    power
+    runtime

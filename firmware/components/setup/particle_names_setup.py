@@ -8,3 +8,8 @@ def names():
     import particle.setup
     import particle.setup.button
     import particle.setup.mode
+
+    button
+    listening
+    mode
+    setup

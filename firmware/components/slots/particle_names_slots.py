@@ -11,3 +11,11 @@ def names():
     import particle.ota.record
     import particle.ota.rescue
     import particle.ota.trial
+
+    app_slots
+    assets
+    bootrecord
+    ota
+    record
+    rescue
+    trial

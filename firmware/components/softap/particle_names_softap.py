@@ -14,3 +14,14 @@ def names():
     import particle.setup.softap_key
     import particle.setup.softap_server
     import particle.setup.softap_tcp
+
+    setup
+    softap
+    softap_commands
+    softap_configure
+    softap_dns
+    softap_http
+    softap_json
+    softap_key
+    softap_server
+    softap_tcp

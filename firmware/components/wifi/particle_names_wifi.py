@@ -8,3 +8,8 @@ def names():
     import particle.net.ping
     import particle.net.wifi
     import particle.wireless
+
+    net
+    ping
+    wifi
+    wireless

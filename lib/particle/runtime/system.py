@@ -48,9 +48,7 @@ def handle(client, kind, a, b, now):
 
         check_data(a)
     elif kind == "COROUTINE":
-        from .coroutine import start
-
-        return start(client, a, b)
+        return client._begin(a, b)
     elif kind == "MISSING":
         from .remedy import missing
 

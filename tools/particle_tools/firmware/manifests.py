@@ -13,7 +13,6 @@ keeps in memory, 40 bytes each, unless frozen code has it. They are written from
 
 import ast
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 
 from particle_tools import ROOT, packing
@@ -27,6 +26,7 @@ ALL = "all"
 
 _HEAD = "# Written by `make mip`.\n"
 _PACKAGE = "particle.__init__"
+_VERBS = "runtime/prompt"  # where their names are
 _NAMES = """# ruff: noqa
 # Nobody imports or calls this: what it names is in flash; looked up, it takes no memory.
 
@@ -42,7 +42,7 @@ _WHAT = {
 def texts() -> dict[str, str]:
     """Return file below `FOLDER` -> its text."""
     complete = packing.complete()
-    found = _files(SHARED, [], packing.CORE, _verbs())
+    found = _files(SHARED, [], packing.CORE)
     for name in complete:
         own = [module for module in packing.COMPONENTS[name] if module not in packing.CORE]
         needs = [SHARED] if len(own) < len(packing.COMPONENTS[name]) else []
@@ -63,29 +63,42 @@ def names_module(component: str) -> str:
     return "particle_names_" + component.replace("-", "_")
 
 
-def _files(
-    name: str, needs: list[str], modules: list[str], verbs: Sequence[str] = ()
-) -> dict[str, str]:
+def _files(name: str, needs: list[str], modules: list[str]) -> dict[str, str]:
     files = {f"{name}/manifest.py": _text(name, needs, modules)}
     if modules:
-        files[f"{name}/{names_module(name)}.py"] = _names(modules, verbs)
+        files[f"{name}/{names_module(name)}.py"] = _names(modules)
     return files
 
 
 def _verbs() -> list[str]:
-    # the words of the loop in the package's `__init__` that makes them
-    tree = ast.parse(packing.source("__init__").read_text("utf-8"))
-    (loop,) = (node for node in tree.body if isinstance(node, ast.For))
+    # the words of the loop in which the module makes them
+    tree = ast.parse(packing.source(_VERBS).read_text("utf-8"))
+    (loop,) = (node for node in tree.body[-1].body if isinstance(node, ast.For))
     (words,) = (node.value for node in ast.walk(loop.iter) if isinstance(node, ast.Constant))
     return words.split()
 
 
-def _names(modules: list[str], verbs: Sequence[str]) -> str:
+def _imports(module: str) -> set[str]:
+    # dotted; also what need not be installed
+    dotted = f"particle.{module}".replace("/", ".").split(".")
+    found = set()
+    for node in ast.walk(ast.parse(packing.source(module).read_text("utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.level and node.module:
+            found.add(".".join([*dotted[: -node.level], node.module]))
+    return found
+
+
+def _names(modules: list[str]) -> str:
     dotted = {f"particle/{module}".replace("/", ".") for module in modules} - {_PACKAGE}
-    dotted |= {name.rpartition(".")[0] for name in dotted} - {"particle"}
+    if "client" in modules:
+        # the only one that works while most of what it imports is not there
+        dotted |= {name for module in modules for name in _imports(module)}
+    dotted |= {name.rpartition(".")[0] for name in dotted} - {"particle", ""}
     lines = [f"    import {name}\n" for name in sorted(dotted)]
-    if verbs:
-        lines += ["\n", *(f"    particle.{verb}\n" for verb in sorted(verbs))]
+    # a module is an attribute of its package
+    lines += ["\n", *(f"    {name}\n" for name in sorted({n.rpartition(".")[2] for n in dotted}))]
+    if _VERBS in modules:
+        lines += ["\n", *(f"    particle.{verb}\n" for verb in sorted(_verbs()))]
     return _HEAD + _NAMES + "".join(lines)
 
 
