@@ -111,3 +111,12 @@ class FullFlash:
         from particle.store import container
 
         del container.open
+
+
+def known(networks, ssid):
+    """Return the `Network` of this name, None when it is not stored."""
+    ssid = ssid.encode() if isinstance(ssid, str) else ssid
+    for network in networks:
+        if network.ssid == ssid:
+            return network
+    return None

@@ -258,10 +258,8 @@ class Wifi:
 
     def scan(self):
         """Look around for 2 to 3 s; return a list of `AccessPoint`, ids as in Device OS."""
-        out = []
-        for ssid, bssid, channel, rssi, security, cipher, _ in self.link.scan():
-            out.append(AccessPoint(ssid, bssid, security, cipher, channel, 0, rssi))
-        return out
+        heard = self.link.scan()
+        return [AccessPoint(a[0], a[1], a[4], a[5], a[2], 0, a[3]) for a in heard]
 
     def resolve(self, name):
         """Return the address of a host as text, "" when there is none."""
@@ -286,26 +284,14 @@ class Wifi:
 
     # networks
 
-    def set_credentials(
-        self,
-        ssid,
-        password=None,
-        *,
-        security=None,
-        cipher=None,
-        hidden=False,
-        channel=None,
-        validate=False,
-        **eap,
-    ):
+    def set_credentials(self, ssid, password=None, *, validate=False, **more):
         """Store a network; of more than ten the one that was last in use longest ago goes.
 
-        validate: join it first, which takes up to a minute, and store it only then. eap: eap,
-        identity, outer_identity, client_cert, private_key, ca_cert of an enterprise network.
-        Raises ValueError, `Error` of stage "link" or "store"; then nothing is stored.
+        validate: join it first, which takes up to a minute, and store it only then. more:
+        security, cipher, hidden, channel; eap, identity, outer_identity, client_cert, private_key,
+        ca_cert of an enterprise network. Raises ValueError, `Error` of stage "link" or "store";
+        then nothing is stored.
         """
-        more = {"security": security, "cipher": cipher, "hidden": hidden, "channel": channel}
-        more.update(eap)
         if validate:
             only = Networks(_Memory())
             only.add(ssid, password, **more)

@@ -12,7 +12,7 @@ from particle.setup import portal
 from particle.setup.mode import Mode
 from particle.setup.softap_http import HttpTalk, Site
 from softap_world import VECTORS, Heard
-from support import drive, folder, rng
+from support import drive, folder, known, rng
 
 PROBES = (
     "/generate_204",  # Android
@@ -189,7 +189,7 @@ class Air:
         self.mode.step(0)
 
     def up(self):
-        self.trying = self.world.networks.find(self.only)
+        self.trying = known(self.world.networks, self.only)
 
     def down(self):
         pass

@@ -11,7 +11,7 @@ from particle.setup.softap_json import members, quoted, unescaped
 from particle.setup.softap_tcp import TcpTalk
 from particle.store.enterprise import certificates
 from softap_world import GUEST, HOME, VECTORS, Heard, World, ask
-from support import drive, rng
+from support import drive, known, rng
 
 N = int(VECTORS["test_key"]["n"], 16)
 SECURITY = VECTORS["security"]
@@ -50,7 +50,7 @@ class Desk:
 
     def network(self, ssid):
         """Return a stored network."""
-        return self.world.networks.find(ssid)
+        return known(self.world.networks, ssid)
 
 
 def test_codes():

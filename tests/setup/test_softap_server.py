@@ -7,7 +7,7 @@ from particle.setup.softap_http import HttpTalk, Site
 from particle.setup.softap_server import Server, host
 from particle.setup.softap_tcp import TcpTalk
 from softap_world import GUEST, HOME, VECTORS, World, body_of
-from support import raises, vectors
+from support import known, raises, vectors
 
 VERSION = b"GET /version HTTP/1.1\r\nHost: x\r\nConnection: keep-alive\r\n\r\n"
 STEP_MS = 10
@@ -182,7 +182,7 @@ def test_64_kb_of_json():
     assert r.asks(head + text, 4000).startswith(b"HTTP/1.1 413 ")
     r = Running(tcp=True)
     assert r.asks(b"configure-ap\n%d\n\n" % len(text) + text, 4000) == b"\n\n"
-    assert r.commands._room == 16000 and r.world.networks.find("x") is None
+    assert r.commands._room == 16000 and known(r.world.networks, "x") is None
 
 
 def test_a_length_that_never_comes():

@@ -9,7 +9,7 @@ from particle.setup.softap_dns import answer
 from particle.setup.softap_http import HttpTalk, Site
 from particle.setup.softap_tcp import TcpTalk
 from softap_world import GUEST, HOME, VECTORS, Files, World, ask, body_of
-from support import drive
+from support import drive, known
 
 EXCHANGES = VECTORS["exchanges"]
 
@@ -60,9 +60,9 @@ def test_what_was_stored():
     for e in EXCHANGES:
         ask(TcpTalk, commands, e["tcp_request"].encode())
     assert w.networks.password("HomeWiFi") == b"correct horse"
-    assert w.networks.find("Guest").security == 0
-    assert w.networks.find("Attic") is None
-    corp = w.networks.find("Corp")
+    assert known(w.networks, "Guest").security == 0
+    assert known(w.networks, "Attic") is None
+    corp = known(w.networks, "Corp")
     assert (corp.security, corp.eap) == (5, 13)
     assert w.codes == [b"rCFTFRbXzIyXjnVxvuOSJiVxqzoCrJrQ1bEOzzL1fSgQhNoTNGAwTgB4TzT9ABC"]
     assert w.antenna == 2 and commands.connecting

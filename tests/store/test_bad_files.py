@@ -14,7 +14,7 @@ from particle.store.keygen import make, public
 from particle.store.networks import Networks
 from ram_flash import RamFlash, mount, umount
 from store_places import places
-from support import raises, rng
+from support import known, raises, rng
 
 NAMES = {1: "session", 2: "wifi", 3: "cell", 4: "claim", 5: "usage", 6: "queue", 7: "retained"}
 PASSWORD = "correct horse"
@@ -89,7 +89,7 @@ def test_certificates():
         networks = Networks(store)
         networks.add("home", PASSWORD)
         networks.add("corp", eap="tls", client_cert=b"CERT" * 9, private_key=b"SECRET")
-        corp = networks.find("corp")
+        corp = known(networks, "corp")
         whole = store.read("wifi.eap0")
         short = pack(2, b"\x05\x00")
         for what, data in list(wrong(whole)) + [("short", short), ("short", pack(2, b"\x01"))]:
@@ -102,7 +102,7 @@ def test_certificates():
         # the other networks are not concerned, and it can be set again
         assert networks.password("home") == PASSWORD.encode()
         networks.add("corp", eap="tls", client_cert=b"CERT", private_key=b"SECRET")
-        assert certificates(store, networks.find("corp"))["private_key"] == b"SECRET"
+        assert certificates(store, known(networks, "corp"))["private_key"] == b"SECRET"
 
 
 def test_settings():

@@ -7,7 +7,7 @@ from particle.store.container import pack
 from particle.store.enterprise import certificates
 from particle.store.networks import Networks, field
 from store_places import places
-from support import raises
+from support import known, raises
 
 PASSWORD = "correct horse"
 ODD = b"\x00\"\xff'\n,;\\{}\t=\x80\xc3(<>|%s\r\x7f#`&"
@@ -30,15 +30,15 @@ def test_what_was_set_is_read_after_a_restart():
         networks.add("psk", "0123456789abcdefABCDEF" + "0" * 42, bssid=b"\x02" * 6)
         networks = Networks(again())
         assert names(networks) == [b"psk", b"old", b"open", ODD, b"Home"], where
-        home, odd = networks.find("Home"), networks.find(ODD)
+        home, odd = known(networks, "Home"), known(networks, ODD)
         assert (home.security, home.cipher, home.hidden, home.channel) == (3, 1, False, 0)
         assert home.static is None and home.bssid is None and home.eap == 0
         assert odd.static == ADDRESS and odd.hidden and odd.channel == 11
-        assert networks.find("open").security == 0 and networks.find("psk").security == 255
-        assert networks.find("psk").bssid == b"\x02" * 6
+        assert known(networks, "open").security == 0 and known(networks, "psk").security == 255
+        assert known(networks, "psk").bssid == b"\x02" * 6
         assert networks.password("Home") == PASSWORD.encode()
         assert networks.password(ODD) == bytes(8) and networks.password("open") is None
-        assert networks.find("nobody") is None and networks.password("nobody") is None
+        assert known(networks, "nobody") is None and networks.password("nobody") is None
 
 
 def test_order_and_the_eleventh():
@@ -55,7 +55,7 @@ def test_order_and_the_eleventh():
         assert store.wear() == before and names(networks)[0] == b"n3"
         assert networks.add("eleventh", PASSWORD) == b"n0"
         assert len(networks) == 10
-        assert names(networks)[:2] == [b"eleventh", b"n3"] and networks.find("n0") is None
+        assert names(networks)[:2] == [b"eleventh", b"n3"] and known(networks, "n0") is None
         assert networks.remove("n3") and not networks.remove("n3")
         networks.clear()
         assert len(networks) == 0
@@ -99,7 +99,7 @@ def test_enterprise():
         networks = Networks(store)
         networks.add("home", PASSWORD)
         networks.add("corp", "pass", eap="peap", identity="me", ca_cert=b"CA" * 1000)
-        corp = networks.find("corp")
+        corp = known(networks, "corp")
         assert (corp.security, corp.eap, corp.identity) == (5, 25, b"me")
         assert corp.outer_identity == b"anonymous"
         assert certificates(store, corp)["ca_cert"] == b"CA" * 1000, where
@@ -107,7 +107,7 @@ def test_enterprise():
         networks.add("lab", eap="tls", client_cert=b"C" * 900, private_key=b"SECRET-KEY")
         networks = Networks(again())
         assert names(networks) == [b"lab", b"home"]
-        found = certificates(networks.store, networks.find("lab"))
+        found = certificates(networks.store, known(networks, "lab"))
         assert found == {"ca_cert": b"", "client_cert": b"C" * 900, "private_key": b"SECRET-KEY"}
         assert networks.store.read("wifi.eap0") is None
         assert b"SECRET" not in repr(networks).encode()
@@ -159,14 +159,14 @@ def test_secrets_are_in_no_repr():
         networks = Networks(store)
         networks.add(ODD, PASSWORD, security=3, hidden=True)
         networks.add("corp", PASSWORD, identity="me")
-        network = networks.find(ODD)
+        network = known(networks, ODD)
         shown = [repr(networks), repr(network), repr(list(networks)), repr(store)]
         shown += [repr(getattr(network, name)) for name in ATTRIBUTES]
         raises(AttributeError, getattr, network, "password")
         for text in shown:
             assert PASSWORD not in text
         assert repr(network) == "<Network %r wpa2 hidden>" % ODD
-        assert repr(networks.find("corp")) == "<Network b'corp' wpa2-enterprise>"
+        assert repr(known(networks, "corp")) == "<Network b'corp' wpa2-enterprise>"
 
 
 def test_damaged_records_are_reported_and_replaced():

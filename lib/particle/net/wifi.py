@@ -40,31 +40,21 @@ _NEVER_HEARD = const(14)  # the last channel below 5 GHz
 _ABSENT = (210, 211, 212)
 _WRONG = (204, 15)
 
-_TEXTS = {
-    "password": "wrong password",
-    "absent": "not found: out of reach, switched off, or on 5 GHz, which this board may not hear",
-    "refused": "the access point refused: its security, or too many stations",
-    "address": "joined, but no address: is its DHCP server running?",
-    "ipv6": "joined, but it has IPv6 only: the cloud needs IPv4",
-    "5 GHz": "on channel %d of 5 GHz, which this board cannot hear",
-    "eap": "enterprise: this firmware has no EAP client (module _particle_eap)",
-    "silent": "no answer of the access point",
-    "none": "no network is known: particle.wifi.set_credentials(ssid, password)",
-}
-_CODES = {"password": _NOT_ALLOWED, "absent": _NOT_FOUND, "5 GHz": _NOT_SUPPORTED}
-_CODES.update({"ipv6": _NOT_SUPPORTED, "eap": _NOT_SUPPORTED, "address": _TIMEOUT})
-_CODES["silent"] = _TIMEOUT
-# what is told of several networks: the first of these
-_WORST_FIRST = (
-    "password",
-    "address",
-    "ipv6",
-    "refused",
-    "eap",
-    "5 GHz",
-    "silent",
-    "absent",
-    "none",
+# what can be wrong, the worst first, which is what is told of several networks
+_FAILURES = (
+    ("password", _NOT_ALLOWED, "wrong password"),
+    ("address", _TIMEOUT, "joined, but no address: is its DHCP server running?"),
+    ("ipv6", _NOT_SUPPORTED, "joined, but it has IPv6 only: the cloud needs IPv4"),
+    ("refused", _NETWORK, "the access point refused: its security, or too many stations"),
+    ("eap", _NOT_SUPPORTED, "enterprise: this firmware has no EAP client (module _particle_eap)"),
+    ("5 GHz", _NOT_SUPPORTED, "on channel %d of 5 GHz, which this board cannot hear"),
+    ("silent", _TIMEOUT, "no answer of the access point"),
+    (
+        "absent",
+        _NOT_FOUND,
+        "not found: out of reach, switched off, or on 5 GHz, which this board may not hear",
+    ),
+    ("none", _NETWORK, "no network is known: particle.wifi.set_credentials(ssid, password)"),
 )
 
 
@@ -119,9 +109,9 @@ class WifiLink:
         self._until = self._fresh = 0
         self._last = None  # state before this attempt
         self._pause = _FIRST_MS
-        self._why = {}  # kind of failure -> text, of this round
+        self._why = {}  # kind of failure -> the first network that had it, of this round
         self.error = None
-        self.why = None  # kind of failure that `error` tells of: a key of _TEXTS
+        self.why = None  # kind of failure that `error` tells of (_FAILURES)
         self.only = None  # SSID of the one network that may be joined
 
     def up(self):
@@ -219,7 +209,7 @@ class WifiLink:
         if len(todo) > 1:
             todo = self._sorted(todo)
         elif not todo:
-            self._why["none"] = _TEXTS["none"]
+            self._why["none"] = None
         self._todo = todo
         self._try(now)
 
@@ -229,7 +219,7 @@ class WifiLink:
             heard[found[0]] = max(found[3], heard.get(found[0], -999))
         for n in known:
             if n.ssid not in heard and not n.hidden:
-                self._refuse(n, "5 GHz" if n.channel > _NEVER_HEARD else "absent")
+                self._refuse(n, _absent(n))
         there = [n for n in known if n.ssid in heard]
         there.sort(key=lambda n: -heard[n.ssid])
         return there + [n for n in known if n.hidden and n.ssid not in heard]
@@ -246,10 +236,13 @@ class WifiLink:
             self._fresh = _after(now, _STALE_MS)
             self._join(n)
             return
-        for why in _WORST_FIRST:
+        for why, code, text in _FAILURES:
             if why in self._why:
+                n = self._why[why]
+                if n:
+                    text = "%r: %s" % (n.ssid, text % n.channel if "%" in text else text)
                 self.why = why
-                self.error = Error(_CODES.get(why, _NETWORK), self._why[why], "link")
+                self.error = Error(code, text, "link")
                 break
         self._rest(now)
 
@@ -299,8 +292,7 @@ class WifiLink:
         elif status == network.STAT_WRONG_PASSWORD or status in _WRONG:
             self._give_up(now, "password")
         elif status == network.STAT_NO_AP_FOUND or status in _ABSENT:
-            channel = self.trying.channel
-            self._give_up(now, "5 GHz" if channel > _NEVER_HEARD else "absent")
+            self._give_up(now, _absent(self.trying))
         elif status == getattr(network, "STAT_CONNECT_FAIL", -1) or status in (203, 200):
             self._give_up(now, "refused")
         elif self._joined(status):
@@ -334,8 +326,11 @@ class WifiLink:
         self._try(now)
 
     def _refuse(self, n, why):
-        text = _TEXTS[why]
-        self._why.setdefault(why, "%r: %s" % (n.ssid, text % n.channel if "%" in text else text))
+        self._why.setdefault(why, n)
+
+
+def _absent(n):
+    return "5 GHz" if n.channel > _NEVER_HEARD else "absent"
 
 
 def _text(octets):

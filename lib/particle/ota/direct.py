@@ -188,7 +188,8 @@ class Direct(Staging):
         sink = self._sink()
         bundle = self._bundle(guarded(Head, self._head), sink)
         try:
-            module = yield from unpack(self._part, self.size, bundle, *self._platform)
+            kinds = self.functions
+            module = yield from unpack(self._part, self.size, bundle, *self._platform, kinds)
         except UpdateError:
             sink.forget()
             raise

@@ -10,12 +10,10 @@ from esp32 import Partition
 from micropython import const
 
 from ..wire.module import Refused
-from .direct import _Stream
 from .firmware import Firmware, pending, running
 from .layers import Whole
 from .sink import Arriving, Reader
 from .slots import remove
-from .unpack import complete
 
 # Error numbers of Device OS (errors.py)
 _UNSUPPORTED = const(-1310)
@@ -55,18 +53,6 @@ class Esp32Ab(Whole):
 
     def _sink(self):
         return Region(self.part, self._root + "/stage.fw")
-
-    def _staged(self):
-        # what came by the older protocol, as if it came now
-        stream = _Stream(self, self.size, b"")
-        try:
-            with open(self._part, "rb") as f:
-                yield from stream.through(f, self.size)
-            module = stream.image.modules[0]
-            yield from complete(module, stream.bundle)
-        finally:
-            stream.close()
-        return module, stream.bundle
 
     def finish(self):
         """Have the bootloader try it; return its partition. Raises OSError."""

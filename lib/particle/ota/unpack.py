@@ -18,14 +18,23 @@ _LARGEST = const(0x01000000)  # bytes of a module that is inflated
 _DEFAULT_WINDOW = const(15)
 
 
-def unpack(path, size, bundle, platform_id, slots):
+def unpack(path, size, bundle, platform_id, slots, functions=(_USER,)):
     """Feed `bundle` from the image in a file of `size` bytes; a generator, yields once per slice.
 
-    The slot is complete when it gives the `Module`, which says what is installed. Raises
-    `UpdateError`; the bundle is closed in any case.
+    functions: of the modules that are taken. The slot is complete when it gives the `Module`,
+    which says what is installed. Raises `UpdateError`; the bundle is closed in any case.
     """
+
+    def hand_on(view):
+        # the payload of the one module, unless it has to be inflated first
+        module = image.modules[0]
+        if module.function not in functions or len(image.modules) > 1:
+            raise Refused(_UNSUPPORTED, "no application, or more than one")
+        if not module.packed:
+            bundle.feed(view)
+
     try:
-        image = _reader(size, platform_id, slots, bundle)
+        image = guarded(Image, size, platform_id, slots, {}, hand_on)
         with guarded(open, path, "rb") as f:
             yield from _through(f.readinto, image, bundle)
             module = image.modules[0]
@@ -35,7 +44,7 @@ def unpack(path, size, bundle, platform_id, slots):
                     raise UpdateError(_INVALID_FORMAT, "inflates to %d bytes" % original, "update")
                 guarded(check_window, bits or _DEFAULT_WINDOW)
                 f.seek(module.payload_at)
-                image = _reader(original, platform_id, slots, bundle)
+                image = guarded(Image, original, platform_id, slots, {}, hand_on)
                 read = guarded(inflated, f, bits)
                 yield from _through(read, image, bundle)
                 if image.modules[0].packed or read(bytearray(1)):
@@ -61,19 +70,6 @@ def settled(bundle):
     while bundle.busy():
         bundle.step()
         yield
-
-
-def _reader(size, platform_id, slots, bundle):
-    # hands on the payload of one application, unless it has to be inflated first
-    def hand_on(view):
-        module = image.modules[0]
-        if module.function != _USER or len(image.modules) > 1:
-            raise Refused(_UNSUPPORTED, "no application, or more than one")
-        if not module.packed:
-            bundle.feed(view)
-
-    image = guarded(Image, size, platform_id, slots, {}, hand_on)
-    return image
 
 
 def _through(read, image, bundle):

@@ -90,12 +90,9 @@ def addresses(static):
 
 def value(entry, wanted, absent=None):
     """Return the content of the field `wanted` of whole fields, or `absent`."""
-    at = 0
-    while at < len(entry):
-        end = at + 2 + entry[at + 1]
-        if entry[at] == wanted:
-            return entry[at + 2 : end]
-        at = end
+    for tag, content, _, _ in fields(entry):
+        if tag == wanted:
+            return content
     return absent
 
 
@@ -176,17 +173,6 @@ class Networks:
 
     def __len__(self):
         return len(self._load()[1])
-
-    def __repr__(self):
-        return "<Networks %r>" % list(self)
-
-    def find(self, ssid):
-        """Return the `Network` of this name, or None."""
-        ssid = octets("ssid", ssid, 1, 32)
-        for entry in self._load()[1]:
-            if value(entry, _SSID) == ssid:
-                return Network(entry)
-        return None
 
     def password(self, ssid):
         """Return the password as bytes, None for an open or unknown network."""
