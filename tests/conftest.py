@@ -7,6 +7,7 @@ same name that the interpreter's wheel installs.
 
 import gc
 import os
+import sys
 import tempfile
 from pathlib import Path
 
@@ -20,8 +21,15 @@ ROOT = Path(__file__).resolve().parents[1]
 _NAMES = "demo docs e2e interop provisioning sim".split()
 TIMED = tuple(ROOT / "tests" / name for name in _NAMES)
 FLAKY_AT_MOST = 2  # of one run
+# A run starts hundreds of processes: what one has compiled is there for the others and for the
+# next run, away from the sources, and also where the environment wants no such files.
+COMPILED = ROOT / "build" / "pycache"
 
 assert Path(micropython.__file__).is_relative_to(ROOT / "tests" / "shims"), micropython.__file__
+
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+os.environ["PYTHONPYCACHEPREFIX"] = sys.pycache_prefix = str(COMPILED)
+sys.dont_write_bytecode = False
 
 
 def pytest_configure(config):
