@@ -1,7 +1,9 @@
 """A provisioned board: the emulated Cortex-M3, its flash in a file, its sockets by a bridge."""
 
+import contextlib
 import os
-from collections.abc import Mapping
+import subprocess
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from particle_tools.firmware import qemu
@@ -64,17 +66,30 @@ class M3Board:
         files: what else is there, below /rom. elf: another image. Raises `qemu.Failed` when
         it does not end.
         """
-        files = {
-            **(files or {}),
-            "main.mpy": self._main,
-            "app.mpy": cortex_m3.compiled(application),
-        }
         with Bridge() as bridge:
             return qemu.run(
                 elf or cortex_m3.image().elf,
-                files,
+                {**(files or {}), **self._files(application)},
                 heap=heap,
                 memory=self.psram,
                 uart=bridge.serial,
                 seconds=seconds,
             )
+
+    @contextlib.contextmanager
+    def on(self, application: Path) -> Iterator[None]:
+        """Boot with `application`; the power is cut at the end, without a word."""
+        with Bridge() as bridge:
+            qemu.prepare(self.psram, self._files(application), 0, os.urandom(32))
+            elf = cortex_m3.image().elf
+            process = subprocess.Popen(
+                qemu.command(elf, self.psram, ["null", bridge.serial]), stdin=subprocess.DEVNULL
+            )
+            try:
+                yield
+            finally:
+                process.kill()
+                process.wait()
+
+    def _files(self, application: Path) -> dict[str, bytes]:
+        return {"main.mpy": self._main, "app.mpy": cortex_m3.compiled(application)}

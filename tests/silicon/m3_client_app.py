@@ -13,7 +13,7 @@ def answer(argument):
 
 particle.function("answer", answer)
 particle.variable("level", lambda: 42)
-particle.connect(20)
-assert particle.publish("m3/here", "1", ack=True, timeout=10)
-assert particle.wait_until(lambda: calls, 10), "nobody called"
+particle.connect(60)
+assert particle.publish("m3/here", "1", ack=True, timeout=30)
+assert particle.wait_until(lambda: calls, 60), "nobody called"
 print("called with", calls[0])

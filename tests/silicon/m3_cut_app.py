@@ -2,7 +2,7 @@
 
 import particle
 
-particle.connect(20)
+particle.connect(60)
 while True:
-    particle.publish("m3/again", "1", ack=True, timeout=10)
+    particle.publish("m3/again", "1", ack=True, timeout=60)
     particle.wait_until(lambda: False, 0.3)

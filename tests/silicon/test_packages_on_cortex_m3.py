@@ -48,7 +48,7 @@ def port(cloud, tmp_path):
             process.wait()
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(900)
 def test_from_the_index_from_a_folder_and_away_again(cloud, port, tmp_path):
     index = ("mip", "install", "--index", cloud.url + "/mip")
     before = mpremote(port, "fs", "ls", ":pt")

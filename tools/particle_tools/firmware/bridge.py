@@ -32,10 +32,11 @@ class Bridge:
         return self
 
     def __exit__(self, *_) -> None:
-        self._ended = True
         with contextlib.suppress(OSError):
             self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
+        self._thread.join(5)  # what an emulator that is gone said last is carried, too
+        self._ended = True
         self._thread.join(5)
 
     def _run(self) -> None:
@@ -63,7 +64,8 @@ class Pipe:
         """Carry bytes until the emulator goes or `ended()` says so."""
         try:
             while not ended():
-                for key, _ in self._selector.select(0.2):
+                # the board first: what it said last comes before it is noticed that it is gone
+                for key, _ in sorted(self._selector.select(0.2), key=lambda one: one[0].data):
                     if key.data == 0:
                         data = self._uart.recv(65536)
                         if not data:
