@@ -2,17 +2,11 @@
 
 from particle.errors import Error
 from particle.session.resume import Resuming
-from plain_channel import Driven, Plain
+from plain_channel import Driven, Keys, Plain
 from tcp_peer import Parsed
 
 HELLO = (6, 1, 0x36, 6)
 APP = b'{"f":["led"],"v":{}}'
-
-
-class Keys:
-    device_id = b"\xe0\x0f\xce\x68\x12\x34\x56\x78\x90\xab\xcd\xef"
-    server = b"server"
-    public = b"device"
 
 
 class Numbered(Plain):

@@ -5,15 +5,11 @@ as the client drives them.
 """
 
 from particle.session.messaging import add
-from plain_channel import Driven, PlainConn
+from plain_channel import Driven, Keys, PlainConn
 from tcp_peer import Parsed
 
 HELLO = (6, 1, 0xB6, 6)
 TOKEN = 0x15
-
-
-class Keys:
-    device_id = b"\xe0\x0f\xce\x68\x12\x34\x56\x78\x90\xab\xcd\xef"
 
 
 class Memory:
@@ -73,7 +69,9 @@ class World(Driven):
 
     def __init__(self, kind, target=None):
         self.now = 1000
-        self.conn = PlainConn(Keys, None, lambda n: bytes(n), HELLO, {"server": "::1"})
+        self.conn = PlainConn(
+            Keys, lambda kind: None, lambda n: bytes(n), HELLO, {"server": "::1"}
+        )
         self.target = target or Memory()
         self.transfer = kind(self.conn, self.target, self)
         self.refused = None

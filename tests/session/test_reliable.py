@@ -1,14 +1,10 @@
 """Retransmission, de-duplication and keep-alive over datagrams, on a fake clock (3.3-3.7)."""
 
 from particle.session.messaging import diff
-from plain_channel import Driven, PlainConn
+from plain_channel import Driven, Keys, PlainConn
 from tcp_peer import Parsed
 
 HELLO = (6, 1, 0xB6, 6)
-
-
-class Keys:
-    device_id = b"\xe0\x0f\xce\x68\x12\x34\x56\x78\x90\xab\xcd\xef"
 
 
 class World(Driven):
@@ -16,7 +12,9 @@ class World(Driven):
 
     def __init__(self, random=0):
         self.now = 1000
-        self.conn = PlainConn(Keys, None, lambda n: bytes([random] * n), HELLO, {"server": "::1"})
+        self.conn = PlainConn(
+            Keys, lambda kind: None, lambda n: bytes([random] * n), HELLO, {"server": "::1"}
+        )
         self.events = []
         self.said = []
         self.conn.start(self.now)

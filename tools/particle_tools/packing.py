@@ -41,7 +41,7 @@ CORE = (
 ).split()
 _UDP = (
     "wire/dtls_record wire/dtls_handshake crypto/ccm crypto/p256 crypto/prf"
-    " session/dtls session/resume session/reliable store/keys_ec"
+    " session/dtls session/resume store/keys_ec"
 )
 _TCP = "crypto/der crypto/rsa session/aes_tcp store/keys"
 

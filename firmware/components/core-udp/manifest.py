@@ -9,7 +9,6 @@ package(
         "crypto/p256.py",
         "crypto/prf.py",
         "session/dtls.py",
-        "session/reliable.py",
         "session/resume.py",
         "store/keys_ec.py",
         "wire/dtls_handshake.py",

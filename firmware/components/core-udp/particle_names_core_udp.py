@@ -10,7 +10,6 @@ def names():
     import particle.crypto.prf
     import particle.session
     import particle.session.dtls
-    import particle.session.reliable
     import particle.session.resume
     import particle.store
     import particle.store.keys_ec
@@ -26,7 +25,6 @@ def names():
     keys_ec
     p256
     prf
-    reliable
     resume
     session
     store

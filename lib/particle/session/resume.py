@@ -1,5 +1,6 @@
-"""A session that outlives its connection: it goes on without a handshake after a lost connection,
-a reset or a power cut (cloud-protocol 2.4-2.6, DESIGN decisions 2 and 3).
+"""The connection over datagrams: messages are acknowledged, repeated and taken once
+(cloud-protocol 3.3-3.7), and its session outlives it: it goes on without a handshake after a lost
+connection, a reset or a power cut (cloud-protocol 2.4-2.6, DESIGN decisions 2 and 3).
 
 Nothing is ever sent with a number that a restored session might use again: record numbers and
 message IDs are reserved in steps, and the stored numbers are ahead of everything sent.
@@ -10,9 +11,9 @@ from binascii import crc32
 
 from micropython import const
 
-from .dtls import Dtls  # not in reliable.py: imports in imports take a small board's stack
-from .messaging import add
-from .reliable import Reliable
+from .conn import Conn
+from .dtls import Dtls
+from .messaging import add, diff
 
 # What is stored, at most 150 bytes: checksums of keys and of the configured address, key block,
 # connection ID, next record number to be sent and highest number received (24-bit halves), next
@@ -25,7 +26,11 @@ _UNSAVED = const(0x3FFFFFF)  # records a session that is not stored may send
 _STEP = const(256)  # numbers reserved with one write to flash
 _TRIES = const(2)  # resumes without an answer before a handshake
 _SHAKES = const(2)  # handshakes in one wire profile before the other is tried
-_TRANSMISSIONS = const(3)  # of a message on a session that was just resumed
+_ACK_TIMEOUT_MS = const(4000)
+_TRANSMISSIONS = const(4)  # one less on a session that was just resumed
+_PATIENCE = const(8)  # transmissions while other messages are answered
+_SEEN = const(8)  # received CONs remembered, as long as the keys are the same
+_OPEN = const(14)  # messages without an ACK when one more event is taken
 _PROBE_MS = const(200)  # after which a resumed session with nothing to say sends a ping
 _KIND = const(1)  # of the container
 
@@ -35,7 +40,11 @@ _NETWORK = const(-230)
 _TIMEOUT = const(-160)
 _END_OF_STREAM = const(-201)
 _PROTOCOL = const(-240)
+
+# CoAP (wire/coap.py)
+_CON = const(0)
 _ACK = const(2)
+_OCTETS = const(42)  # content format
 
 # states of conn.Conn
 _DIAL = const(4)
@@ -43,7 +52,7 @@ _SHAKE = const(5)
 _ON = const(7)
 
 
-class Resuming(Reliable):
+class Resuming(Conn):
     """The whole connection over UDP with a session that is stored (see `Conn`).
 
     saved(kind): gives what the last SAVE event gave, None, or raises OSError. The adapter answers
@@ -51,6 +60,8 @@ class Resuming(Reliable):
     """
 
     CHANNEL = Dtls
+    DEFAULTS = 5684, 25
+    PONG_MS = 30000
     step = _STEP  # numbers reserved at once; 1 with memory that does not wear
     why = "none"  # no session to go on with: the reason of the next full handshake
     _shakes = 0  # full handshakes that failed in a row
@@ -65,9 +76,17 @@ class Resuming(Reliable):
     _session = None  # what `Dtls.restore` takes
     _spare = None  # session and checksums that come back when the handshake gets no answer either
     _floor = -1  # last message ID of earlier boots until this boot's session is heard
+    _closed = False  # a session was resumed and nothing came yet
+    _tries = _TRANSMISSIONS
+    _hello_id = None
+    repeats = 0  # retransmissions
 
     def __init__(self, keys, saved, rng, hello, limits):
-        Reliable.__init__(self, keys, None, rng, hello, limits)
+        Conn.__init__(self, keys, None, rng, hello, limits)
+        self._type = _CON
+        self._token = rng(1)[0]
+        self._hello += (keys.device_id,)
+        self._seen = []  # [ID, reply or None]
         where = "%s:%d" % (self._host, self._port)
         self._marks = crc32(keys.server + keys.public), crc32(where.encode())
         self._channel.profile = int(limits.get("wire_profile") == "device-os")
@@ -90,6 +109,14 @@ class Resuming(Reliable):
                 self._addresses = [saved[_LENGTH:].decode()] if s[14] else []
                 self._stored = True
 
+    @staticmethod
+    def system(platform_id):
+        """Return the description of the system and its content format (4.2).
+
+        Protobuf: one module, monolithic, with the level of Device OS that is spoken.
+        """
+        return b"\x0a\x05\x08\x03\x18\xb8\x30", _OCTETS
+
     # resume instead of handshake
 
     def opened(self, now, ok):
@@ -111,7 +138,7 @@ class Resuming(Reliable):
                 # a server, or something before it, may take the other form only
                 self._shakes = 1
                 self._channel.profile ^= 1
-        Reliable.opened(self, now, ok)
+        Conn.opened(self, now, ok)
 
     def forget(self, why="cleared"):
         """Give up the session: the next connection begins with a handshake."""
@@ -124,7 +151,10 @@ class Resuming(Reliable):
     def _opened(self, now):
         self._news = []
         if not self._session:
-            Reliable._opened(self, now)
+            Conn._opened(self, now)
+            self._seen = []
+            self._due = None  # the Hello is repeated as every CON, and given up like one
+            self._hello_id = self._mid
             return
         self.resumes += 1
         self._sent = self._since = now
@@ -132,7 +162,7 @@ class Resuming(Reliable):
         self._heard = add(now, _PROBE_MS - self.keep_alive * 1000)
         self.reset(0, 0)
         self._closed = True
-        self._tries = _TRANSMISSIONS
+        self._tries = _TRANSMISSIONS - 1
         self._state = _ON
         self.ready = True
         self._save()
@@ -174,11 +204,11 @@ class Resuming(Reliable):
                 self._subscribe(prefix, flags)
 
     def _post(self, flags, body, ctype):
-        Reliable._post(self, flags, body, ctype)
+        Conn._post(self, flags, body, ctype)
         self._news.append(self._mid)
 
     def _subscribe(self, prefix, flags):
-        Reliable._subscribe(self, prefix, flags)
+        Conn._subscribe(self, prefix, flags)
         self._news.append(self._mid)
 
     # storing
@@ -209,7 +239,7 @@ class Resuming(Reliable):
     def next(self):
         """Take the next message ID."""
         self._reserved -= 1
-        return Reliable.next(self)
+        return Conn.next(self)
 
     def transmit(self, now):
         """Return how many bytes of `out` are one datagram, 0 = none; repeat until 0."""
@@ -221,31 +251,117 @@ class Resuming(Reliable):
             return 0
         if self._closed and self._queue:
             self._heard = now
-        return Reliable.transmit(self, now)
+        return Conn.transmit(self, now)
 
-    # the first answer
+    # what comes and what is repeated
 
     def dispatch(self, now, m):
-        """Act on a received message; on a resumed session first on nothing but a fresh ACK."""
-        if self._closed:
+        """Act on a received message once, however often it comes; on a resumed session first on
+        nothing but a fresh ACK.
+        """
+        if m.type >= _ACK:
             entry = self._open.get(m.mid)
-            if m.type < _ACK or not entry or not entry[2]:
-                return  # it may be a record of an earlier boot
-            if self._floor >= 0 and (m.mid - self._floor - 1) & 0x8000:
-                return  # so may this: a persisted event keeps its ID
-            self._closed = False
-            self._floor = -1
-            self._tries = _TRANSMISSIONS + 1
-            self._resumes = 0
-            self._channel.heard()
-            self._save()
-        Reliable.dispatch(self, now, m)
+            if self._closed and not self._hears(m, entry):
+                return
+            if entry:
+                del self._open[m.mid]
+                if entry[1] is None and entry[0] in self._queue:
+                    self._queue.remove(entry[0])  # it was just about to be repeated
+                if m.mid == self._hello_id:
+                    self._hello_id = None
+                    if m.type > _ACK or m.code >= 0x80:
+                        self._fail(now, "cloud", _PROTOCOL)  # refused
+                        return
+                    self._server_hello(now, m)
+        elif self._closed:
+            return  # it may be a record of an earlier boot
+        elif m.type == _CON:
+            # No time limit: who holds back a record for long must not have it acted upon twice.
+            for s in self._seen:
+                if s[0] == m.mid:
+                    if s[1]:
+                        self._queue.append(s[1])
+                    return
+            self._seen = self._seen[1 - _SEEN :] + [[m.mid, None]]
+        Conn.dispatch(self, now, m)
         # one that is refused stays: then everything is announced again with the next connection
         if m.mid in self._news and m.type == _ACK and m.code < 0x80:
             self._news.remove(m.mid)
             if not self._news:
                 self._crcs = self._sums()
                 self._save()
+
+    def _hears(self, m, entry):
+        # whether an ACK or RST shows that the cloud goes on with the resumed session
+        if not entry or not entry[2]:
+            return False
+        if self._floor >= 0 and (m.mid - self._floor - 1) & 0x8000:
+            return False  # a persisted event keeps its ID: this may be of an earlier boot
+        self._closed = False
+        self._floor = -1
+        self._tries = _TRANSMISSIONS
+        self._resumes = 0
+        self._channel.heard()
+        self._save()
+        return True
+
+    def room(self):
+        """Return how many events may still be sent; all without an ACK may have to go again."""
+        return min(Conn.room(self), _OPEN - len(self._open))
+
+    def take(self, now):
+        """Return the next message, which is sent now; a CON will be repeated until its ACK."""
+        message = Conn.take(self, now)
+        entry = self._open.get(message[2] << 8 | message[3])
+        if entry and entry[0] is message:
+            # 4-6, 8-12, 16-24, 32-48 s; 4-6 s while nobody knows whether the session lives
+            wait = _ACK_TIMEOUT_MS << (0 if self._closed else min(3, entry[2]))
+            entry[1] = add(now, wait + (wait * self._rng(1)[0] >> 9))
+            entry[2] += 1
+        return message
+
+    def waits(self):
+        """Return the ticks at which the waits for ACKs end, in a list; None means nothing."""
+        times = Conn.waits(self)
+        for entry in self._open.values():
+            times.append(entry[1])
+        return times
+
+    def expire(self, now):
+        """Repeat what was not acknowledged; the fourth time ask whether anybody is there.
+
+        Who answers but does not acknowledge a message after eight times does not want it: it is
+        given up. Who does not answer is not there: the connection is given up.
+        """
+        Conn.expire(self, now)
+        for mid, entry in list(self._open.items()):
+            if entry[1] is not None and diff(now, entry[1]) >= 0:
+                asks = self._state == _ON and self._pong is None
+                alive = asks and not self._closed
+                if entry[2] < (_PATIENCE if alive else self._tries):
+                    entry[1] = None
+                    self.repeats += 1
+                    self._queue.append(entry[0])
+                    if asks and entry[2] >= self._tries - 1:
+                        self.ping(now)
+                elif alive:
+                    del self._open[mid]
+                    if self._waiting.pop(mid, None) is not None:
+                        self._emit("ACKED", mid, _TIMEOUT)
+                else:
+                    self._fail(now, "cloud", _TIMEOUT)
+                    return
+
+    def send(self, message):
+        """Queue a message that is built; a CON is repeated until its ACK."""
+        kind = message[0] >> 4 & 3
+        if kind == _CON:
+            self._open[message[2] << 8 | message[3]] = [message, None, 0]
+        elif kind >= _ACK:
+            for s in self._seen:
+                if s[0] == message[2] << 8 | message[3]:
+                    s[1] = message
+        Conn.send(self, message)
 
     def abandon(self):
         """Forget what waits, except events that were not acknowledged."""
@@ -257,16 +373,20 @@ class Resuming(Reliable):
                 self._keep = self._keep + [message]
                 if mid in self._waiting:
                     waiting[mid] = self._waiting.pop(mid)
-        Reliable.abandon(self)
+        Conn.abandon(self)
         self._waiting = waiting
         if self._session and self._state >= _ON:
             self._session = self._channel.state(0)
 
     def reset(self, mid, token):
-        """Forget what waits but the operations of events that are sent again."""
+        """Forget what waits but the operations of events that are sent again.
+
+        IDs and tokens go on, they start again only with the device (3.1).
+        """
         waiting = self._waiting if self._keep else {}
-        Reliable.reset(self, mid, token)
+        Conn.reset(self, self._mid, self._token)
         self._waiting = waiting
+        self._open = {}  # ID -> [message, ticks of the next transmission or None, transmissions]
 
     def _fail(self, now, stage, code):
         if code in (_END_OF_STREAM, _PROTOCOL):
@@ -280,4 +400,4 @@ class Resuming(Reliable):
                 self._resumes = _TRIES - 1
         elif self._closed and code == _NETWORK:
             self._resumes -= 1  # it was not asked
-        Reliable._fail(self, now, stage, code)
+        Conn._fail(self, now, stage, code)
