@@ -1,6 +1,7 @@
 """What a visitor of softAP sends, byte by byte: where it ends, and that finding that is cheap."""
 
 import particle.setup.softap_http as http
+import particle.setup.softap_server as server
 import particle.setup.softap_tcp as tcp
 from particle.setup.softap_json import Ending
 from softap_world import World, ask
@@ -72,20 +73,19 @@ class Counting(Ending):
 def test_talks_ask_on_from_where_they_were():
     body = b'{"k":"' + b"}" * 1000 + b'","v":""}'
     requests = (
-        (tcp, b"set\n1\n\n", lambda commands: tcp.TcpTalk(commands)),
+        (b"set\n1\n\n", lambda commands: tcp.TcpTalk(commands)),
         (
-            http,
             b"POST /set HTTP/1.1\r\nContent-Length: 1\r\n\r\n",
             lambda commands: http.HttpTalk(http.Site(commands)),
         ),
     )
-    for module, head, talk in requests:
+    for head, talk in requests:
         Counting.bytes = 0
-        module.Ending = Counting
+        server.Ending = Counting
         try:
             assert b'{"r":-1}' in ask(talk, World().commands(), head + body, 1)
         finally:
-            module.Ending = Ending
+            server.Ending = Ending
         assert Counting.bytes == len(body)
 
 

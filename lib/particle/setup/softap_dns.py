@@ -2,10 +2,11 @@
 asks for leads it to the page.
 """
 
-import select
 import socket
 
 from micropython import const
+
+from .softap_server import Bound
 
 _MOST = const(256)  # bytes of a question
 _PER_STEP = const(4)
@@ -35,21 +36,12 @@ def answer(query, address):
     return out
 
 
-class Names:
-    """Answer at `address`, UDP port `port`; says: the address to answer. Raises OSError."""
+class Names(Bound):
+    """Answer at `address`, UDP port `port`; says: the address to answer. Raises as `Bound`."""
 
     def __init__(self, address, port, says):
+        super().__init__(address, port, socket.SOCK_DGRAM)
         self._says = bytes([int(n) for n in says.split(".")])
-        self._s = s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        try:
-            s.bind(socket.getaddrinfo(address, port)[0][-1])
-            s.setblocking(False)
-            self._poll = p = select.poll()
-            p.register(s, select.POLLIN)
-            self._ready = getattr(p, "ipoll", None) or p.poll
-        except OSError:
-            s.close()
-            raise
 
     def step(self, now, buf):
         """Answer a few questions; there is nothing to calculate. Never raises OSError."""
@@ -67,9 +59,3 @@ class Names:
             except OSError:
                 pass  # a phone that left, or no room: it asks again
         return False
-
-    def close(self):
-        """Answer no more; may be called twice."""
-        if self._s is not None:
-            self._s.close()
-            self._s = self._poll = self._ready = None

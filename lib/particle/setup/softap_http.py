@@ -6,12 +6,10 @@ ends with the connection or is chunked, so that pages can be sent while they are
 
 from micropython import const
 
-from .softap_json import Ending
+from .softap_server import Talk
 
 _LINE = const(400)  # bytes of a line that are kept: a path with its query
 _HEAD = const(6000)  # bytes of all header lines
-_MOST = const(65536)  # bytes of a body that are listened to before it is refused
-_PATIENCE_MS = const(500)
 
 _STATUS = {
     200: "OK",
@@ -50,22 +48,15 @@ def short(status, lines=b"", text=b""):
     yield text_head.encode() + lines + b"Connection: close\r\n\r\n" + text
 
 
-class HttpTalk:
+class HttpTalk(Talk):
     """Understand the request of one visitor; site: see `Site`."""
 
+    _path = None
+    _seen = 0  # bytes of the head
+
     def __init__(self, site):
+        super().__init__(site.commands)
         self._site = site
-        self._commands = site.commands
-        self._line = bytearray()
-        self._path = None
-        self._seen = 0  # bytes of the head
-        self._length = 0
-        self._came = 0  # bytes of the body, also of one that is not kept
-        self._body = None  # while the head is read
-        self._refused = 0
-        self._whole = False
-        self._ending = Ending()
-        self.patience = None
 
     def feed(self, data, n):
         """Take the first `n` bytes of `data`."""
@@ -83,10 +74,7 @@ class HttpTalk:
                 self._header(bytes(self._line).rstrip(b"\r"))
                 self._line = bytearray()
         if self._body is not None and at < n:
-            self._came += n - at
-            if not (self._refused or self._commands.keep(self._body, data, at, n)):
-                self._refused = 413
-                self.close()
+            self._more(data, at, n)
         self._look()
 
     def _header(self, line):
@@ -110,20 +98,6 @@ class HttpTalk:
         elif line[:18].lower() == b"transfer-encoding:":
             self._refused = 400  # no client of setup sends chunks
 
-    def _look(self):
-        if self._refused:
-            # to answer while he still sends would end as a reset: a little is listened to
-            self._whole = self._body is None or self._came >= min(self._length, _MOST)
-            self.patience = _PATIENCE_MS
-        elif self._body is not None and self._came >= self._length:
-            # clients count the length in UTF-16 units: the rest is waited for (2.2, rule 7)
-            self._whole = not self._length or self._ending.reached(self._body)
-            self.patience = _PATIENCE_MS
-
-    def enough(self):
-        """Take what came for everything, after a silence."""
-        self._whole = True
-
     def answer(self):
         """Return the generator of the answer's pieces once the request is whole, else None."""
         if not self._whole:
@@ -131,11 +105,6 @@ class HttpTalk:
         if self._refused:
             return short(self._refused)
         return self._site.answer(self._path, self._body)
-
-    def close(self):
-        """Give the room of the body back."""
-        self._commands.give_back(self._body)
-        self._body = b""
 
 
 class Site:

@@ -1,4 +1,5 @@
-"""A TCP server for setup mode whose visitors cannot block each other (setup-protocols 2.2, 2.3).
+"""A TCP server for setup mode whose visitors cannot block each other (setup-protocols 2.2, 2.3),
+and what its two ways to ask have in common.
 
 It has few places. Who does not send his request, or does not read his answer, loses his place to
 the next one; the one with most places first. Nobody keeps one longer than 10 s for his request
@@ -11,6 +12,7 @@ import socket
 from micropython import const
 
 from ..errors import Error
+from .softap_json import Ending
 
 _NETWORK = const(-230)  # error number of Device OS (errors.py)
 _IN_USE = (98, 112)  # EADDRINUSE; 112 esp32
@@ -26,6 +28,9 @@ _GREEDY_MS = const(300)  # the same for whoever has several
 _PIECES = const(8)  # of an answer, in one step
 _READS = const(4)  # of a request, in one step
 _UNREAD = const(32)  # buffers of what was sent in vain
+_MOST = const(65536)  # bytes of a body that are listened to before it is refused
+_PATIENCE_MS = const(500)
+_TOO_LARGE = const(413)
 _TICKS = const(0x3FFFFFFF)
 
 
@@ -44,6 +49,84 @@ def _port(where):
     return where[1] if isinstance(where, tuple) else where[2] << 8 | where[3]
 
 
+class Bound:
+    """A socket of `kind` at `address`:`port`; `_ready(0)` gives something when it has something.
+
+    Raises OSError; `Error(NETWORK)` when another one is there.
+    """
+
+    def __init__(self, address, port, kind):
+        self._s = s = socket.socket(socket.AF_INET, kind)
+        try:
+            where = socket.getaddrinfo(address, port)[0][-1]
+            tcp = kind == socket.SOCK_STREAM
+            if tcp:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            s.bind(where)
+            if tcp:
+                s.listen(_BACKLOG)
+            s.setblocking(False)
+            self._poll = p = select.poll()
+            p.register(s, select.POLLIN)
+            self._ready = getattr(p, "ipoll", None) or p.poll
+        except OSError as e:
+            s.close()
+            if e.args[0] not in _IN_USE:
+                raise
+            text = "port %d is in use: end what listens there, or give it another port"
+            raise Error(_NETWORK, text % _port(where)) from None
+
+    def close(self):
+        """Give it back; may be called twice."""
+        if self._s is not None:
+            self._s.close()
+            self._s = self._poll = self._ready = None
+
+
+class Talk:
+    """The request of one visitor, a head and a body; commands: see `softap_commands.Commands`.
+
+    A subclass reads the head: until then `_body` is None.
+    """
+
+    patience = None
+    _body = None
+    _length = 0
+    _came = 0  # bytes of the body, also of one that is not kept
+    _refused = 0  # status of HTTP
+    _whole = False
+
+    def __init__(self, commands):
+        self._commands = commands
+        self._line = bytearray()
+        self._ending = Ending()
+
+    def _more(self, data, at, n):
+        self._came += n - at
+        if not (self._refused or self._commands.keep(self._body, data, at, n)):
+            self._refused = _TOO_LARGE
+            self.close()
+
+    def _look(self):
+        if self._refused:
+            # to end while he still sends would be a reset: a little is listened to
+            self._whole = self._body is None or self._came >= min(self._length, _MOST)
+            self.patience = _PATIENCE_MS
+        elif self._body is not None and self._came >= self._length:
+            # clients count the length in UTF-16 units: the rest is waited for (2.2, rule 7)
+            self._whole = not self._length or self._ending.reached(self._body)
+            self.patience = _PATIENCE_MS
+
+    def enough(self):
+        """Take what came for everything, after a silence."""
+        self._whole = True
+
+    def close(self):
+        """Give the room of the body back."""
+        self._commands.give_back(self._body)
+        self._body = b""
+
+
 class _Visit:
     def __init__(self, sock, who, talk, now):
         sock.setblocking(False)
@@ -59,35 +142,19 @@ class _Visit:
         self.write = getattr(sock, "write", None) or sock.send
 
 
-class Server:
+class Server(Bound):
     """Listen at `address`:`port`; talk() gives the object that understands one visitor.
 
     A talk has `feed(data, n)`, which takes the first n bytes that came; `answer()`, which gives
     None or, once the request is whole, a generator of the pieces of the answer (b"" for a slice
     of calculation); `patience`: ms of silence after which `enough()` is called, or None; and
-    `close()`.
-    Raises OSError; `Error(NETWORK)` when somebody listens there.
+    `close()`. Raises as `Bound`.
     """
 
     def __init__(self, address, port, talk):
+        super().__init__(address, port, socket.SOCK_STREAM)
         self._talk = talk
         self._visits = []
-        self._s = s = socket.socket(socket.AF_INET, socket.SOCK_STREAM)
-        try:
-            s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-            where = socket.getaddrinfo(address, port)[0][-1]
-            s.bind(where)
-            s.listen(_BACKLOG)
-            s.setblocking(False)
-            self._poll = p = select.poll()
-            p.register(s, select.POLLIN)
-            self._ready = getattr(p, "ipoll", None) or p.poll
-        except OSError as e:
-            s.close()
-            if e.args[0] not in _IN_USE:
-                raise
-            text = "port %d is in use: end what listens there, or give it another port"
-            raise Error(_NETWORK, text % _port(where)) from None
 
     def step(self, now, buf):
         """Serve everybody a little; tell whether there is more to calculate.
@@ -123,9 +190,7 @@ class Server:
         for visit in self._visits:
             self._free(visit)
         self._visits = []
-        if self._s is not None:
-            self._s.close()
-            self._s = self._poll = self._ready = None
+        super().close()
 
     def _welcome(self, now):
         if len(self._visits) >= _PLACES and not self._make_room(now):

@@ -5,13 +5,11 @@ NAME LF LENGTH LF [header lines] LF BODY   ->   LF LF JSON, and the end of the c
 
 from micropython import const
 
-from .softap_json import Ending
+from .softap_server import Talk
 
 _NAME = const(30)
 _HEAD = const(1000)  # bytes of header lines
 _DIGITS = const(9)
-_MOST = const(65536)  # bytes of a body that are listened to before it is refused
-_PATIENCE_MS = const(500)
 _LF = const(10)
 
 
@@ -20,21 +18,11 @@ def nothing():
     yield from ()
 
 
-class TcpTalk:
-    """Understand the command of one visitor; commands: see `softap_commands.Commands`."""
+class TcpTalk(Talk):
+    """Understand the command of one visitor."""
 
-    def __init__(self, commands):
-        self._commands = commands
-        self._name = None
-        self._line = bytearray()
-        self._seen = 0
-        self._length = None
-        self._body = None  # while the head is read
-        self._came = 0
-        self._good = True
-        self._whole = False
-        self._ending = Ending()
-        self.patience = None
+    _name = _length = None
+    _seen = 0  # bytes of header lines
 
     def feed(self, data, n):
         """Take the first `n` bytes of `data`."""
@@ -42,21 +30,9 @@ class TcpTalk:
         while self._body is None and at < n and not self._whole:
             self._head(data[at])
             at += 1
-        if self._body is None:
-            return
-        self._came += n - at
-        if self._good:
-            self._good = self._commands.keep(self._body, data, at, n)
-            if not self._good:
-                self.close()
-        if not self._good:
-            # to close while he still sends would be a reset: a little is listened to
-            self._whole = self._came >= min(self._length, _MOST)
-            self.patience = _PATIENCE_MS
-        elif self._came >= self._length:
-            # clients count the length in UTF-16 units: the rest is waited for (rule 7)
-            self._whole = not self._length or self._ending.reached(self._body)
-            self.patience = _PATIENCE_MS
+        if self._body is not None:
+            self._more(data, at, n)
+            self._look()
 
     def _head(self, octet):
         line = self._line
@@ -85,10 +61,6 @@ class TcpTalk:
             if self._seen > _HEAD:
                 self._whole = True
 
-    def enough(self):
-        """Take what came for everything, after a silence."""
-        self._whole = True
-
     def answer(self):
         """Return the generator of the answer's pieces once the command is whole, else None."""
         if not self._whole:
@@ -96,8 +68,3 @@ class TcpTalk:
         if self._body is None:
             return nothing()
         return self._commands.tcp(self._name, self._body) or nothing()
-
-    def close(self):
-        """Give the room of the body back."""
-        self._commands.give_back(self._body)
-        self._body = b""
