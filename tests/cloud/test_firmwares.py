@@ -122,6 +122,7 @@ def test_uploads_that_are_refused(rest, product, version, data, words):
         {"version": 1, "groups": ["a b"]},
         {"version": 1, "groups": ["a"], "product_default": True},
         {"version": 1, "paused": "perhaps"},
+        {"version": 1, "percent": 10},
     ],
 )
 def test_releases_that_are_refused(rest, product, body):
@@ -173,6 +174,20 @@ def test_a_growing_share_only_adds_devices(held, rest, product):
         meant = now
         counts.append(len(now))
     assert counts[0] == 0 and 15 < counts[1] < 50 and 110 < counts[2] < 190 and counts[3] == 300
+
+
+def test_a_pause_changes_nobodys_share(rest, product):
+    store(rest, product, 1)
+    store(rest, product, 2)
+    assert share(release(rest, product, 1, percentage=10)) == (10, False)
+    assert share(release(rest, product, 1, paused=True)) == (10, True)
+    assert share(release(rest, product, 1)) == (10, False)
+    assert share(release(rest, product, 2)) == (100, False)
+
+
+def share(released):
+    (only,) = released["releases"]
+    return only["percentage"], only["paused"]
 
 
 def update(device, data, *, proof=True):

@@ -215,8 +215,9 @@ def test_bad_words(app, capsys):
     assert "no firmware module" in refusal(capsys, *base, "--delta", "k.der")
     assert "never replaced" in refusal(capsys, "keys", "k.pem", "--new", "p256")
     assert "no firmware module" in refusal(capsys, "inspect", "app/app.py")
-    (app / "app/app.py").write_text("def :\n")
-    assert "SyntaxError" in refusal(capsys, *base)
+    assert "knows no processor z80" in refusal(capsys, *base, "--arch", "z80")
+    (app / "app/app.py").write_text("x = 1\ndef :\n")
+    assert "SyntaxError: invalid syntax in line 2" in refusal(capsys, *base)
     (app / "app/app.py").unlink()
     assert "no app.py" in refusal(capsys, *base)
 

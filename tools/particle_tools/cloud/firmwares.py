@@ -19,6 +19,7 @@ from particle_tools.cloud.products import Membership, Product, Products
 from particle_tools.cloud.updates import File, Updates
 
 _ALL = ""  # the group of a release to the whole product
+_EVERY = 100  # per cent
 _TRIES = 3  # to bring one device to a version, whatever became of them
 
 
@@ -142,9 +143,12 @@ class Firmwares:
     # Releases.
 
     async def release(
-        self, firmware: Firmware, groups: list[str], percentage: int, *, paused: bool
+        self, firmware: Firmware, groups: list[str], percentage: int | None, *, paused: bool
     ) -> None:
-        """Release a version to groups, to all without any. What is on its way is not touched."""
+        """Release a version to groups, to all without any. What is on its way is not touched.
+
+        percentage: None = what it was released to before, all if it is new.
+        """
         now = self._clock.time()
 
         def job(db: sqlite3.Connection) -> None:
@@ -156,9 +160,12 @@ class Firmwares:
                 # Another share, or going on, is no reason to try again where it has failed.
                 same = old is not None and old["firmware_id"] == firmware.id
                 since = old["released_at"] if same else now
+                share = percentage
+                if share is None:  # a pause, and its end, change nobody's share
+                    share = old["percentage"] if same else _EVERY
                 db.execute(
                     "INSERT OR REPLACE INTO releases VALUES (?, ?, ?, ?, ?, ?)",
-                    (firmware.product_id, group, firmware.id, percentage, int(paused), since),
+                    (firmware.product_id, group, firmware.id, share, int(paused), since),
                 )
 
         await self._db.write(job)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import re
 import subprocess
 import tempfile
 from pathlib import Path
@@ -15,6 +16,7 @@ from particle_tools.errors import UserError
 _LEFT_OUT = {"__pycache__"}
 _MAGIC, _VERSION = ord("M"), 6  # of .mpy files
 _MOST_BYTES = 1 << 24
+_LINE = re.compile(r", line ([0-9]+)")
 
 
 def files(folder: Path, arch: str | None = None) -> dict[str, bytes]:
@@ -60,9 +62,19 @@ def compiled(path: Path, arch: str | None = None) -> bytes:
         )
         text, _ = process.communicate(timeout=60)
         if process.returncode:
-            lines = text.decode(errors="replace").strip().splitlines()
-            raise UserError(f"{path}: {lines[-1] if lines else 'mpy-cross failed'}")
+            raise UserError(f"{path}: {_complaint(text.decode(errors='replace'), arch)}")
         return out.read_bytes()
+
+
+def _complaint(text: str, arch: str | None) -> str:
+    # what mpy-cross says: a traceback, or how it is used when it does not know the processor
+    lines = text.strip().splitlines()
+    if not lines:
+        return "mpy-cross failed"
+    if text.startswith("usage"):
+        return f"mpy-cross knows no processor {arch} (--arch)"
+    place = _LINE.search(text)
+    return lines[-1] + (f" in line {place[1]}" if place else "")
 
 
 def abi(content: dict[str, bytes]) -> int:

@@ -24,7 +24,8 @@ _PROBLEMS = {
     1: "its identity, certificates or key are incomplete",
     2: "the board could not store it",
     -1: "the board does not know its security",
-    -2: "the board does not hear it: too far away, on 5 GHz, or hidden",
+    -2: "the board does not hear it: too far away, on 5 GHz, or hidden"
+    ' (then --wifi-file with "hidden": true)',
     -3: "the name of a network has 1 to 32 bytes",
     -4: "the password is too short or too long",
     -5: "the address is none",

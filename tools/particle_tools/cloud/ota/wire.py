@@ -40,7 +40,7 @@ _NAMES = {
     -1340: "the module needs another one that is not there",
     -1350: "the module is not for this place",
     -1351: "the file has a size the device does not take",
-    -1360: "the module is for another platform",
+    -1360: "the module is for another board, platform, product or processor",
     -1370: "the module has a form the device does not take",
     -1380: "the device does not take updates now",
 }

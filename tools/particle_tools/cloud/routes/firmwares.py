@@ -24,6 +24,7 @@ _GROUP = re.compile(r"[a-zA-Z0-9_-]{1,64}")
 _TITLE, _DESCRIPTION = 255, 4096
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 _ALL = 100
+_RELEASE = {"version", "groups", "product_default", "percentage", "paused", "intelligent"}
 
 
 async def _list(ask: Ask) -> list[dict[str, Any]]:
@@ -125,10 +126,17 @@ async def _release(ask: Ask) -> dict[str, Any]:
         raise catalogue.bad_request("groups is a list of names of a-z, 0-9, _ and -")
     if groups and _flag(ask, "product_default"):
         raise catalogue.bad_request("A release is the product's default, or for groups")
-    text = ask.text("percentage", default=str(_ALL)) or ""
-    if not _DIGITS.fullmatch(text) or not 0 <= int(text) <= _ALL:
+    # a typing error must not release to everybody
+    strange = sorted(set(ask.body) - _RELEASE)
+    if strange:
+        raise catalogue.bad_request(
+            f"{strange[0][:64]} is unknown; there are {', '.join(sorted(_RELEASE))}"
+        )
+    text = ask.text("percentage", default="")
+    if text and (not _DIGITS.fullmatch(text) or int(text) > _ALL):
         raise catalogue.bad_request("percentage is a whole number from 0 to 100")
-    await firmwares.release(firmware, groups, int(text), paused=_flag(ask, "paused"))
+    percentage = int(text) if text else None
+    await firmwares.release(firmware, groups, percentage, paused=_flag(ask, "paused"))
     if _flag(ask, "intelligent"):  # not only when they connect
         for device in ask.services.products.devices(product):
             if ask.services.sessions.get(device.id) is not None:
