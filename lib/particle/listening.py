@@ -162,10 +162,6 @@ class Setup:
         self._none = _Quiet(self)
         self._wanted = self._joined = False
         self._since = 0
-        self._begin = lambda t: self._enter(t)
-        self._job = lambda t: self._step(t)
-        self._press = lambda t: self._look(t)
-        self._watching = lambda t: self._watch(t)
 
     def __repr__(self):
         return "<Setup: %s>" % ("listening" if self.active() else "off")
@@ -191,7 +187,7 @@ class Setup:
             pin, level = found
         pull = Pin.PULL_DOWN if level else Pin.PULL_UP
         self._button = Button(self.mode.ports, Pin(pin, Pin.IN, pull), level)
-        self._client._jobs[self._press] = now()
+        self._client._jobs[self._look] = now()
 
     def pushed(self):
         """Return for how many ms the button is held, 0 when it is not."""
@@ -199,7 +195,7 @@ class Setup:
 
     def watching(self):
         """Tell whether it is watched if new credentials work: if not, the board listens again."""
-        return self._watching in self._client._jobs
+        return self._watch in self._client._jobs
 
     def start(self, *, wait=True):
         """Enter listening mode.
@@ -212,7 +208,7 @@ class Setup:
         client = self._client
         client.wifi.link  # noqa: B018  raises when there is none
         if client._busy:  # what ends the connection is done when the handler has returned
-            client._jobs[self._begin] = now()
+            client._jobs[self._enter] = now()
             return
         self._enter(now())
         if not wait or in_task():
@@ -236,16 +232,16 @@ class Setup:
         While the cloud is still told, at the beginning, that takes up to 3 s.
         """
         client = self._client
-        client._jobs.pop(self._begin, None)
+        client._jobs.pop(self._enter, None)
         self.mode.leave(now())
         if self.active():
-            client._jobs[self._job] = now()
+            client._jobs[self._step] = now()
             client.process()
 
     # what its ports do
 
     def _look(self, t):
-        self._client._jobs[self._press] = add(t, _BUTTON_MS)
+        self._client._jobs[self._look] = add(t, _BUTTON_MS)
         self._button.step(t)
 
     def _keygen(self):
@@ -271,7 +267,7 @@ class Setup:
     def _step(self, t):
         try:
             if self.mode.step(t):
-                self._client._jobs[self._job] = add(t, _STEP_MS)
+                self._client._jobs[self._step] = add(t, _STEP_MS)
         except BaseException:
             self.mode.abort(t)
             raise
@@ -288,7 +284,7 @@ class Setup:
         self.mode.enter(t)
         self._client._idle = self._idle
         self.mode.join = why
-        self._client._jobs[self._job] = t
+        self._client._jobs[self._step] = t
 
     def _quiet(self, t):
         client = self._client
@@ -342,7 +338,7 @@ class Setup:
             client._events(t)
         if connect:
             self._none.behind = wifi
-            client._jobs[self._watching] = add(t, _WATCH_MS)
+            client._jobs[self._watch] = add(t, _WATCH_MS)
         if connect or self._joined:
             wifi.up()
         elif self.mode.join != "joined":
@@ -387,11 +383,11 @@ class Setup:
             print(link.error)
             self._enter(t, link.error)
         else:
-            self._client._jobs[self._watching] = add(t, _WATCH_MS)
+            self._client._jobs[self._watch] = add(t, _WATCH_MS)
 
 
 def asked(client):
     """Enter listening mode when the boot before this one asked for it (`L` of the console)."""
     if client._store.read(_FLAG) is not None:
         client._store.remove(_FLAG)
-        client._jobs[client.setup._begin] = now()
+        client._jobs[client.setup._enter] = now()

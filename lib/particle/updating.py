@@ -51,8 +51,7 @@ class Updating:
             self._none = e.errno, e.text
         self._transfers = {}  # version 3 or not -> Transfer
         self._told = 0
-        self._job = lambda t: self._tick(t)
-        client._jobs[self._job] = now()
+        client._jobs[self._tick] = now()
 
     def message(self, t, m):
         """Act on a message about an update; it is loaded what that needs."""
@@ -88,7 +87,7 @@ class Updating:
         for transfer in self._transfers.values():
             due = transfer.deadline(t)
             if due is not None:
-                self._client._jobs[self._job] = due
+                self._client._jobs[self._tick] = due
 
     # what the transfer asks and tells
 

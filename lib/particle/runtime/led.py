@@ -107,7 +107,6 @@ class Led:
         self._show = self._last = self._name = self._handler = None
         self._since = 0
         self._signal = False
-        self._job = lambda t: self._step(t)
 
     def __repr__(self):
         return "<Led %s%s>" % (self.state, "" if self._show else ", no driver")
@@ -132,16 +131,16 @@ class Led:
             device, inverted = _device(*found)
         self._show = show(device, inverted)
         self._last = None
-        self._client._jobs[self._job] = time.ticks_ms() & _TICKS
+        self._client._jobs[self._step] = time.ticks_ms() & _TICKS
 
     def on_signal(self, handler):
         """Have `handler(on)` called when the cloud wants the board to be seen, or no more."""
         self._handler = handler
-        self._client._jobs[self._job] = time.ticks_ms() & _TICKS
+        self._client._jobs[self._step] = time.ticks_ms() & _TICKS
 
     def _step(self, t):
         client = self._client
-        client._jobs[self._job] = (t + _STEP_MS) & _TICKS
+        client._jobs[self._step] = (t + _STEP_MS) & _TICKS
         signal = bool(client.more.signal)
         if signal != self._signal:
             self._signal = signal
