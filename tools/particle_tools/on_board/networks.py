@@ -37,11 +37,13 @@ def run(networks):
 
 def _find(known, ssid):
     try:
-        return known.find(ssid)
+        for network in known:
+            if network.ssid == ssid:
+                return network
     except OSError as e:
-        if "damaged" not in str(e):
+        if "damaged" not in str(e):  # adding replaces it
             raise
-        return None  # adding replaces it
+    return None
 
 
 def _same(known, found, password, wanted):
