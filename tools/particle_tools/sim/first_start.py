@@ -43,18 +43,14 @@ def make(
     user: "NAME:PASSWORD". server: HOST[:PORT] to dial instead of what the cloud says.
     Raises UserError.
     """
-    from Crypto.PublicKey import ECC, RSA
-
     own = address(server) if server else (None, None)
     rest = Rest(cloud)
     rest.login(user)
     host, port = _dial(rest.info(), transport, own, cloud)
     server_keys = {alg: rest.server_key(alg) for alg in ("rsa", "ec")}
-    try:
-        parsers = {"rsa": RSA.import_key, "ec": ECC.import_key}
-        parsed = [alg for alg, key in server_keys.items() if key is not None and parsers[alg](key)]
-    except (ValueError, IndexError):
-        raise UserError(f"cloud {cloud} sent a server key that is not DER") from None
+    parsed = [alg for alg, key in server_keys.items() if key is not None and _is(alg, key)]
+    if len(parsed) < sum(key is not None for key in server_keys.values()):
+        raise UserError(f"cloud {cloud} sent a server key that is not DER")
     if ("ec" if transport == "udp" else "rsa") not in parsed:
         raise UserError(f"cloud {cloud} has no server key for transport {transport}")
 
@@ -64,6 +60,19 @@ def make(
             rest.provision(device_id, pem, algorithm)
     rest.claim(device_id)
     image.write(board.flash, files(device_id, transport, host, port, keys, server_keys))
+
+
+def _is(algorithm: str, key: bytes) -> bool:
+    # slow to import, and only a first start needs it
+    from cryptography.exceptions import UnsupportedAlgorithm
+    from cryptography.hazmat.primitives.asymmetric import ec, rsa
+    from cryptography.hazmat.primitives.serialization import load_der_public_key
+
+    try:
+        found = load_der_public_key(key)
+    except (ValueError, UnsupportedAlgorithm):
+        return False
+    return isinstance(found, rsa.RSAPublicKey if algorithm == "rsa" else ec.EllipticCurvePublicKey)
 
 
 def make_blank(board: BoardDir) -> None:
@@ -78,18 +87,21 @@ class DeviceKeys:
     """
 
     def __init__(self):
-        # slow to import, and only a first start needs them
-        from Crypto.PublicKey import ECC, RSA
+        from cryptography.hazmat.primitives import serialization as form
+        from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-        rsa = RSA.generate(1024)
-        ec = ECC.generate(curve="P-256")
+        pem = form.Encoding.PEM, form.PublicFormat.SubjectPublicKeyInfo
+        der = form.Encoding.DER, form.PrivateFormat.TraditionalOpenSSL, form.NoEncryption()
+        own = {
+            "rsa": rsa.generate_private_key(65537, 1024),
+            "ecc": ec.generate_private_key(ec.SECP256R1()),
+        }
         self.public = {
-            "rsa": rsa.public_key().export_key("PEM").decode(),
-            "ecc": ec.public_key().export_key(format="PEM"),
+            name: key.public_key().public_bytes(*pem).decode().strip() for name, key in own.items()
         }
         self.private = {
-            "device.rsa.der": rsa.export_key("DER"),
-            "device.ec.der": ec.export_key(format="DER", use_pkcs8=False),
+            "device.rsa.der": own["rsa"].private_bytes(*der),
+            "device.ec.der": own["ecc"].private_bytes(*der),
         }
 
 
