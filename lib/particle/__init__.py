@@ -28,6 +28,10 @@ def __getattr__(name):
         if name not in globals():
             cloud = client.Cloud()
         return cloud
+    if name == "Variable":
+        from .values import Variable
+
+        return Variable
     for source in (client, errors):
         if name[0].isupper() and hasattr(source, name):
             return getattr(source, name)

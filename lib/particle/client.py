@@ -12,7 +12,7 @@ from micropython import const
 
 from . import _tidy
 from .errors import Error
-from .operation import Operation, Servicing, Variable, in_task, int32, now
+from .operation import Operation, Servicing, in_task, int32, now
 from .session.messaging import add
 from .wire.messages import describe_app, encode
 
@@ -35,7 +35,6 @@ _INTERNAL = const(0xA0)
 _BINARY = const(42)
 _INT = const(2)  # kind of a variable
 _SMALL = const(256)  # bytes that come at once; a datagram that is longer makes its buffer grow
-_TEXT = (0, 40, 41, 50)  # content formats that a plain handler understands
 hint = ": install the component repl"
 
 
@@ -119,11 +118,14 @@ class Cloud(Servicing):
         self._calls = []  # tokens, functions, arguments
         self._jobs = {}  # function(ticks) -> ticks of when it is to be called
         self._broken = False  # the last step was not finished
+        self._stuck = False  # the socket did not take everything
+        self._busy = self.talk = False
+        self._conn = self._sock = self._dialing = self._poller = self._connecting = None
+        self.error = None
+        self.ops = 0
 
-    _conn = _sock = _dialing = _dns = _timer = _poller = _connecting = _tasks = error = None
-    _stuck = False  # the socket did not take everything
-    _busy = talk = False
-    ops = limited = drops = 0
+    _dns = _timer = _tasks = None
+    limited = drops = 0
 
     def __getattr__(self, name):
         # verbs that are seldom needed are functions of a file of their own
@@ -235,6 +237,8 @@ class Cloud(Servicing):
         later = _decorator(self.variable, name, value_or_callable, True, type=type)
         if later:
             return later
+        from .values import Variable
+
         v = self._variables[name] = Variable(name, value_or_callable, type)
         self._announce()
         return v
@@ -399,7 +403,7 @@ class Cloud(Servicing):
         self._conn.respond(t, token, code, data)
 
     def _deliver(self, t, name, data, ctype):
-        text = ctype in _TEXT
+        text = ctype in (0, 40, 41, 50)  # what a plain handler understands
         self._ctype = ctype
         for prefix, handler, flags in list(self._handlers):
             if name.startswith(prefix) and (text or flags):

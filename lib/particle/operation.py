@@ -8,15 +8,11 @@ from micropython import const
 
 from .errors import Error
 from .session.messaging import add, diff
-from .wire.messages import encode
 
 # Error numbers of Device OS (errors.py)
 _INVALID_STATE = const(-210)
 _TIMEOUT = const(-160)
-_TOO_LARGE = const(-190)
 
-_INT = const(2)  # kind of a variable (cloud-protocol 4.2)
-_KINDS = {bool: 1, int: _INT, str: 4, float: 9}
 _LONG = const(500000)  # s; more than ticks can count is as good as that
 _UP = const(4)  # READY of a Link
 _LOOK_MS = const(100)  # how long a condition that has nothing to do with the connection waits
@@ -205,10 +201,9 @@ class Operation:
     `status` is SENDING, SENT or FAILED.
     """
 
-    error = None
-    status = "SENDING"
-
     def __init__(self, client, timeout, what):
+        self.error = None
+        self.status = "SENDING"
         self._client = client
         self._from = now()
         self._limit = end(self._from, timeout)
@@ -255,41 +250,3 @@ class Operation:
 
     def __iter__(self):  # what MicroPython calls for await
         return self._client._finish(self)
-
-
-class Variable:
-    """A value that the cloud can read: set `value`, or give a callable that computes it."""
-
-    def __init__(self, name, value, type_):
-        self.name = name
-        self._get = value if callable(value) else None
-        if self._get:
-            value = value() if type_ is None else None
-        self._type = type_ = type_ or type(value)
-        self.kind = _KINDS.get(type_)
-        if self.kind is None:
-            raise ValueError("variable must be bool, int, float or str")
-        if not self._get:
-            self.value = value
-
-    @property
-    def value(self):
-        """Return the value, computed now if it is a callable."""
-        return self._check(self._get()) if self._get else self._value
-
-    @value.setter
-    def value(self, value):
-        self._value = self._check(value)
-
-    def _check(self, value):
-        return int32(value) if self.kind == _INT else self._type(value)
-
-    def encode(self, limit):
-        """Return the payload of an answer; raise `Error(TOO_LARGE)` when it is over `limit`."""
-        data = encode(self.kind, self.value)
-        if len(data) > limit:
-            raise Error(_TOO_LARGE, "variable %s: %d bytes" % (self.name, len(data)))
-        return data
-
-    def __repr__(self):
-        return "<Variable %s %r>" % (self.name, self._get or self._value)

@@ -24,8 +24,9 @@ _ASSEMBLERS = {
     "wireless",
 }
 _CLIENT_PARTS = {
-    "operation": {"errors", "session", "wire"},
+    "operation": {"errors", "session"},
     "tasks": {"operation", "session", "wire"},
+    "values": {"errors", "operation", "wire"},
 }
 # Absent on ports or boards, or too large for them (micropython-platform 1.2).
 _NOT_ON_BOARDS = {

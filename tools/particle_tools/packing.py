@@ -36,7 +36,7 @@ _CONST = "from micropython import const\n"
 
 #: Modules that both cores have.
 CORE = (
-    "__init__ client operation errors wire/coap wire/messages"
+    "__init__ client operation values errors wire/coap wire/messages"
     " session/conn session/messaging net/sockets net/dns store/container"
 ).split()
 _UDP = (

@@ -12,6 +12,7 @@ package(
         "session/conn.py",
         "session/messaging.py",
         "store/container.py",
+        "values.py",
         "wire/coap.py",
         "wire/messages.py",
     ],

@@ -27,6 +27,7 @@ def names():
     import particle.store.container
     import particle.store.keys
     import particle.store.keys_ec
+    import particle.values
     import particle.verbs
     import particle.wire
     import particle.wire.coap
@@ -59,5 +60,6 @@ def names():
     sockets
     store
     system
+    values
     verbs
     wire

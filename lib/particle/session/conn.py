@@ -52,14 +52,15 @@ class Conn(Messaging):
 
     PONG_MS = 10000  # wait for the answer to a ping
 
-    _state = _OFF
-    _up = False
-    _due = None
-    _pong = None  # ticks at which the answer to a ping is overdue
-    tx = rx = handshakes = pings = failures = 0
+    handshakes = pings = 0
 
     def __init__(self, keys, saved, rng, hello, limits):
         self._rng = rng
+        self._state = _OFF
+        self._up = False
+        self._due = None
+        self._pong = None  # ticks at which the answer to a ping is overdue
+        self.tx = self.rx = self.failures = 0
         self._channel = self.CHANNEL(keys, saved, rng)
         Messaging.__init__(self, self._channel.room)
         self.out = self._channel.out  # what `transmit` fills

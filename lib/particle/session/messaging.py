@@ -82,11 +82,11 @@ class Messaging(Events):
     size: largest CoAP message in bytes. `ready` is True while the application's are taken.
     """
 
-    _mid = _token = 0
     _blocks = None  # the module, when a description does not fit into one message
 
     def __init__(self, size):
         self.ready = False
+        self._mid = self._token = 0
         self._events = []
         self._w = Writer(bytearray(min(size, _SMALL)), size)
         self._most = size - _OVERHEAD  # of a description in one message

@@ -65,19 +65,8 @@ class Resuming(Conn):
     step = _STEP  # numbers reserved at once; 1 with memory that does not wear
     why = "none"  # no session to go on with: the reason of the next full handshake
     _shakes = 0  # full handshakes that failed in a row
-    _crcs = 0, 0, 0  # of what the cloud knows: system, application, subscriptions
-    _news = ()  # IDs of descriptions and subscriptions not acknowledged yet
-    _blocked = False  # until what is reserved is stored
-    _stored = False  # the stored session is the one in use
-    _resumes = 0  # without an answer
-    _reserved = 0  # message IDs left
-    resumes = 0
     _keep = []  # events not acknowledged when the connection went; replaced, never changed
-    _session = None  # what `Dtls.restore` takes
     _spare = None  # session and checksums that come back when the handshake gets no answer either
-    _floor = -1  # last message ID of earlier boots until this boot's session is heard
-    _closed = False  # a session was resumed and nothing came yet
-    _tries = _TRANSMISSIONS
     _hello_id = None
     repeats = 0  # retransmissions
 
@@ -87,6 +76,17 @@ class Resuming(Conn):
         self._token = rng(1)[0]
         self._hello += (keys.device_id,)
         self._seen = []  # [ID, reply or None]
+        self._tries = _TRANSMISSIONS
+        self._session = None  # what `Dtls.restore` takes
+        self._crcs = 0, 0, 0  # of what the cloud knows: system, application, subscriptions
+        self._news = []  # IDs of descriptions and subscriptions not acknowledged yet
+        self._floor = -1  # last message ID of earlier boots until this boot's session is heard
+        self._resumes = 0  # without an answer
+        self._reserved = 0  # message IDs left
+        self.resumes = 0
+        self._closed = False  # a session was resumed and nothing came yet
+        self._stored = False  # the stored session is the one in use
+        self._blocked = False  # until what is reserved is stored
         where = "%s:%d" % (self._host, self._port)
         self._marks = crc32(keys.server + keys.public), crc32(where.encode())
         self._channel.profile = int(limits.get("wire_profile") == "device-os")
@@ -95,12 +95,12 @@ class Resuming(Conn):
         except OSError:
             saved = b"?"  # damaged: a handshake makes a new one
         if saved:
-            self.why = "damaged"
-        if saved and len(saved) >= _LENGTH:
-            s = struct.unpack_from(_FORMAT, saved)
-            if s[:2] != self._marks:
+            s = len(saved) >= _LENGTH and struct.unpack_from(_FORMAT, saved)
+            if s and s[:2] != self._marks:
                 self.why = "changed"
-            elif len(saved) == _LENGTH + s[14]:
+            elif not s or len(saved) != _LENGTH + s[14]:
+                self.why = "damaged"
+            else:
                 self._session = s[2:8]
                 self._mid = self._floor = s[8]
                 self._resumes = s[9]
@@ -172,9 +172,10 @@ class Resuming(Conn):
 
     def _again(self):
         # what was not acknowledged goes first, under its old ID: the cloud may know it
-        for message in self._keep:
-            self.send(message)
-        self._keep = []
+        if self._keep:
+            for message in self._keep:
+                self.send(message)
+            self._keep = []
 
     def announce(self, now):
         """Queue what follows the Hello of a new session, and store the session."""
