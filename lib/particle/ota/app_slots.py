@@ -13,7 +13,7 @@ from .bootrecord import BootRecord
 from .bundle import Bundle
 from .direct import Direct
 from .sink import Folder
-from .slots import clear, digest_of, there
+from .slots import clear, digest_of, put, there
 
 # state of the boot record
 _TRIAL = const(1)
@@ -75,10 +75,9 @@ class AppSlots(Direct):
         slot = 1 - self._active()
         path = self._slot(slot)
         try:
-            with open(self._root + "/module." + _NAMES[slot], "wb") as f:
-                f.write(module.record())
+            put(self._root + "/module." + _NAMES[slot], module.record())
             size = os.stat(path + "/manifest")[6]
-            digest = yield from digest_of(_open, path + "/manifest", size)
+            digest = yield from digest_of(Folder(path).read, "manifest", size)
         except OSError as e:
             raise _flash(e) from None
         self._ready = slot, bundle.manifest.facts["version"], digest
@@ -105,7 +104,3 @@ def _flash(error):
     if isinstance(error, UpdateError):
         return error
     return UpdateError(_FLASH, "cannot store the update: %s" % error, "update")
-
-
-def _open(path):
-    return open(path, "rb")

@@ -14,7 +14,7 @@ from micropython import const
 from ..errors import UpdateError
 from ..wire.manifest import checked_path
 from ..wire.module import Image, recorded
-from .slots import check_window, guarded, inflated, make_folder, through
+from .slots import check_window, content, guarded, inflated, make_folder, put, through
 
 # Error numbers of Device OS (ota-and-boot 1.9)
 _FAILED = const(-1320)
@@ -40,11 +40,7 @@ def is_asset(path):
 
 def stored(root):
     """Give (SHA-256, name, bytes) of the assets that are there."""
-    try:
-        with open(root + "/assets.lst", "rb") as f:
-            data = f.read()
-    except OSError:
-        return []
+    data = content(root + "/assets.lst")
     end = len(data) - _SUM_BYTES
     if end < 0 or data[end:] != struct.pack("<I", binascii.crc32(data[:end]) & 0xFFFFFFFF):
         return []  # they are sent once more
@@ -124,9 +120,8 @@ def _needed(root):
     found = []
     for name in _RECORDS:
         try:
-            with open(root + "/" + name, "rb") as f:
-                found += recorded(f.read()).assets()
-        except (OSError, ValueError):
+            found += recorded(content(root + "/" + name)).assets()
+        except ValueError:
             pass  # there is no such application
     return found
 
@@ -150,6 +145,5 @@ def _list(root, entries):
         data += struct.pack(_ENTRY, digest, size, len(name)) + name
     data += struct.pack("<I", binascii.crc32(data) & 0xFFFFFFFF)
     path = root + "/assets.lst"
-    with open(path + ".new", "wb") as f:
-        f.write(data)
+    put(path + ".new", data)
     os.rename(path + ".new", path)

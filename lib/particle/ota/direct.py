@@ -177,8 +177,8 @@ class Direct(Staging):
         if self.stored != self.size or stream.digest.digest() != self._sha:
             code = _RESUMED if self.resumed else _INTEGRITY
             raise UpdateError(code, "the SHA-256 of the file is another", "update")
+        module = stream.image.modules[0]
         try:
-            module = stream.image.modules[0]
             yield from complete(module, stream.bundle)
         finally:
             stream.bundle.close()

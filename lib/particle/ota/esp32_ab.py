@@ -13,7 +13,7 @@ from ..wire.module import Refused
 from .firmware import Firmware, pending, running
 from .layers import Whole
 from .sink import Arriving, Reader
-from .slots import remove
+from .slots import content, put, remove
 
 # Error numbers of Device OS (errors.py)
 _UNSUPPORTED = const(-1310)
@@ -81,15 +81,14 @@ class Region:
     def begin(self, head):
         """Make ready for the file behind `head`; a generator."""
         digest = yield from head.digest()
-        if self._read()[:_DIGEST_BYTES] == digest:
+        if content(self._note)[:_DIGEST_BYTES] == digest:
             return None
-        with open(self._note, "wb") as f:
-            f.write(digest)
+        put(self._note, digest)
         return self._part.info()[3]
 
     def there(self, name, size):
         """Return how many bytes are stored: what a note was made of."""
-        note = self._read()[_DIGEST_BYTES:]
+        note = content(self._note)[_DIGEST_BYTES:]
         n = 0
         for at in range(0, len(note) - _COUNT_BYTES + 1, _COUNT_BYTES):
             n = max(n, struct.unpack_from(_COUNT, note, at)[0])
@@ -118,13 +117,6 @@ class Region:
 
     def complete(self):
         """Nothing counts before the bootloader is asked."""
-
-    def _read(self):
-        try:
-            with open(self._note, "rb") as f:
-                return f.read()
-        except OSError:
-            return b""
 
 
 class _Writer(Arriving):
@@ -156,14 +148,10 @@ class _Writer(Arriving):
         self._part.writeblocks(block, data, begun)
         self._at += len(data)
         if self._at == self._next:
-            self._keep()
+            put(self._note, struct.pack(_COUNT, self._at), "ab")
+            self._next += self._step * _BLOCK
+            self._step = min(2 * self._step, _STEPS)
         return len(data) - len(head)
-
-    def _keep(self):
-        with open(self._note, "ab") as f:
-            f.write(struct.pack(_COUNT, self._at))
-        self._next += self._step * _BLOCK
-        self._step = min(2 * self._step, _STEPS)
 
 
 def _check(head):

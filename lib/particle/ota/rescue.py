@@ -87,19 +87,15 @@ def signed(path, facts, signers, watchdog):
     right = header.kind and len(signature) == header.signature
     if right:
         key = find(signers, header.key_id)
-        right = _done(verify(header.kind, key, signature, digest.digest()), watchdog)
+        steps = verify(header.kind, key, signature, digest.digest())
+        try:
+            while True:
+                next(steps)
+                if watchdog:
+                    watchdog.feed()
+        except StopIteration as e:
+            right = e.value
     if not right:
         raise Refused(_FAILED, "its signature is wrong")
     manifest.check(facts, 0, None)
     return whole.digest()
-
-
-def _done(steps, watchdog):
-    # the value of a stepped calculation
-    while True:
-        try:
-            next(steps)
-        except StopIteration as e:
-            return e.value
-        if watchdog:
-            watchdog.feed()

@@ -13,6 +13,7 @@ from ..errors import UpdateError
 from .app_slots import AppSlots
 from .region import Region
 from .sink import Arriving, Folder, Reader
+from .slots import content, put
 
 # Error numbers of Device OS (ota-and-boot 1.9)
 _UNSUPPORTED = const(-1310)
@@ -60,17 +61,13 @@ class RomfsSlot(Folder):
         if name != _IMAGE:
             return super().there(name, size)
         self._size = size
-        try:
-            with open(self.path + "/there", "rb") as f:
-                n = struct.unpack("<I", f.read())[0]
-        except (OSError, ValueError):
-            return 0
+        noted = content(self.path + "/there")
+        n = struct.unpack("<I", noted)[0] if len(noted) == 4 else 0
         return n if n <= size else 0
 
     def note(self, n):
         """Take note that the first `n` bytes of the image are in the region."""
-        with open(self.path + "/there", "wb") as f:
-            f.write(struct.pack("<I", n))
+        put(self.path + "/there", struct.pack("<I", n))
 
     def open(self, name, size):
         """As of `Folder`; a bundle has one image."""

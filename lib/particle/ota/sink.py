@@ -10,7 +10,7 @@ import os
 
 from micropython import const
 
-from .slots import clear, make_folder, remove, through
+from .slots import clear, make_folder, put, remove, through
 
 # of slots.py
 _PIECE = const(512)
@@ -179,8 +179,7 @@ class Folder:
         yield from clear(self.path)
         make_folder(self.path)
         found = os.statvfs(self.path)
-        with open(self.path + _NEW, "wb") as f:
-            f.write(digest)
+        put(self.path + _NEW, digest)
         return found[0] * max(0, found[4] - self._reserve)
 
     def there(self, name, size):

@@ -62,6 +62,21 @@ def remove(path):
     return True
 
 
+def content(path):
+    """Return the bytes of a file, b"" without one."""
+    try:
+        with open(path, "rb") as f:
+            return f.read()
+    except OSError:
+        return b""
+
+
+def put(path, data, mode="wb"):
+    """Write a file, or with "ab" to its end. Raises OSError."""
+    with open(path, mode) as f:
+        f.write(data)
+
+
 def there(path):
     """Tell whether there is such a file or folder."""
     try:

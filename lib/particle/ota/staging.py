@@ -16,7 +16,7 @@ from micropython import const
 from ..errors import UpdateError
 from ..wire.module import Refused
 from .sink import edge
-from .slots import remove, through
+from .slots import content, put, remove, through
 
 # Error numbers of Device OS (errors.py)
 _INTEGRITY = const(-1330)
@@ -82,7 +82,7 @@ class Staging:
             raise UpdateError(_INVALID_SIZE, "no room for %d bytes" % size)
         if not self._file:
             if self._sha and not self.stored:
-                self._append("wb", struct.pack(_HEAD, _MAGIC, self._sha, size))
+                put(self._record, struct.pack(_HEAD, _MAGIC, self._sha, size))
             mode = "ab" if self.stored else "wb"
             self._file = open(self._part, mode)  # noqa: SIM115  it stays open
         self._block = block
@@ -101,9 +101,8 @@ class Staging:
 
     def _resume(self, size, sha):
         # what an earlier transfer of the same file has left
+        record = content(self._record)
         try:
-            with open(self._record, "rb") as f:
-                record = f.read()
             there = os.stat(self._part)[6]
         except OSError:
             return
@@ -146,12 +145,8 @@ class Staging:
         # first the entry: what it speaks of is not in the file before it is flushed; a short
         # part has none, what is wrong with it is found at the end
         if self._step > _SHORT:
-            self._append("ab", struct.pack(_ENTRY, self.stored, self._crc))
+            put(self._record, struct.pack(_ENTRY, self.stored, self._crc), "ab")
         self._file.flush()
-
-    def _append(self, mode, data):
-        with open(self._record, mode) as f:
-            f.write(data)
 
     def pause(self):
         """Take note that no more comes for now."""

@@ -76,10 +76,15 @@ class Trial:
             self._early_over = True
             _forget(boot.root + "/started")
         try:
-            if tried:
-                self._try(now, reached)
+            if tried and reached and self._reached >= _SETTLED_MS and _well():
+                self._keep()
+            elif tried and self._left < 0:
+                print("update: not well after %d s: reset" % _LIMIT_S)
+                self._restart(now)
+            elif tried:
+                pass
             elif reached and boot.record.flags & _ROLLED_BACK:
-                self._tell(now)
+                self._tell_of(now, "", boot.record, self._forgotten)
             elif reached and firmware and firmware.flags & _ROLLED_BACK:
                 self._tell_of(now, "firmware ", firmware, firmware.told)
         except OSError as e:
@@ -120,13 +125,6 @@ class Trial:
         # a long description is said piece by piece
         return not (self._said or waits.intersection(getattr(conn, "_news", ())))
 
-    def _try(self, now, reached):
-        if reached and self._reached >= _SETTLED_MS and _well():
-            self._keep()
-        elif self._left < 0:
-            print("update: not well after %d s: reset" % _LIMIT_S)
-            self._restart(now)
-
     def _keep(self):
         boot = self._boot
         if not boot.trial:
@@ -142,9 +140,6 @@ class Trial:
         boot.trial = False
         _forget(boot.root + "/crashes")
         print("update: version %d is kept" % boot.record.version)
-
-    def _tell(self, now):
-        self._tell_of(now, "", self._boot.record, self._forgotten)
 
     def _forgotten(self):
         self._boot.record.flags &= ~_ROLLED_BACK

@@ -37,46 +37,34 @@ def page(ports, commands, address="192.168.0.1", name=""):
     ports: of the listening mode. commands: `softap_commands.Commands`. address: that of
     the access point, with the port if it is not 80; name: what it is called.
     """
-    return _Portal(ports, commands, address, name).page
+    mode = ports["mode"]
+    tried = commands.tried
+    wanted = b""
 
-
-class _Portal:
-    def __init__(self, ports, commands, address, name):
-        self._ports = ports
-        self._commands = commands
-        self._home = "http://%s/index" % address
-        self._name = name.encode()
-        self._wanted = b""
-
-    def page(self, path, query):
+    def page(path, query):
         # -> None or an iterator: header lines, then the content in pieces
+        nonlocal wanted
         if path == "/index":
             return _document()
-        if path == "/portal/state":
-            return self._state()
-        if path == "/portal/join":
-            return self._join(query)
+        if path == "/portal/join" and mode.join != "joining":  # one after the other
+            key, _, ssid = query.partition("=")
+            wanted = ssid = _octets(ssid) if key == "ssid" else b""
+            if ssid:
+                tried.setdefault(ssid, False)
+            mode.try_join(commands.now, ssid or None)
+        if path in ("/portal/join", "/portal/state"):
+            return iter((_JSON, _object(state())))
         if path[-4:] in _NO_PAGES:
             return None
         # Android /generate_204, Apple /hotspot-detect.html, Windows /connecttest.txt, Firefox
         # /canonical.html, and whatever comes next
-        return iter((b"Location: " + self._home.encode() + b"\r\nCache-Control: no-store\r\n",))
+        home = "Location: http://%s/index\r\nCache-Control: no-store\r\n" % address
+        return iter((home.encode(),))
 
-    def _join(self, query):
-        mode = self._ports["mode"]
-        if mode.join != "joining":  # one after the other
-            name, _, ssid = query.partition("=")
-            self._wanted = ssid = _octets(ssid) if name == "ssid" else b""
-            if ssid:
-                self._commands.tried.setdefault(ssid, False)
-            mode.try_join(self._commands.now, ssid or None)
-        return self._state()
-
-    def _state(self):
-        wifi = self._ports["wifi"]
-        tried = self._commands.tried
-        join = self._ports["mode"].join
-        said = {"ssid": self._wanted, "ap": self._name, "id": self._ports["client"].device_id}
+    def state():
+        wifi = ports["wifi"]
+        join = mode.join
+        said = {"ssid": wanted, "ap": name, "id": ports["client"].device_id}
         if join is None:
             said["state"] = b"idle"
         elif join == "joining":
@@ -92,9 +80,11 @@ class _Portal:
             said["state"] = b"failed"
             said["why"] = wifi.link.why
             said["text"] = join.text
-            if said["why"] == "password" and self._wanted in tried:
-                tried[self._wanted] = True
-        return iter((_JSON, _object(said)))
+            if said["why"] == "password" and wanted in tried:
+                tried[wanted] = True
+        return said
+
+    return page
 
 
 def _object(values):

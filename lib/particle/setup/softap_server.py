@@ -44,11 +44,6 @@ def host(peer):
     return peer[0] if isinstance(peer, tuple) else bytes(peer[4:8])
 
 
-def _port(where):
-    # of what getaddrinfo gives
-    return where[1] if isinstance(where, tuple) else where[2] << 8 | where[3]
-
-
 class Bound:
     """A socket of `kind` at `address`:`port`; `_ready(0)` gives something when it has something.
 
@@ -73,8 +68,10 @@ class Bound:
             s.close()
             if e.args[0] not in _IN_USE:
                 raise
-            text = "port %d is in use: end what listens there, or give it another port"
-            raise Error(_NETWORK, text % _port(where)) from None
+            # getaddrinfo gives bytes on some ports
+            at = where[1] if isinstance(where, tuple) else where[2] << 8 | where[3]
+            text = "port %d is in use: end what listens there, or give it another port" % at
+            raise Error(_NETWORK, text) from None
 
     def close(self):
         """Give it back; may be called twice."""
@@ -178,7 +175,12 @@ class Server(Bound):
                 self._visits.append(visit)
         # last: after a scan somebody may seem to have been silent whose request is there
         for _ in self._ready(0):
-            self._welcome(now)
+            if len(self._visits) < _PLACES or self._make_room(now):
+                try:
+                    sock, peer = self._s.accept()
+                except OSError:
+                    continue  # he left already, or the port has no socket left for him
+                self._visits.append(_Visit(sock, host(peer), self._talk(), now))
         return worked
 
     def visits(self):
@@ -191,15 +193,6 @@ class Server(Bound):
             self._free(visit)
         self._visits = []
         super().close()
-
-    def _welcome(self, now):
-        if len(self._visits) >= _PLACES and not self._make_room(now):
-            return
-        try:
-            sock, peer = self._s.accept()
-        except OSError:
-            return  # he left already, or the port has no socket left for him
-        self._visits.append(_Visit(sock, host(peer), self._talk(), now))
 
     def _make_room(self, now):
         worst = None
@@ -230,7 +223,7 @@ class Server(Bound):
     def _listen(self, visit, now, buf):
         talk = visit.talk
         for _ in range(_READS):
-            n = self._read(visit, buf)
+            n = _tried(visit.read, buf)
             if n:
                 visit.heard = now
                 talk.feed(buf, n)
@@ -245,14 +238,6 @@ class Server(Bound):
                 break
         return False
 
-    def _read(self, visit, buf):
-        try:
-            return visit.read(buf)
-        except OSError as e:
-            if e.args[0] in _BUSY:
-                return None
-            raise
-
     def _say(self, visit, now):
         visit.works = False
         for _ in range(_PIECES):
@@ -264,21 +249,13 @@ class Server(Bound):
                 if not visit.left:
                     visit.works = True
                     return False
-            n = self._write(visit)
+            n = _tried(visit.write, visit.left)
             if n:
                 visit.waiting = now
                 visit.left = memoryview(visit.left)[n:]
             if visit.left:
                 return False
         return False
-
-    def _write(self, visit):
-        try:
-            return visit.write(visit.left)
-        except OSError as e:
-            if e.args[0] in _BUSY:
-                return None
-            raise
 
     def _end(self, visit, buf):
         # what was sent and not read would turn the end of the answer into a reset
@@ -296,3 +273,13 @@ class Server(Bound):
             visit.answer.close()
         visit.talk.close()
         visit.sock.close()
+
+
+def _tried(call, buffer):
+    # bytes that were read or written, None when the peer has to be waited for
+    try:
+        return call(buffer)
+    except OSError as e:
+        if e.args[0] in _BUSY:
+            return None
+        raise

@@ -12,6 +12,10 @@ from .place import refuse_fat
 # Error numbers of Device OS (errors.py)
 _BAD_DATA = const(-280)
 
+# an EC key around its number, and in front of its point (RFC 5915)
+_EC_HEAD = const(b"\x30\x77\x02\x01\x01\x04\x20")
+_EC_POINT = const(b"\xa0\x0a\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\xa1\x44\x03\x42\x00")
+
 
 def _number(x):
     # an INTEGER in DER; leading zero so that it is positive
@@ -25,18 +29,6 @@ def _length(n):
     if n < 128:
         return bytes((n,))
     return b"\x81" + bytes((n,)) if n < 256 else b"\x82" + bytes((n >> 8, n & 255))
-
-
-def _rsa_der(key):
-    # RFC 8017, A.1.2
-    body = b"\x02\x01\x00" + b"".join([_number(x) for x in key])
-    return b"\x30" + _length(len(body)) + body
-
-
-def _ec_der(d, point):
-    # RFC 5915
-    head = b"\x30\x77\x02\x01\x01\x04\x20" + d.to_bytes(32, "big")
-    return head + b"\xa0\x0a\x06\x08\x2a\x86\x48\xce\x3d\x03\x01\x07\xa1\x44\x03\x42\x00" + point
 
 
 def public(store, transport):
@@ -94,6 +86,9 @@ def make(store, transport, rng):
             seen[0] += 4
         yield 99 * seen[0] // (seen[0] + 35)
     if transport == "udp":
-        store.write("device.ec.der", _ec_der(d, made))
+        der = _EC_HEAD + d.to_bytes(32, "big") + _EC_POINT + made
+        store.write("device.ec.der", der)
     else:
-        store.write("device.rsa.der", _rsa_der(made))
+        # RFC 8017, A.1.2
+        body = b"\x02\x01\x00" + b"".join([_number(x) for x in made])
+        store.write("device.rsa.der", b"\x30" + _length(len(body)) + body)
