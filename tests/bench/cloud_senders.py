@@ -11,6 +11,7 @@ import select
 import time
 from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from multiprocessing.connection import Connection
 from typing import Any
@@ -20,6 +21,7 @@ from cloud.device import ACK, CON, pack
 from cloud.running import Api, new_ec_key, provision_ec
 from cloud.udp_device import UdpDevice
 
+_AT_ONCE = 4  # that one process connects
 _WINDOW = 64  # messages of one process without an answer
 _OF_ONE = 32  # of these of one device
 _PATIENCE_S = 60.0
@@ -115,11 +117,14 @@ class _Fleet:
 
     def connect(self, count: int) -> int:
         """Register and connect devices; return how many."""
-        for _ in range(count):
-            device_id = provision_ec(self._api, self._key)
-            device = UdpDevice(*self._cloud, self._key, device_id, timeout=30, **FORM)
-            self._lanes.append(_Lane(device.connect()))
+        with ThreadPoolExecutor(_AT_ONCE) as pool:
+            self._lanes += pool.map(lambda _: self._connected(), range(count))
         return len(self._lanes)
+
+    def _connected(self) -> _Lane:
+        device_id = provision_ec(self._api, self._key)
+        device = UdpDevice(*self._cloud, self._key, device_id, timeout=30, **FORM)
+        return _Lane(device.connect())
 
     def seal(self, devices: int, count: int, name: bytes) -> None:
         """Make events ready to be sent, by so many devices in turn."""

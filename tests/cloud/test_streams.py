@@ -227,6 +227,14 @@ def flood(cloud, owner, count):
         cloud.services.bus.publish(Event("flood", b"x" * 1000, "api", owner, 0.0))
 
 
+def test_a_burst_ends_no_stream_of_who_reads(cloud, api, open_stream, limits):
+    user = cloud.call(cloud.services.accounts.find, "ann@example.com")
+    reader = open_stream(api, "/v1/devices/events/flood")
+    cloud.call(flood, cloud, user.id, 10 * limits.stream_events)
+    for _ in range(10 * limits.stream_events):
+        assert reader.event()[0] == "flood"
+
+
 def test_a_reader_that_leaves_is_forgotten(cloud, api, open_stream):
     user = cloud.call(cloud.services.accounts.find, "ann@example.com")
     reader = open_stream(api, "/v1/devices/events/leaving")

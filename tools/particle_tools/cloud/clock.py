@@ -55,4 +55,4 @@ def iso(unix: float | None) -> str | None:
     if unix is None:
         return None
     moment = datetime.fromtimestamp(unix, timezone.utc)
-    return moment.strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import aiocoap
 from aiocoap import error as coap_error
@@ -23,8 +24,11 @@ UNAVAILABLE = 0xA3  # with Max-Age: seconds until another attempt may do (RFC 72
 MAX_AGE = 14
 
 _HEADER = 4
+_VERSION = 0x40
 _MAX_TOKEN = 8
-_MARKER = b"\xff"
+_MARKER = 0xFF
+_ONE_BYTE, _TWO_BYTES = 13, 14  # nibbles of an option whose number or length follows
+_REMEMBERED = 1024  # sets of options; a device sends the same few again and again
 
 
 class NotCoap(ValueError):
@@ -87,22 +91,44 @@ def decode(data: bytes) -> Message:
         raise NotCoap("an empty message with content")
     token = data[_HEADER : _HEADER + token_n]
     body = data[_HEADER + token_n :]
-    options = Options()
+    end = _options_end(body)
     try:
-        payload = options.decode(body)
-        if not payload and body.endswith(_MARKER) and Options().decode(body + b"\0"):
-            raise NotCoap("a payload marker without payload")
+        path, options = _options(body[:end])
     except UnicodeDecodeError:
         # The frame of the message is sound; who sent it deserves an answer, not a hang-up.
         return Message(type_, code, mid, token, fault="an option that is not UTF-8")
     except (coap_error.Error, ValueError, IndexError) as error:
         raise NotCoap(f"bad options: {error}") from error
+    payload = body[end + 1 :]
+    if not payload and end < len(body):
+        raise NotCoap("a payload marker without payload")
+    return Message(type_, code, mid, token, path, payload=payload, options=options)
+
+
+def _options_end(body: bytes) -> int:
+    # Where the payload marker is; behind an option that is no good it does not matter.
+    at, n = 0, len(body)
+    while at < n and body[at] != _MARKER:
+        delta, length = body[at] >> 4, body[at] & 15
+        at += 1
+        if delta >= _ONE_BYTE:
+            at += delta - _ONE_BYTE + 1
+        if length == _ONE_BYTE:
+            length = body[at] + 14 if at < n else n
+        elif length >= _TWO_BYTES:
+            length = int.from_bytes(body[at : at + 2], "big") + 271
+        at += length
+    return min(at, n)
+
+
+@lru_cache(_REMEMBERED)
+def _options(data: bytes) -> tuple[tuple[str, ...], tuple[tuple[int, bytes], ...]]:
+    """Return Uri-Path and all options. Raises what aiocoap raises."""
+    options = Options()
+    options.decode(data)
     raw = tuple((int(option.number), option.encode()) for option in options.option_list())
-    return Message(type_, code, mid, token, _path(raw), payload=payload, options=raw)
-
-
-def _path(raw: tuple[tuple[int, bytes], ...]) -> tuple[str, ...]:
-    return tuple(value.decode() for number, value in raw if number == OptionNumber.URI_PATH)
+    path = tuple(value.decode() for number, value in raw if number == OptionNumber.URI_PATH)
+    return path, raw
 
 
 def encode(
@@ -118,6 +144,9 @@ def encode(
     extra: Sequence[tuple[int, bytes]] = (),
 ) -> bytes:
     """Build one message; content format 0 (text) is left out. `extra` adds raw options."""
+    if not (path or query or payload or content_format or extra):
+        # Most of what is sent: an acknowledgement of nothing but a header.
+        return bytes((_VERSION | type_ << 4 | len(token), code, mid >> 8, mid & 0xFF)) + token
     message = aiocoap.Message(code=aiocoap.Code(code), payload=payload)
     message.mtype, message.mid, message.token = aiocoap.Type(type_), mid, token
     for segment in path:

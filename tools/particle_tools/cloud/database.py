@@ -57,6 +57,8 @@ class Database:
         try:
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA synchronous = FULL")
+            # What a savepoint may have to take back needs no file for each of them.
+            self._writer.execute("PRAGMA temp_store = MEMORY")
             self._migrate(path)
         except BaseException:
             self._writer.close()

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import json
 from collections import defaultdict
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 from particle_tools.cloud.clock import iso
@@ -58,6 +60,11 @@ class Event:
             "coreid": self.core_id,
         }
 
+    @cached_property
+    def json(self) -> str:
+        """The body of a stream event as text, made once for all streams."""
+        return json.dumps(self.to_json())
+
 
 @dataclass(frozen=True)
 class Subscription:
@@ -83,7 +90,7 @@ class Bus:
 
     def __init__(self) -> None:
         self._listeners: defaultdict[int, dict[Listener, None]] = defaultdict(dict)
-        self._followers: defaultdict[tuple[int, str], dict[Listener, None]] = defaultdict(dict)
+        self._followers: dict[int, defaultdict[str, dict[Listener, None]]] = {}
         self.published = 0
 
     def listen(self, owner: int, listener: Listener) -> None:
@@ -96,11 +103,14 @@ class Bus:
 
     def follow(self, owner: int, prefix: str, listener: Listener) -> None:
         """Add a follower of the names with a prefix."""
-        self._followers[owner, prefix][listener] = None
+        self._followers.setdefault(owner, defaultdict(dict))[prefix][listener] = None
 
     def unfollow(self, owner: int, prefix: str, listener: Listener) -> None:
         """Remove a follower; one that is not there is ignored."""
-        _remove(self._followers, (owner, prefix), listener)
+        followers = self._followers.get(owner, {})
+        _remove(followers, prefix, listener)
+        if not followers:
+            self._followers.pop(owner, None)
 
     def publish(self, event: Event) -> None:
         """Deliver to everyone who listens; an event without an owner has no audience."""
@@ -109,9 +119,10 @@ class Bus:
         if owner is None:
             return
         audience = dict(self._listeners.get(owner, ()))
-        if not event.reserved:
+        followers = self._followers.get(owner)
+        if followers and not event.reserved:
             for n in range(len(event.name) + 1):
-                audience.update(self._followers.get((owner, event.name[:n]), ()))
+                audience.update(followers.get(event.name[:n], ()))
         for listener in audience:
             listener(event)
 

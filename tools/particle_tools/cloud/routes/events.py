@@ -50,17 +50,17 @@ class Selection:
         member = self.services.products.membership(event.core_id)
         return member is not None and member.product_id == self.product.id
 
-    def shown(self, event: Event) -> dict[str, Any]:
+    def shown(self, event: Event) -> str:
         """Return the body of the event in the stream; that of a product says more."""
         if self.product is None:
-            return event.to_json()
+            return event.json
         device = self.services.devices.get(event.core_id)
-        return {
-            **event.to_json(),
+        more = {
             "userid": str(event.owner),
             "version": device.product_version if device else None,
             "productID": self.product.id,
         }
+        return json.dumps({**event.to_json(), **more})
 
 
 class Stream:
@@ -91,9 +91,11 @@ class Stream:
         """Queue an event if it is selected."""
         if self.left() <= 0 or not self._selection.wants(event):
             return
-        if len(self._waiting) >= self._limit:
-            if self.transport is not None:
-                self.transport.abort()
+        if self.transport is None:
+            return
+        # What was not even offered to the reader is no fault of his: a fleet publishes in bursts.
+        if len(self._waiting) >= self._limit and self.transport.get_write_buffer_size():
+            self.transport.abort()
             return
         self._waiting.append((event.id, self._encoded(event)))
         self._news.set()
@@ -122,9 +124,7 @@ class Stream:
     def _encoded(self, event: Event) -> bytes:
         name = event.name.translate(_LINE_ENDS)
         mark = "" if self.last is None or event.id is None else f"id: {event.id}\n"
-        return (
-            f"event: {name}\ndata: {json.dumps(self._selection.shown(event))}\n{mark}\n".encode()
-        )
+        return f"event: {name}\ndata: {self._selection.shown(event)}\n{mark}\n".encode()
 
     async def next(self) -> bytes:
         """Wait for events and return all that are queued. Raises ConnectionError at the end."""

@@ -58,12 +58,13 @@ class Due(NamedTuple):
 class Reliability:
     """The confirmable messages of one session in both directions."""
 
-    __slots__ = ("_round_trip", "_seen", "_waiting", "repeats", "retransmissions")
+    __slots__ = ("_done", "_round_trip", "_seen", "_waiting", "repeats", "retransmissions")
 
     def __init__(self) -> None:
         self._round_trip: float | None = None  # seconds, smoothed
         self._waiting: dict[int, _Waiting] = {}
         self._seen: OrderedDict[int, tuple[float, bytes]] = OrderedDict()
+        self._done: dict[int, bytes] = {}  # those of the newest empty ACKs, as they are stored
         self.retransmissions = 0
         self.repeats = 0  # messages of the device that came again
 
@@ -148,7 +149,7 @@ class Reliability:
             oldest, (since, _) = next(iter(self._seen.items()))
             if now - since < REMEMBERED_S and len(self._seen) < _REMEMBERED:
                 break
-            del self._seen[oldest]
+            self.retract(oldest)
         if mid in self._seen:
             self.repeats += 1
             return False
@@ -161,29 +162,29 @@ class Reliability:
 
     def done(self) -> bytes:
         """Return the newest message IDs that got an empty ACK, as they are stored."""
-        mids: list[bytes] = []  # asked for with every commit: only the newest are looked at
-        for _, data in reversed(self._seen.values()):
-            if data[:2] == _EMPTY_ACK:
-                mids.append(data[2:])
-                if len(mids) == _STORED:
-                    break
-        return b"".join(reversed(mids))
+        return b"".join(self._done.values())
 
     def restore(self, done: bytes, since: float) -> None:
         """Take up what `done` returned before a restart, all seen at the time `since`."""
         for at in range(0, len(done) - 1, 2):
-            mid = done[at : at + 2]
-            self._seen[int.from_bytes(mid, "big")] = since, _EMPTY_ACK + mid
+            mid = int.from_bytes(done[at : at + 2], "big")
+            self._seen[mid] = since, b""
+            self.answered(mid, _EMPTY_ACK + done[at : at + 2])
 
     def retract(self, mid: int) -> None:
-        """Forget a CON of the device that failed: when it comes again it is new."""
+        """Forget a CON of the device, as one that failed: when it comes again it is new."""
         self._seen.pop(mid, None)
+        self._done.pop(mid, None)
 
     def answered(self, mid: int, data: bytes) -> None:
         """Keep the acknowledgement of a CON of the device."""
         entry = self._seen.get(mid)
         if entry is not None:
             self._seen[mid] = (entry[0], data)
+            if data[:2] == _EMPTY_ACK:
+                self._done[mid] = data[2:]
+                if len(self._done) > _STORED:
+                    del self._done[next(iter(self._done))]
 
     def answer(self, mid: int) -> bytes:
         """Return the acknowledgement of a repeated CON, empty if it is still being worked on."""

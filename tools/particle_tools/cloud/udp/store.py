@@ -12,7 +12,7 @@ import logging
 import re
 import sqlite3
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, NamedTuple
 
 from particle_tools.cloud.database import Database
 from particle_tools.cloud.dtls.connection import Connection
@@ -27,8 +27,7 @@ _ID = re.compile("[0-9a-f]{24}")
 _LATEST = 253402300800.0  # the year 10000
 
 
-@dataclass(frozen=True)
-class State:
+class State(NamedTuple):
     """The part of a session that changes with its traffic. Times are Unix seconds."""
 
     address: tuple[str, int]
