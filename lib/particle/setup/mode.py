@@ -94,10 +94,6 @@ class Mode:
         if self._state != _OFF:
             self._connect = connect or bool(self._connect)
 
-    def elapsed(self, now):
-        """Return the ms since it was entered."""
-        return passed(now, self._since)
-
     def step(self, now):
         """Do what is due; return whether it goes on."""
         if self._state == _OFF:
@@ -113,10 +109,24 @@ class Mode:
             self.ports["event"]("WIFI_LISTEN_UPDATE", passed(now, self._since))
         if self._state == _CLOSING:
             if self.ports["client"].gone(now):
-                self._open(now)
+                self._state = _OPEN
+                for make in installed() if self._classes is None else self._classes:
+                    door = make(self.ports)
+                    self._doors.append(door)
+                    try:
+                        door.open(now)
+                    except OSError as e:
+                        self._lost(door, e)
             return True
         if self.join == "joining":
-            self._look(now)
+            link = self.ports["wifi"].link
+            state = link.step(now)
+            if state == _READY:
+                self.join = "joined"
+                self._found = now
+            elif state == _FAILED:
+                self.join = link.error
+                link.down()
         elif self.join == "joined" and passed(now, self._found) >= _JOINED_MS:
             self.leave(now, True)  # the phone lost its way when the access point changed channels
         for door in list(self._doors):
@@ -148,27 +158,6 @@ class Mode:
             link.only = ssid
             link.up()
             self.join = "joining"
-
-    def _look(self, now):
-        link = self.ports["wifi"].link
-        state = link.step(now)
-        if state == _READY:
-            self.join = "joined"
-            self._found = now
-        elif state == _FAILED:
-            self.join = link.error
-            link.down()
-
-    def _open(self, now):
-        self._state = _OPEN
-        classes = installed() if self._classes is None else self._classes
-        for make in classes:
-            door = make(self.ports)
-            self._doors.append(door)
-            try:
-                door.open(now)
-            except OSError as e:
-                self._lost(door, e)
 
     def _lost(self, door, error):
         print("setup:", error)

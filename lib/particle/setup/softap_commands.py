@@ -24,8 +24,6 @@ _KINDS = (0, 1, 0x200000, 0x400000, 0x02200000, 0x02400000, 0x400000)
 _CIPHERS = (4, 4, 2, 6)
 _UNKNOWN = const(-1)
 
-_SET = {"k": True, "v": True}
-
 
 def wiced(security, cipher):
     """Return the number of softAP for ids of Device OS; WPA3 is shown as WPA2."""
@@ -150,7 +148,7 @@ class Commands:
 
     def _set(self, body):
         try:
-            given = members(body, _SET)
+            given = members(body, ("k", "v"))
         except ValueError:
             return
         code = -1

@@ -35,9 +35,8 @@ _PEAP = const(25)
 _CBC = const(2)
 _SECRET = const(32)  # bytes of `ek`: AES key, IV
 
-_TEXT = "ssid pwd oi ii crt ek key ca ip".split()
-_NUMBERS = "idx ch sec eap hid".split()
-_KINDS = {name: name in _TEXT for name in _TEXT + _NUMBERS}
+_TEXTS = ("ssid", "pwd", "oi", "ii", "crt", "ek", "key", "ca", "ip")
+_NUMBERS = ("idx", "ch", "sec", "eap", "hid")
 
 
 def security_of(sec):
@@ -55,8 +54,13 @@ def configure(commands, body):
     commands: the `softap_commands.Commands`. Raises ValueError when the body is malformed: then
     there is no answer.
     """
-    given = members(body, _KINDS)
-    ssid = _name(commands, given.get("ssid", b""))
+    given = members(body, _TEXTS, _NUMBERS)
+    # a client may mean the text as it is, as the original takes it, instead of what JSON says
+    text = given.get("ssid", b"")
+    ssid = unescaped(text)
+    if ssid != text:
+        heard = [bytes(a.ssid) for a in commands.access_points()]
+        ssid = text if text in heard and ssid not in heard else ssid
     if not 0 < len(ssid) <= 32:
         return _SSID
     sec = given.get("sec", 0)
@@ -79,8 +83,6 @@ def configure(commands, body):
             options.update(more)
     except ValueError:
         return _NOT_DECRYPTED
-    if security == 1 and not 5 <= len(password) <= 58:
-        return _LENGTH
     if 2 <= security <= 3:
         if not 8 <= len(password) <= 64:
             return _LENGTH
@@ -92,14 +94,16 @@ def configure(commands, body):
         options["hidden"] = True
     if security == 0 or given.get("eap") == _TLS:
         password = None
-    return _store(commands, ssid, password, options)
-
-
-def _name(commands, text):
-    # a client may mean the text as it is, as the original takes it, instead of what JSON says
-    plain = unescaped(text)
-    heard = [bytes(a.ssid) for a in commands.access_points()] if plain != text else ()
-    return text if text in heard and plain not in heard else plain
+    try:
+        commands.ports["wifi"].set_credentials(ssid, password, **options)
+    except ValueError as e:
+        print("setup: not stored:", e)
+        return _EAP_INVALID if "eap" in options else _LENGTH
+    except Error as e:
+        print("setup: not stored:", e)
+        return _NOT_STORED
+    commands.tried.pop(ssid, None)  # what refused it refused something else
+    return _STORED
 
 
 def _addresses(text):
@@ -157,16 +161,3 @@ def _private_key(key, secret, digits):
         key.failed()
         raise
     return plain[:-n]
-
-
-def _store(commands, ssid, password, options):
-    try:
-        commands.ports["wifi"].set_credentials(ssid, password, **options)
-    except ValueError as e:
-        print("setup: not stored:", e)
-        return _EAP_INVALID if "eap" in options else _LENGTH
-    except Error as e:
-        print("setup: not stored:", e)
-        return _NOT_STORED
-    commands.tried.pop(ssid, None)  # what refused it refused something else
-    return _STORED

@@ -18,9 +18,8 @@ def quoted(octets):
     return bytes(out + b'"')
 
 
-def members(body, kinds):
-    """Return {name: value} of the object `body`; kinds: name -> True for a string, False for a
-    number.
+def members(body, texts, numbers=()):
+    """Return {name: value} of the object `body`; texts, numbers: names of its strings and numbers.
 
     Strings are bytes with their escapes (see `unescaped`). Numbers are read as C's atoi does; the
     words true, false and null count as 0. Raises ValueError when it is no such object, not whole,
@@ -39,18 +38,20 @@ def members(body, kinds):
         end = _string(body, at)
         name = str(bytes(body[at + 1 : end - 1]), "utf-8")
         at = _skip(body, end)
-        if body[at : at + 1] != b":" or name not in kinds:
+        if body[at : at + 1] != b":":
             raise ValueError(name)
         at = _skip(body, at + 1)
         if body[at : at + 1] == b'"':
             end = _string(body, at)
             value = bytes(body[at + 1 : end - 1])
+            known = texts
         else:
             end = at
             while end < len(body) and body[end] not in b",} \t\r\n":
                 end += 1
             value = _number(bytes(body[at:end]))
-        if kinds[name] != isinstance(value, bytes):
+            known = numbers
+        if name not in known:
             raise ValueError(name)
         found[name] = value
         at = _skip(body, end)

@@ -96,13 +96,14 @@ class SetupKey:
 
     def _decrypted(self, digits):
         out = b""
+        rsa = self._rsa
         good = self.public is not None and not self.exhausted()
         try:
             data = unhexlify(digits)
             good = good and 0 < len(data) <= _BLOCK * _BLOCKS and not len(data) % _BLOCK
             for at in range(0, len(data), _BLOCK) if good else ():
                 block = data[at : at + _BLOCK]
-                steps = self._rsa.rsa_decrypt(block) if self._rsa else self._steps(block)
+                steps = rsa.rsa_decrypt(block) if rsa else decrypt(self._private, block)
                 while True:
                     try:
                         next(steps)
@@ -113,6 +114,3 @@ class SetupKey:
         except ValueError:
             good = False
         return out if good else None
-
-    def _steps(self, block):
-        return decrypt(self._private, block)
