@@ -12,40 +12,29 @@ _LINE = const(400)  # bytes of a line that are kept: a path with its query
 _HEAD = const(6000)  # bytes of all header lines
 
 _STATUS = {
-    200: "OK",
-    204: "No Content",
-    301: "Moved Permanently",
-    302: "Found",
-    400: "Bad Request",
-    404: "Not Found",
-    413: "Payload Too Large",
-    500: "Internal Server Error",
-    503: "Service Unavailable",
+    200: b"OK",
+    301: b"Moved Permanently",
+    302: b"Found",
+    400: b"Bad Request",
+    404: b"Not Found",
+    413: b"Payload Too Large",
 }
-JSON = (
+_CHUNKED = const(b"Transfer-Encoding: chunked")
+_JSON = const(
     b"Content-Type: application/json\r\n"
     b"Cache-Control: no-store, no-cache, must-revalidate, post-check=0, pre-check=0\r\n"
     b"Pragma: no-cache\r\nAccess-Control-Allow-Origin: *\r\n"
 )
 
 
-def head(status, lines=b""):
-    """Return the head of an answer with a chunked body; lines: more header lines, with CRLF."""
-    text = "HTTP/1.1 %d %s\r\n" % (status, _STATUS[status])
-    return text.encode() + lines + b"Transfer-Encoding: chunked\r\nConnection: close\r\n\r\n"
-
-
-def chunked(pieces):
-    """Yield pieces as chunks, and their end; b"" stays b"", a slice of calculation."""
-    for piece in pieces:
-        yield b"%x\r\n%s\r\n" % (len(piece), piece) if piece else b""
-    yield b"0\r\n\r\n"
+def _head(status, length, lines):
+    text = b"HTTP/1.1 %d %s\r\n%s\r\n%sConnection: close\r\n\r\n"
+    return text % (status, _STATUS[status], length, lines)
 
 
 def short(status, lines=b"", text=b""):
-    """Yield a whole answer without chunks."""
-    text_head = "HTTP/1.1 %d %s\r\nContent-Length: %d\r\n" % (status, _STATUS[status], len(text))
-    yield text_head.encode() + lines + b"Connection: close\r\n\r\n" + text
+    """Yield a whole answer without chunks; lines: more header lines, with CRLF."""
+    yield _head(status, b"Content-Length: %d" % len(text), lines) + text
 
 
 class HttpTalk(Talk):
@@ -134,7 +123,7 @@ class Site:
             return short(200, b"Content-Type: text/plain\r\n", b"Soft AP Setup\0")
         reply = self.commands.http(path[1:], body)
         if reply is not None:
-            return self._said(JSON, reply)
+            return self._said(_JSON, reply)
         pieces = self._page and self._page(path, query)
         if pieces is not None:
             return self._said(next(pieces), pieces)
@@ -143,6 +132,8 @@ class Site:
         return short(404)
 
     def _said(self, lines, pieces):
-        yield head(302 if lines[:9] == b"Location:" else 200, lines)
-        for piece in chunked(pieces):
-            yield piece
+        # chunks and their end; b"" stays b"", a slice of calculation
+        yield _head(302 if lines[:9] == b"Location:" else 200, _CHUNKED, lines)
+        for piece in pieces:
+            yield b"%x\r\n%s\r\n" % (len(piece), piece) if piece else b""
+        yield b"0\r\n\r\n"
