@@ -6,7 +6,6 @@ import gc
 import json
 import os
 import sys
-from binascii import unhexlify
 
 from micropython import const
 
@@ -283,6 +282,8 @@ class Cloud(Servicing):
             except ImportError as e:
                 self._system(0, "MISSING", e)
                 raise
+            from binascii import unhexlify
+
             gc.collect()  # what stays is to lie together, not between the garbage of the imports
             keys = Keys(self._store, unhexlify(self.device_id))
             platform = v["platform_id"]

@@ -55,7 +55,7 @@ CEILINGS = {
     "session/blocks": 1050,
     "session/conn": 3100,
     "session/messaging": 3700,
-    "session/resume": 4250,
+    "session/resume": 4300,
     "session/dtls": 3850,
     "session/kept": 300,
     "session/dtls_std": 1950,

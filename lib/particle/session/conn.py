@@ -13,7 +13,6 @@ from .messaging import Messaging, add, diff, earliest
 
 # CoAP (wire/coap.py)
 _CON = const(0)
-_POST = const(2)
 
 # Error numbers of Device OS (errors.py)
 _NETWORK = const(-230)
@@ -64,7 +63,6 @@ class Conn(Messaging):
         self._channel = self.CHANNEL(keys, saved, rng)
         Messaging.__init__(self, self._channel.room)
         self.out = self._channel.out  # what `transmit` fills
-        self.on(_POST, "h", self._server_hello)
         self._in = Message()
         self._host = limits["server"]
         self._port = limits.get("port", self.DEFAULTS[0])

@@ -44,6 +44,16 @@ _MAX_TEXT = const(1024)  # argument of a function
 _SMALL = const(200)  # bytes of most messages: the buffer grows with the first one that is longer
 _OVERHEAD = const(20)  # of a message around a description
 
+_ROWS = {  # code << 8 | first path character: the method that acts on such a request
+    _POST << 8 | 0x45: "_event",  # E
+    _POST << 8 | 0x65: "_event",  # e, of former public events
+    _POST << 8 | 0x66: "_request",  # f
+    _POST << 8 | 0x68: "_server_hello",  # h, in conn.py
+    _GET << 8 | 0x76: "_request",  # v
+    _GET << 8 | 0x64: "describe_request",  # d
+    _PUT << 8 | 0x73: "_signal",  # s
+}
+
 
 def add(ticks, ms):
     """Return the ticks `ms` later; ticks count modulo 2**30 on every port."""
@@ -93,14 +103,7 @@ class Messaging(Events):
         self._type = _NON  # of events, answers and subscriptions on a transport that loses nothing
         self._bodies = {}  # describe flags -> (body, content format)
         self._filters = [("particle", None), ("spark", None)]
-        self._rows = {  # code << 8 | first path character
-            _POST << 8 | 0x45: self._event,  # E
-            _POST << 8 | 0x65: self._event,  # e, of former public events
-            _POST << 8 | 0x66: self._request,  # f
-            _GET << 8 | 0x76: self._request,  # v
-            _GET << 8 | 0x64: self.describe_request,  # d
-            _PUT << 8 | 0x73: self._signal,  # s
-        }
+        self._rows = {}  # as _ROWS; what `on` was given
         self.reset(0, 0)
 
     def on(self, code, char, handler):
@@ -263,9 +266,12 @@ class Messaging(Events):
         elif m.code == 0 or m.code >= 0x40:
             self.acknowledge(m)  # of a ping, or an answer sent separately
         else:
-            handler = self._rows.get(m.code << 8 | m.path)
+            row = m.code << 8 | m.path
+            handler = self._rows.get(row)
             if handler:
                 handler(now, m)
+            elif row in _ROWS:
+                getattr(self, _ROWS[row])(now, m)
             elif m.type == _CON:
                 self._refuse(m, _NOT_FOUND)
 

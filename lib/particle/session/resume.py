@@ -52,6 +52,11 @@ _SHAKE = const(5)
 _ON = const(7)
 
 
+def _sum(data):
+    # 30 bits: more would be an object on a board, of 32 bytes
+    return crc32(data) & 0x3FFFFFFF
+
+
 class Resuming(Conn):
     """The whole connection over UDP with a session that is stored (see `Conn`).
 
@@ -88,7 +93,7 @@ class Resuming(Conn):
         self._stored = False  # the stored session is the one in use
         self._blocked = False  # until what is reserved is stored
         where = "%s:%d" % (self._host, self._port)
-        self._marks = crc32(keys.server + keys.public), crc32(where.encode())
+        self._marks = _sum(keys.server + keys.public), _sum(where.encode())
         self._channel.profile = int(limits.get("wire_profile") == "device-os")
         try:
             saved = saved(_KIND)
@@ -192,7 +197,7 @@ class Resuming(Conn):
         bodies = self._bodies
         system, _ = bodies.get(1, (b"", 0))
         application, _ = bodies.get(2, (b"", 0))
-        return crc32(system), crc32(application), crc32(repr(self._filters).encode())
+        return _sum(system), _sum(application), _sum(repr(self._filters).encode())
 
     def _announce(self):
         # what the cloud does not know yet; it keeps the rest with the session

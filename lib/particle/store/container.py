@@ -101,8 +101,9 @@ class Store:
 
     def put(self, kind, payload):
         """Replace what is stored under `kind`; raise `ConfigError` if a newer version wrote it."""
+        data = pack(kind, payload)  # first: then both files find the same gap in a small heap
         _refuse_newer(kind, self.read(_NAMES[kind], _HEAD) or b"")
-        self.write(_NAMES[kind], pack(kind, payload))
+        self.write(_NAMES[kind], data)
 
     def erase(self, kind):
         """Forget what is stored under `kind`."""
