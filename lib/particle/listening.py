@@ -28,7 +28,7 @@ _FAILED = const(5)
 _CLAIM = const(4)  # kind of container
 _CODE = const(63)  # bytes of a claim code
 _LEVEL = const(6200)  # of Device OS that is spoken
-_FLAG = "listen"  # the file that asks the next boot for listening mode
+_FLAG = const("listen")  # the file that asks the next boot for listening mode
 
 # importing from the folder `setup` has made it an attribute of the package, which hides the object
 if hasattr(sys.modules["particle"], "setup"):

@@ -27,7 +27,9 @@ _OFF = const(0)
 _VALIDATE_S = const(60)
 _WEAKEST = const(-90)  # dBm that count as nothing
 _BLINK_MS = const(20)
-_NO_NETWORK = "no network is known: particle.wifi.set_credentials(ssid, password), or listen()"
+_NO_NETWORK = const(
+    "no network is known: particle.wifi.set_credentials(ssid, password), or listen()"
+)
 
 AccessPoint = namedtuple(
     "AccessPoint", ("ssid", "bssid", "security", "cipher", "channel", "max_data_rate", "rssi")

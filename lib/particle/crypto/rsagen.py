@@ -15,9 +15,11 @@ _SIEVED = const(8)  # numbers looked at in a slice
 _TRIES = const(20000)  # numbers after which the source of random bytes is taken for broken
 
 # Primes whose products are small enough for a division each, and these products.
-_PRIMES = (
-    b"\x03\x05\x07\x0b\x0d\x11\x13\x17\x1d\x1f\x25\x29",
-    b"\x2b\x2f\x35\x3b\x3d\x43\x47\x49",
+_PRIMES = const(
+    (
+        b"\x03\x05\x07\x0b\x0d\x11\x13\x17\x1d\x1f\x25\x29",
+        b"\x2b\x2f\x35\x3b\x3d\x43\x47\x49",
+    )
 )
 
 

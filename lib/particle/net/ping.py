@@ -11,7 +11,7 @@ _NOT_SUPPORTED = const(-120)  # Device OS
 _ICMP = const(1)  # protocol
 _ECHO = const(8)  # types
 _REPLY = const(0)
-_HEAD = ">BBHHH"  # type, code, checksum, identifier, sequence number
+_HEAD = const(">BBHHH")  # type, code, checksum, identifier, sequence number
 _TICKS = const(0x3FFFFFFF)
 
 

@@ -37,24 +37,30 @@ _NEVER_HEARD = const(14)  # the last channel below 5 GHz
 
 # what `status` gives besides the constants: esp32 210 to 212 no access point that fits, 204 and 15
 # time-out of the handshake in which the password is checked
-_ABSENT = (210, 211, 212)
-_WRONG = (204, 15)
+_ABSENT = const((210, 211, 212))
+_WRONG = const((204, 15))
 
 # what can be wrong, the worst first, which is what is told of several networks
-_FAILURES = (
-    ("password", _NOT_ALLOWED, "wrong password"),
-    ("address", _TIMEOUT, "joined, but no address: is its DHCP server running?"),
-    ("ipv6", _NOT_SUPPORTED, "joined, but it has IPv6 only: the cloud needs IPv4"),
-    ("refused", _NETWORK, "the access point refused: its security, or too many stations"),
-    ("eap", _NOT_SUPPORTED, "enterprise: this firmware has no EAP client (module _particle_eap)"),
-    ("5 GHz", _NOT_SUPPORTED, "on channel %d of 5 GHz, which this board cannot hear"),
-    ("silent", _TIMEOUT, "no answer of the access point"),
+_FAILURES = const(
     (
-        "absent",
-        _NOT_FOUND,
-        "not found: out of reach, switched off, or on 5 GHz, which this board may not hear",
-    ),
-    ("none", _NETWORK, "no network is known: particle.wifi.set_credentials(ssid, password)"),
+        ("password", _NOT_ALLOWED, "wrong password"),
+        ("address", _TIMEOUT, "joined, but no address: is its DHCP server running?"),
+        ("ipv6", _NOT_SUPPORTED, "joined, but it has IPv6 only: the cloud needs IPv4"),
+        ("refused", _NETWORK, "the access point refused: its security, or too many stations"),
+        (
+            "eap",
+            _NOT_SUPPORTED,
+            "enterprise: this firmware has no EAP client (module _particle_eap)",
+        ),
+        ("5 GHz", _NOT_SUPPORTED, "on channel %d of 5 GHz, which this board cannot hear"),
+        ("silent", _TIMEOUT, "no answer of the access point"),
+        (
+            "absent",
+            _NOT_FOUND,
+            "not found: out of reach, switched off, or on 5 GHz, which this board may not hear",
+        ),
+        ("none", _NETWORK, "no network is known: particle.wifi.set_credentials(ssid, password)"),
+    )
 )
 
 

@@ -22,7 +22,7 @@ _TRIAL = const(1)
 _BUSY = const(-110)
 _FLASH = const(-219)
 
-_NAMES = "ab"
+_NAMES = const("ab")
 _RESERVE = const(16)  # blocks that are left to others
 
 

@@ -26,10 +26,10 @@ _ASSET = const(9)
 _DEFAULT_WINDOW = const(15)
 _LARGEST = const(0x01000000)
 _RESERVE = const(16)  # blocks that are left to others
-_ENTRY = "<32sIB"  # SHA-256, bytes, length of the name that follows
+_ENTRY = const("<32sIB")  # SHA-256, bytes, length of the name that follows
 _ENTRY_BYTES = const(37)
 _SUM_BYTES = const(4)
-_RECORDS = ("module", "module.a", "module.b")
+_RECORDS = const(("module", "module.a", "module.b"))
 
 
 def is_asset(path):

@@ -30,7 +30,7 @@ _SIZE = const(-1351)
 _BAD = const(-1370)
 
 _NO_SPACE = const(28)
-_CONTENT = "content"  # the deflated contents of all files
+_CONTENT = const("content")  # the deflated contents of all files
 
 
 class Bundle:

@@ -28,9 +28,9 @@ _INVALID_SIZE = const(-1351)
 _USER = const(5)  # function of a module
 _FLAGS_AT = const(9)  # in its prefix
 _COMPRESSED = const(2)
-_RECORD = "<4s32sI"  # in front of the head: magic, SHA-256 of the file, its size
+_RECORD = const("<4s32sI")  # in front of the head: magic, SHA-256 of the file, its size
 _RECORD_BYTES = const(40)
-_MAGIC = b"PTS2"
+_MAGIC = const(b"PTS2")
 
 
 class Direct(Staging):

@@ -19,11 +19,11 @@ from .slots import content, put, remove
 _UNSUPPORTED = const(-1310)
 _PLATFORM = const(-1360)
 
-_NAME = "firmware.bin"
+_NAME = const("firmware.bin")
 _BLOCK = const(4096)
 _STEPS = const(16)  # blocks between two notes of how far it is, at most
 _DIGEST_BYTES = const(32)
-_COUNT = "<I"
+_COUNT = const("<I")
 _COUNT_BYTES = const(4)
 
 # Of an image (esp-idf, app image format)

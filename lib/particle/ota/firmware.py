@@ -29,12 +29,12 @@ _NOT_STARTED = const(7)
 _ASKED = const(2)  # flag of the record: the bootloader knows of what is tried
 
 _BYTES = const(32)
-_FORMAT = "<4sBBBBIIIIII"  # magic, state, slot, flags, reason, numbers, CRC-32 as the last
-_MAGIC = b"PTF1"
+_FORMAT = const("<4sBBBBIIIIII")  # magic, state, slot, flags, reason, numbers, CRC-32 as the last
+_MAGIC = const(b"PTF1")
 
 # of otadata
 _FIRST = const(0x10)  # subtype of the first slot
-_RECORD = "<I20xII"  # sequence, state, CRC-32 of the sequence
+_RECORD = const("<I20xII")  # sequence, state, CRC-32 of the sequence
 _RECORD_BYTES = const(32)
 _NEW = const(0)
 _PENDING = const(1)

@@ -36,9 +36,9 @@ _WAITS = const(1)  # in the second register, until mboot writes 0 or an error th
 _NOT_WELL = const(1)
 _DAMAGED = const(2)
 
-_FORMAT = "<4sBBBBIIIII"  # magic, state, tries, flags, reason, numbers, CRC-32 as the last
+_FORMAT = const("<4sBBBBIIIII")  # magic, state, tries, flags, reason, numbers, CRC-32 as the last
 _BYTES = const(28)
-_NAME = b"PTM1"
+_NAME = const(b"PTM1")
 
 RUN = "/fw.run"  # what mboot is to write, with its manifest
 OLD = "/fw.old"

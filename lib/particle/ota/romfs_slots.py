@@ -19,8 +19,8 @@ from .slots import content, put
 _UNSUPPORTED = const(-1310)
 _BAD = const(-1370)
 
-_IMAGE = "app.romfs"
-_CONTENT = "content"  # of a bundle that has to be inflated: a file, as ever
+_IMAGE = const("app.romfs")
+_CONTENT = const("content")  # of a bundle that has to be inflated: a file, as ever
 _MAGIC = const(b"\xd2\xcd1")
 _PAGE = const(512)  # written at once
 _STEPS = const(16)  # sectors between two notes, at most

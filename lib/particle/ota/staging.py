@@ -23,11 +23,11 @@ _INTEGRITY = const(-1330)
 _RESUMED = const(-1331)
 _INVALID_SIZE = const(-1351)
 
-_HEAD = "<4s32sI"  # of the record: magic, SHA-256 of the file, its size
+_HEAD = const("<4s32sI")  # of the record: magic, SHA-256 of the file, its size
 _HEAD_BYTES = const(40)
-_ENTRY = "<II"  # bytes that are stored, CRC-32 of them
+_ENTRY = const("<II")  # bytes that are stored, CRC-32 of them
 _ENTRY_BYTES = const(8)
-_MAGIC = b"PTS1"
+_MAGIC = const(b"PTS1")
 _BLOCKS = const(16)  # between two entries, at most; and left free for others
 _SHORT = const(2)  # blocks
 

@@ -22,15 +22,17 @@ _LAST_S = const(5)  # for the last acknowledgements to come
 _LIMIT_S = const(600)  # for a trial; and of running well, until earlier failures are forgotten
 _EARLY_S = const(60)  # a reset counts as a failure until then, or until the cloud was reached
 _PERIOD = const(0x3FFFFFFF)  # of ticks
-_REASONS = (
-    "unknown",
-    "it was not well in three boots",
-    "it was damaged",
-    "exception",
-    "deadline",
-    "asked for",
-    "it was not well in its only boot",
-    "it was not started, the power failed",
+_REASONS = const(
+    (
+        "unknown",
+        "it was not well in three boots",
+        "it was damaged",
+        "exception",
+        "deadline",
+        "asked for",
+        "it was not well in its only boot",
+        "it was not started, the power failed",
+    )
 )
 
 

@@ -1,11 +1,15 @@
 """Where a connection stands and what to do about it (DESIGN decision 10)."""
 
+from micropython import const
+
 from ..errors import Error
 from . import clock, installed
 from .remedy import TEXTS
 
-_STAGES = ("link", "address", "DNS", "port", "transport", "server key", "device key", "cloud")
-_NO_MAC = "tcp: encrypted, but messages carry no MAC; udp has no such weakness"
+_STAGES = const(
+    ("link", "address", "DNS", "port", "transport", "server key", "device key", "cloud")
+)
+_NO_MAC = const("tcp: encrypted, but messages carry no MAC; udp has no such weakness")
 
 
 def diagnose(client, load_keys):

@@ -12,7 +12,7 @@ from .. import version
 _DIGITS = const(16)
 _PIECE = const(256)
 _FOLDER = const(0x4000)  # a bit of the mode of a folder
-_KINDS = (".mpy", ".py", ".gz")
+_KINDS = const((".mpy", ".py", ".gz"))
 
 
 def files():

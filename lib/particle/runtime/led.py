@@ -39,7 +39,7 @@ _SIGNALS = {
 }
 # of a link: off, starting, joining, asking for an address, ready, failed
 _LINK = "OFF ON CONNECTING DHCP CONNECTED ON".split()
-_RAINBOW = (0xEE82EE, 0x4B0082, 0x0000FF, 0x00FF00, 0xFFFF00, 0xFFA500, 0xFF0000)
+_RAINBOW = const((0xEE82EE, 0x4B0082, 0x0000FF, 0x00FF00, 0xFFFF00, 0xFFA500, 0xFF0000))
 
 
 def state(client, now):

@@ -14,7 +14,7 @@ from .system import reset_text, restart
 # Error numbers of Device OS (errors.py)
 _FILE = const(-225)
 
-_ASKED = "safemode"  # the file that asks the next boot for it
+_ASKED = const("safemode")  # the file that asks the next boot for it
 _SESSION = const(1)  # kind of container
 _PERIOD = const(0x3FFFFFFF)  # of ticks
 _BREATH_MS = const(100)  # after memory ran out

@@ -16,19 +16,19 @@ from micropython import const
 
 from .softap_commands import quoted
 
-_FILE = "particle/setup/portal.html.gz"
+_FILE = const("particle/setup/portal.html.gz")
 _PIECE = const(512)
 
-_PAGE = (
+_PAGE = const(
     b"Content-Type: text/html; charset=utf-8\r\nContent-Encoding: gzip\r\n"
     b"Cache-Control: no-store\r\nX-Content-Type-Options: nosniff\r\n"
 )
-_JSON = b"Content-Type: application/json\r\nCache-Control: no-store\r\n"
-_TEXT = b"Content-Type: text/plain\r\nCache-Control: no-store\r\n"
-_MISSING = b"The page is not installed: mip install the component portal.\n"
+_JSON = const(b"Content-Type: application/json\r\nCache-Control: no-store\r\n")
+_TEXT = const(b"Content-Type: text/plain\r\nCache-Control: no-store\r\n")
+_MISSING = const(b"The page is not installed: mip install the component portal.\n")
 
 # what browsers and systems fetch on their own, and is no page
-_NO_PAGES = (".ico", ".png", ".dat")
+_NO_PAGES = const((".ico", ".png", ".dat"))
 
 
 def page(ports, commands, address="192.168.0.1", name=""):

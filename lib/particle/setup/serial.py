@@ -12,15 +12,15 @@ from micropython import const
 from ..errors import Error
 
 _CTRL_C = const(3)
-_REMOVERS = b"\x08\x7f"  # backspace, delete
-_ENDS = b"\r\n"
+_REMOVERS = const(b"\x08\x7f")  # backspace, delete
+_ENDS = const(b"\r\n")
 _CHUNK = const(64)  # bytes read and written at a time: 5 ms at 115200 baud
 _LAST_MS = const(1000)  # for the last words to leave
 _TICKS = const(0x3FFFFFFF)
 
 # security and cipher of Device OS (device-api 6)
 _OPEN = const(0)
-_ENTERPRISE = (4, 5)
+_ENTERPRISE = const((4, 5))
 _WPA3 = const(6)
 _UNKNOWN = const(255)
 
@@ -30,11 +30,11 @@ _PASSWORD = const(64)
 _CERTIFICATE = const(4095)
 _PRIVATE_KEY = const(2047)
 
-_SECURITY = "Security 0=unsecured, 1=WEP, 2=WPA, 3=WPA2"
-_MORE = ", 4=WPA Enterprise, 5=WPA2 Enterprise"
-_CIPHER = "Security Cipher 1=AES, 2=TKIP, 3=AES+TKIP: "
-_EAP = "EAP Type 0=PEAP/MSCHAPv2, 1=EAP-TLS: "
-_DONE = """Awesome. Now we'll connect!\r
+_SECURITY = const("Security 0=unsecured, 1=WEP, 2=WPA, 3=WPA2")
+_MORE = const(", 4=WPA Enterprise, 5=WPA2 Enterprise")
+_CIPHER = const("Security Cipher 1=AES, 2=TKIP, 3=AES+TKIP: ")
+_EAP = const("EAP Type 0=PEAP/MSCHAPv2, 1=EAP-TLS: ")
+_DONE = const("""Awesome. Now we'll connect!\r
 \r
 If you see a pulsing cyan light, your device \r
 has connected to the Cloud and is ready to go!\r
@@ -44,7 +44,7 @@ visit https://www.particle.io/support to debug.\r
 \r
     Particle <3 you!\r
 \r
-"""
+""")
 _PROPERTIES = {
     "ms": "Device Secret",
     "sn": "Serial Number",
@@ -52,7 +52,7 @@ _PROPERTIES = {
     "iccid": "ICCID",
     "cellfw": "Cell Radio Version",
 }
-_GEN2 = (6, 8)  # platforms that answer `i` in their own way: Photon, P1
+_GEN2 = const((6, 8))  # platforms that answer `i` in their own way: Photon, P1
 
 
 def der(pem):

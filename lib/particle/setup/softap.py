@@ -26,9 +26,9 @@ _CALCULATE_MS = const(4)  # in one step, or one slice
 _FLUSH_MS = const(400)  # for an answer to leave before the access point goes
 _LONGEST_MS = const(1500)  # for it to be taken
 
-_ADDRESS = ("192.168.0.1", "255.255.255.0", "192.168.0.1", "192.168.0.1")
-_SYMBOLS = b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ"
-_FILE = "apcode"
+_ADDRESS = const(("192.168.0.1", "255.255.255.0", "192.168.0.1", "192.168.0.1"))
+_SYMBOLS = const(b"23456789ABCDEFGHJKLMNPQRSTUVWXYZ")
+_FILE = const("apcode")
 _PREFIX = const(25)  # bytes
 
 

@@ -20,8 +20,8 @@ _BODY = const(14000)  # bytes: an enterprise network with its certificates
 _ROOM = const(16000)  # bytes of all bodies together
 
 # WICED's numbers (2.6) for security and cipher of Device OS
-_KINDS = (0, 1, 0x200000, 0x400000, 0x02200000, 0x02400000, 0x400000)
-_CIPHERS = (4, 4, 2, 6)
+_KINDS = const((0, 1, 0x200000, 0x400000, 0x02200000, 0x02400000, 0x400000))
+_CIPHERS = const((4, 4, 2, 6))
 _UNKNOWN = const(-1)
 
 

@@ -24,7 +24,7 @@ _ADDRESS = const(-5)  # ours
 _NOT_DECRYPTED = const(-16640)
 
 # bits of `sec`
-_WEP = (1, 0x8001)
+_WEP = const((1, 0x8001))
 _WPA = const(0x200000)
 _WPA2 = const(0x400000)
 _ENTERPRISE = const(0x02000000)
@@ -35,8 +35,8 @@ _PEAP = const(25)
 _CBC = const(2)
 _SECRET = const(32)  # bytes of `ek`: AES key, IV
 
-_TEXTS = ("ssid", "pwd", "oi", "ii", "crt", "ek", "key", "ca", "ip")
-_NUMBERS = ("idx", "ch", "sec", "eap", "hid")
+_TEXTS = const(("ssid", "pwd", "oi", "ii", "crt", "ek", "key", "ca", "ip"))
+_NUMBERS = const(("idx", "ch", "sec", "eap", "hid"))
 
 
 def security_of(sec):

@@ -1,7 +1,9 @@
 """The JSON of softAP (setup-protocols 2.4): one object whose values are numbers or strings."""
 
-_SPACE = b" \t\r\n"
-_WORDS = (b"true", b"false", b"null")
+from micropython import const
+
+_SPACE = const(b" \t\r\n")
+_WORDS = const((b"true", b"false", b"null"))
 _ESCAPES = {34: 34, 92: 92, 47: 47, 98: 8, 116: 9, 110: 10, 102: 12, 114: 13}
 
 

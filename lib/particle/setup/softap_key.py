@@ -12,7 +12,7 @@ from ..crypto.der import rsa_private, rsa_spki
 from ..crypto.rsa import decrypt, pair_test
 from ..errors import Error
 
-_FILE = "device.rsa.der"
+_FILE = const("device.rsa.der")
 _BLOCK = const(128)
 _BLOCKS = const(4)  # far more than the longest password needs
 _FAILURES = const(20)  # after which nobody may guess any more

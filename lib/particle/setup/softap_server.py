@@ -15,9 +15,9 @@ from ..errors import Error
 from .softap_json import Ending
 
 _NETWORK = const(-230)  # error number of Device OS (errors.py)
-_IN_USE = (98, 112)  # EADDRINUSE; 112 esp32
+_IN_USE = const((98, 112))  # EADDRINUSE; 112 esp32
 # "not now, try again": EAGAIN, EALREADY, EINPROGRESS; 118, 119 esp32
-_BUSY = (11, 114, 115, 118, 119)
+_BUSY = const((11, 114, 115, 118, 119))
 
 _PLACES = const(4)
 _BACKLOG = const(4)

@@ -19,7 +19,7 @@ _ROOM = const(300)  # without which a memory is not used
 _NUMBERS = const(56)
 _REST = const(75)
 # the numbers: next record, highest received (24-bit halves), next message ID; resumes in a row
-_SENT = "<IIIIHB"
+_SENT = const("<IIIIHB")
 
 
 class Memory:

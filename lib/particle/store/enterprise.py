@@ -24,7 +24,7 @@ _TYPES = {"tls": 13, "peap": 25}
 _WPA2_ENTERPRISE = const(5)
 
 # name, most bytes (setup-protocols 7.1); in this order in the file, each with its length u16le
-_FILES = (("ca_cert", 4096), ("client_cert", 4096), ("private_key", 2048))
+_FILES = const((("ca_cert", 4096), ("client_cert", 4096), ("private_key", 2048)))
 
 
 def stored(store, entries, ssid, security, password, eap):

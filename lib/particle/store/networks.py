@@ -32,12 +32,12 @@ _OPEN = const(0)
 _WEP = const(1)
 _WPA3 = const(6)
 _NOT_SET = const(255)
-_NAMES = ("open", "wep", "wpa", "wpa2", "wpa-enterprise", "wpa2-enterprise", "wpa3")
+_NAMES = const(("open", "wep", "wpa", "wpa2", "wpa-enterprise", "wpa2-enterprise", "wpa3"))
 
-_LEAST = b"\xff\1\4\0\x10\6\2\0\0"  # bytes of a field, by tag
-_HOWS = ("security", "cipher", "hidden", "channel")
+_LEAST = const(b"\xff\1\4\0\x10\6\2\0\0")  # bytes of a field, by tag
+_HOWS = const(("security", "cipher", "hidden", "channel"))
 _ATTRIBUTES = {"ssid": 1, "static": 4, "bssid": 5, "eap": 6, "identity": 7, "outer_identity": 8}
-_DAMAGED = "wifi is damaged: set the networks again"
+_DAMAGED = const("wifi is damaged: set the networks again")
 
 # what a board keeps besides: name -> tag, most bytes
 _OPTIONS = {

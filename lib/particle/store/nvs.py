@@ -19,7 +19,7 @@ _PATH_TOO_LONG = const(-226)
 _LONGEST = const(14)  # characters of a name: NVS has 15
 _NOT_FOUND = const(0x1102)  # esp-idf, nvs.h
 _INVALID_LENGTH = const(0x110C)
-_SIZES = (340, 1400, 4400, 12000)  # of buffers: NVS tells no lengths
+_SIZES = const((340, 1400, 4400, 12000))  # of buffers: NVS tells no lengths
 
 
 class Nvs(Store):

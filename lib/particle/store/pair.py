@@ -19,8 +19,8 @@ _BAD_DATA = const(-280)
 _FILE = const(-225)
 
 _PAGE = const(256)  # the largest unit that any flash programs
-_HEAD = "<6sBBIII"
-_MAGIC = b"PTpair"
+_HEAD = const("<6sBBIII")
+_MAGIC = const(b"PTpair")
 _VERSION = const(1)
 _EIO = const(5)
 _ENOSPC = const(28)

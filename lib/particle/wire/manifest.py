@@ -28,8 +28,8 @@ from micropython import const
 
 from .module import Refused
 
-_HEADER = "<4sBBBB8sII"
-_MAGIC = b"MPAB"
+_HEADER = const("<4sBBBB8sII")
+_MAGIC = const(b"MPAB")
 _FORMAT = const(1)
 _DEFLATED = const(1)  # flag: the contents are one stream of raw deflate
 _MANIFEST_BYTES = const(32768)
@@ -39,8 +39,8 @@ _DEPTH = const(8)  # folders in folders
 _PATH_BYTES = const(128)
 _TOTAL = const(0x10000000)
 _ASSETS = const(16)
-_OURS = ("manifest", "manifest.new", "content")  # names at the top of a slot
-_NUMBERS = ("format", "platform", "product", "version", "floor", "abi", "client")
+_OURS = const(("manifest", "manifest.new", "content"))  # names at the top of a slot
+_NUMBERS = const(("format", "platform", "product", "version", "floor", "abi", "client"))
 
 #: Kinds of signatures -> bytes: none, ECDSA on P-256 (r and s), RSA-2048 with PKCS#1 v1.5.
 SIGNATURES = (0, 64, 256)

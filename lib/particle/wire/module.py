@@ -10,7 +10,7 @@ import struct
 
 from micropython import const
 
-_PREFIX = "<IIBBHHBBBBHBBH"  # 1.2
+_PREFIX = const("<IIBBHHBBBBHBBH")  # 1.2
 _PREFIX_BYTES = const(24)
 _RECORD_BYTES = const(56)  # and the SHA-256
 _VECTORS = const(512)  # a table of interrupt vectors in front of the prefix, 1.3
@@ -54,11 +54,13 @@ _INVALID_SIZE = const(-1351)
 _INVALID_FORMAT = const(-1370)
 
 # The first flag that was not passed makes the error
-_ERRORS = (
-    (_INTEGRITY, -1330, "the module is damaged"),
-    (_DEPENDENCIES, -1340, "the module needs others that are not installed"),
-    (_RANGE, -1350, "the module is for another address"),
-    (_PLATFORM, -1360, "the module is for another platform"),
+_ERRORS = const(
+    (
+        (_INTEGRITY, -1330, "the module is damaged"),
+        (_DEPENDENCIES, -1340, "the module needs others that are not installed"),
+        (_RANGE, -1350, "the module is for another address"),
+        (_PLATFORM, -1360, "the module is for another platform"),
+    )
 )
 
 

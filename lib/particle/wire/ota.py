@@ -31,18 +31,20 @@ _MODULE_FUNCTION = const(2077)
 _SMALLEST = const(512)  # chunk
 _LARGEST = const(1136)
 _SHA_BYTES = const(32)
-_BEGIN = ">BHIBI"  # payload of UpdateBegin, 5.1
+_BEGIN = const(">BHIBI")  # payload of UpdateBegin, 5.1
 _BEGIN_BYTES = const(12)
 _TEXT = const(100)  # bytes of a message at most
 
 # Error number -> response code, 5.2.5
-_CODES = (
-    (0x80, (-270, -280, -290, -190, -191, -1000)),
-    (0x84, (-170,)),
-    (0x83, (-130,)),
-    (0xA4, (-160,)),
-    (0xA1, (-120, -300)),
-    (0xA0, (-250,)),
+_CODES = const(
+    (
+        (0x80, (-270, -280, -290, -190, -191, -1000)),
+        (0x84, (-170,)),
+        (0x83, (-130,)),
+        (0xA4, (-160,)),
+        (0xA1, (-120, -300)),
+        (0xA0, (-250,)),
+    )
 )
 _UNAVAILABLE = const(0xA3)
 
