@@ -63,6 +63,7 @@ def test_a_new_board_becomes_a_device(blank, provision, api, cloud, other):
     assert provision("--port", board.port, "--product", made["id"])[1]["changed"] == []
     status, report, err = provision("--port", board.port, "--product", 4711)
     assert status == 1 and "4711" in report["error"] and len(err.splitlines()) == 1
+    assert err.startswith("particle-mp provision: cloud: ")
     status, report, _ = provision("--port", board.port, user=other)
     assert (status, report["stage"]) == (1, "cloud")
     assert "belongs to someone else" in report["error"]

@@ -54,7 +54,7 @@ def run(args: argparse.Namespace) -> int:
     # late: mpremote and what reads keys are not needed to refuse an argument
     from particle_tools.progress import Progress
     from particle_tools.provisioning import batch
-    from particle_tools.provisioning.link import quiet
+    from particle_tools.provisioning.link import BoardError, quiet
     from particle_tools.provisioning.registry import Registry
     from particle_tools.provisioning.steps import Order, Provisioner, failed
     from particle_tools.sim.first_start import address
@@ -91,7 +91,9 @@ def run(args: argparse.Namespace) -> int:
             progress.clear()
             if args.json:
                 print(json.dumps(failed(args.port, error)), file=out)
-            raise
+            if isinstance(error, BoardError):
+                raise
+            raise BoardError("cloud", str(error)) from None
         finally:
             progress.clear()
         if args.json:
