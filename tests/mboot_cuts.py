@@ -41,7 +41,7 @@ class Board:
     """A profile."""
 
     STORE_ROOT = ROOT
-    MBOOT = (fake_mboot.BASE, fake_mboot.BYTES, 4096, fake_mboot.ORDER)
+    MBOOT = fake_mboot.MBOOT
 
 
 class MbootStory(Story):

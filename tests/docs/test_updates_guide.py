@@ -50,7 +50,7 @@ def test_every_option_of_pack_has_a_row():
     parser = build_parser(["firmware"])
     assert parser.parse_args(["firmware", "inspect", "x"]).action == "inspect"
     source = Path(actions.__file__).read_text()
-    pack = source[source.index('"pack"') : source.index('"sign"')]
+    pack = source[source.index('"pack"') : source.index('"sim"')]
     options = set(re.findall(r'"(--[a-z]+)"', pack)) - {"--output"}
     rows = set(re.findall(r"^\| `(--[a-z]+)", GUIDE, re.MULTILINE))
     assert options - rows == {"--key"} and rows <= options

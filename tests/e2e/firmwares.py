@@ -5,7 +5,7 @@ from dataclasses import replace
 from e2e.desk import store
 from e2e.updates import KEY
 from particle_tools.images import bundles, files, signing
-from particle_tools.sim import esp32
+from particle_tools.sim import esp32, stm32
 from particle_tools.sim.board_dir import BoardDir
 from slot_files import manifest, record
 
@@ -35,22 +35,34 @@ HANGING = "while True:\n    pass\n"
 
 def image(folder, version, source=GOOD, chip=0):
     """Return a firmware with a module of its own."""
+    return esp32.firmware(_frozen(folder, version, source), f"1.0.{version}", chip)
+
+
+def _frozen(folder, version, source):
     folder = folder / "frozen"
     folder.mkdir(exist_ok=True)
     (folder / "brand.py").write_text(source.replace("{version}", str(version)))
-    return esp32.firmware(folder, f"1.0.{version}", chip)
+    return folder
 
 
-def bundle(content, version, key=KEY, **facts):
+def bundle(content, version, key=KEY, name="firmware.bin", **facts):
     """Return a signed bundle of a firmware."""
     given = {"board": "UNIX_SIM", "platform": 3, "product": 3, "version": version}
     given |= {"floor": 0, "abi": 6, "client": 0x10000}
-    return bundles.make(bundles.Facts(**(given | facts)), {"firmware.bin": content}).signed(key)
+    return bundles.make(bundles.Facts(**(given | facts)), {name: content}).signed(key)
 
 
 def update(folder, version, source=GOOD, chip=0, key=KEY, **facts):
     """Return the file to flash."""
     return files.pack(bundle(image(folder, version, source, chip), version, key, **facts))
+
+
+def packed(folder, version, source=GOOD, key=KEY, damage=False):
+    """Return the file to flash of a firmware for mboot; damage: mboot itself refuses it."""
+    content = stm32.firmware(_frozen(folder, version, source))
+    if damage:
+        content = content[:-1] + bytes([content[-1] ^ 1])
+    return files.pack(bundle(content, version, key, "firmware.pack.dfu"))
 
 
 def tampered(folder, version):
@@ -62,11 +74,25 @@ def tampered(folder, version):
 
 def start(desk, transport, scale=1):
     """Return a board with an application, and a firmware that came with it."""
+    folder = _made(desk, transport)
+    esp32.make(BoardDir(folder), image(desk.folder, 0))
+    return desk.board(None, options=("--time-scale", str(scale)))
+
+
+def start_mboot(desk, transport, scale=1):
+    """Return such a board with mboot."""
+    board = BoardDir(_made(desk, transport))
+    stock = stm32.firmware(_frozen(desk.folder, 0, GOOD))
+    stm32.make(board, stock)
+    stm32.stock(board, stock)
+    return desk.board(None, options=("--time-scale", str(scale)))
+
+
+def _made(desk, transport):
     folder = desk.made(transport=transport)
     store(folder, "update.0.der", signing.der(KEY.public_key()))
     app = {"app.py": APP.encode()}
     store(folder, "a/app.py", app["app.py"])
     store(folder, "a/manifest", manifest(1, app))
     store(folder, "boot.rec", record(1, manifest(1, app)))
-    esp32.make(BoardDir(folder), image(desk.folder, 0))
-    return desk.board(None, options=("--time-scale", str(scale)))
+    return folder

@@ -1,5 +1,5 @@
-"""The hook in mboot, compiled for this host, does what the fake of mboot does in the other tests
-of updates (tests/fake_mboot.py).
+"""The hook in mboot, compiled for this host, does what the simulated board's does
+(boards/UNIX_SIM/modules/_mboot.py).
 """
 
 import ctypes
@@ -51,7 +51,8 @@ def test_it_tells_mboot_what_to_load(hook):
     size.restype = ctypes.c_size_t
     for what in (fake_mboot.PROGRAM, fake_mboot.PROGRAM_OLD):
         buffer = ctypes.create_string_buffer(1024)
-        place = (fake_mboot.BASE, fake_mboot.BYTES, fake_mboot.BLOCK, fake_mboot.ORDER + 4)
+        *place, register = fake_mboot.MBOOT
+        place.append(register + 4)
         n = size(buffer, what, *(ctypes.c_uint32(each) for each in place))
-        assert buffer.raw[:n] == fake_mboot.elements(what)
+        assert buffer.raw[:n] == fake_mboot.elements(what, fake_mboot.MBOOT)
         assert not any(buffer.raw[n:])

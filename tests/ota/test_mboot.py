@@ -5,7 +5,7 @@ import os
 import sys
 
 from bundles import ABOUT, bundle, public, wrapped
-from fake_mboot import BASE, BYTES, FAILED, ORDER, PROGRAM, ROLLED_BACK, Registers, dfu, firmware
+from fake_mboot import FAILED, MBOOT, ORDER, PROGRAM, ROLLED_BACK, Registers, dfu, firmware
 from fake_mboot import order as order_of
 from particle.errors import UpdateError
 from particle.ota import mboot_firmware
@@ -25,7 +25,7 @@ class World:
 
     def __init__(self):
         self.STORE_ROOT = folder("mboot")
-        self.MBOOT = (BASE, BYTES, 4096, ORDER)
+        self.MBOOT = MBOOT
         self.registers = Registers()
         self.resets = 0
         os.mkdir(self.STORE_ROOT + "/fw.run")

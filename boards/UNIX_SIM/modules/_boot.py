@@ -41,12 +41,18 @@ def _mount():
 
 
 def _firmware():
-    # what an ESP32's bootloader starts brings modules that are frozen there
-    if not _sim.there("esp32.img"):
-        return ()
-    import _esp32_flash
+    # what the boot loader of an ESP32 or STM32 starts brings modules that are frozen there
+    soft = os.getenv("SIM_CAUSE") == _SOFT
+    if _sim.there("esp32.img"):
+        import _esp32_flash
 
-    data = _esp32_flash.start(_esp32_flash.Chip(), os.getenv("SIM_CAUSE") == _SOFT)
+        data = _esp32_flash.start(_esp32_flash.Chip(), soft)
+    elif _sim.there("stm32.img"):
+        import _stm32
+
+        data = _stm32.start(soft)
+    else:
+        return ()
     if not data:
         return ()
     vfs.mount(vfs.VfsRom(data), "/firmware")

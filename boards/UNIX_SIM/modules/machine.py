@@ -21,6 +21,10 @@ Signal = umachine.Signal
 mem8 = umachine.mem8
 mem16 = umachine.mem16
 mem32 = umachine.mem32
+if _sim.there("stm32.img"):
+    import _stm32
+
+    mem32 = _stm32.Registers()
 time_pulse_us = umachine.time_pulse_us
 
 Pin = _pin.Pin

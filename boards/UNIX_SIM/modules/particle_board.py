@@ -19,6 +19,11 @@ MODEM = None
 OTA = "app-ab"
 if _sim.there("esp32.img"):  # `particle-mp sim --esp32`: with firmware to be replaced too
     OTA = "esp32-ab"
+elif _sim.there("stm32.img"):  # `particle-mp sim --mboot`: so is that
+    import _stm32
+
+    OTA = "mboot"
+    MBOOT = _stm32.PLACE
 elif _sim.there("rom.img"):  # `particle-mp sim --romfs`: its applications are ROMFS images
     OTA = "app-romfs"
     ROMFS = ("rp2", 0, 0x20000)

@@ -48,10 +48,16 @@ def add_arguments(actions: Any) -> None:
     pack.add_argument(
         "--asset", type=Path, action="append", default=[], metavar="FILE", help="may be repeated"
     )
-    simulated = actions.add_parser("sim", help="make a firmware of a board of `sim --esp32`")
+    simulated = actions.add_parser(
+        "sim", help="make a firmware of a board of `sim --esp32` or `sim --mboot`"
+    )
     simulated.add_argument("folder", type=Path, metavar="DIR", help="modules to freeze in it")
+    simulated.add_argument("--mboot", action="store_true", help="for the latter")
     simulated.add_argument(
-        "-o", "--output", type=Path, default=Path("micropython.bin"), metavar="FILE"
+        *("-o", "--output"),
+        type=Path,
+        metavar="FILE",
+        help="default: micropython.bin, firmware.pack.dfu",
     )
     sign = actions.add_parser("sign", help="sign an update, in place of its signature")
     sign.add_argument("file", type=Path, metavar="FILE")
@@ -162,16 +168,23 @@ def _image(args: argparse.Namespace) -> dict[str, bytes]:
 
 def _sim(args: argparse.Namespace) -> int:
     from particle_tools.images import files
-    from particle_tools.sim import esp32
+    from particle_tools.sim import esp32, stm32
 
-    data = esp32.firmware(args.folder, __version__)
-    if len(data) > esp32.SLOT_BYTES:
-        raise UserError(f"{len(data)} bytes; there is room for {esp32.SLOT_BYTES} on the board")
-    files.write(args.output, data)
-    if args.json:
-        print(json.dumps({"file": str(args.output), "bytes": len(data)}))
+    if args.mboot:
+        data = stm32.firmware(args.folder)
     else:
-        print(f"{args.output}: {len(data)} bytes, for `particle-mp sim --esp32`")
+        data = esp32.firmware(args.folder, __version__)
+        if len(data) > esp32.SLOT_BYTES:
+            raise UserError(
+                f"{len(data)} bytes; there is room for {esp32.SLOT_BYTES} on the board"
+            )
+    output = args.output or Path("firmware.pack.dfu" if args.mboot else "micropython.bin")
+    files.write(output, data)
+    if args.json:
+        print(json.dumps({"file": str(output), "bytes": len(data)}))
+    else:
+        kind = "mboot" if args.mboot else "esp32"
+        print(f"{output}: {len(data)} bytes, for `particle-mp sim --{kind}`")
     return 0
 
 

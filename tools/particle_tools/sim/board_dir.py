@@ -2,6 +2,8 @@
 
 flash.img    the flash chip; it exists when the first start is complete
 rom.img      more of the flash, where a board has it: two regions for a ROMFS
+esp32.img    what an ESP32 has below its file system
+stm32.img    the flash of an STM32, behind mboot
 board.json   what the silicon knows: the unique id
 ram/         what a loss of power forgets: RTC, clock, watchdog stamp, flash counters
 radio.json   what the world does to the board: {"pins": {"0": 0}, "dns": "ip:port"}

@@ -8,12 +8,11 @@ from __future__ import annotations
 import hashlib
 import os
 import struct
-from pathlib import Path, PurePosixPath
-
-from mpremote.romfs import VfsRomWriter
+from pathlib import Path
 
 from particle_tools.errors import UserError
-from particle_tools.images import applications, esp_image
+from particle_tools.images import esp_image
+from particle_tools.sim import frozen
 from particle_tools.sim.board_dir import BoardDir
 
 SLOT_BYTES = 0x40000
@@ -36,10 +35,7 @@ def firmware(folder: Path | None, version: str, chip: int = 0) -> bytes:
     They are found before those of this checkout; without a folder there are only those.
     Raises UserError.
     """
-    content = b""
-    if folder:
-        content = _romfs(applications.files(folder))
-    return esp_image.make(content, version, chip)
+    return esp_image.make(frozen.romfs(folder), version, chip)
 
 
 def make(board: BoardDir, data: bytes) -> None:
@@ -62,26 +58,3 @@ def table() -> bytes:
         _ENTRY.pack(_MAGIC, *values, label.encode(), 0) for label, values in PARTITIONS.items()
     )
     return entries + _MD5 + hashlib.md5(entries).digest()
-
-
-def _romfs(files: dict[str, bytes]) -> bytes:
-    tree: dict = {}
-    for name, data in files.items():
-        *folders, last = PurePosixPath(name).parts
-        place = tree
-        for each in folders:
-            place = place.setdefault(each, {})
-        place[last] = data
-    writer = VfsRomWriter()
-    _fill(writer, tree)
-    return bytes(writer.finalise())
-
-
-def _fill(writer: VfsRomWriter, tree: dict) -> None:
-    for name, content in sorted(tree.items()):
-        if isinstance(content, dict):
-            writer.opendir(name)
-            _fill(writer, content)
-            writer.closedir()
-        else:
-            writer.mkfile(name, content)

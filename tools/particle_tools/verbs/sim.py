@@ -35,6 +35,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a new board has the partitions of an ESP32: its firmware can be replaced too",
     )
     parser.add_argument(
+        "--mboot",
+        action="store_true",
+        help="a new board is an STM32 with mboot: its firmware can be replaced too",
+    )
+    parser.add_argument(
         "--romfs",
         action="store_true",
         help="a new board runs its applications from two regions of the flash, as ROMFS images",
@@ -83,6 +88,10 @@ def run(args: argparse.Namespace) -> int:
         from particle_tools.sim import esp32
 
         esp32.make(board, esp32.firmware(None, __version__))
+    if args.mboot and not board.flash.exists():
+        from particle_tools.sim import stm32
+
+        stm32.make(board, stm32.firmware(None))
     if args.romfs and not board.flash.exists():
         board.rom.write_bytes(b"\xff" * ROM_BYTES)
     if board.flash.exists():
@@ -100,6 +109,10 @@ def run(args: argparse.Namespace) -> int:
             user=args.user,
             server=args.server,
         )
+    if args.mboot:
+        from particle_tools.sim import stm32
+
+        stm32.stock(board, stm32.firmware(None))
     port = SerialPort() if args.pty else None
     if args.json:
         ready = {"device_id": device_id, "data": str(board.path), "serial": port and port.path}
