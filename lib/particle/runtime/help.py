@@ -1,6 +1,8 @@
 """How the verbs are used: what help(particle) and the prompt show of them (device-api 13)."""
 
-_USE = """
+from micropython import const
+
+_USE = const("""
 can_publish(size=0)  True when an event would be taken now
 clear_session()  forget the session: the next connection begins with a handshake
 config(**values)  change settings and keep them; config("key"): one, config(): all
@@ -33,9 +35,9 @@ unsubscribe(prefix=None)  remove the handlers of prefix, or all
 usage()  dict of what was used: operations, bytes, handshakes
 variable(name, value_or_callable=None, *, type=None)  let the cloud read a value
 wait_until(condition, timeout=None)  serve the connection until condition(); False if not
-"""
+""")
 
-_OBJECTS = """objects:
+_OBJECTS = const("""objects:
   cloud -- whose verbs these are
   led -- driver(device=None) on_signal(handler) state
   retained -- a dict that is kept
@@ -44,7 +46,7 @@ _OBJECTS = """objects:
   time -- now() valid()
   vitals -- register(number, name, getter) snapshot()
   wifi -- clear_credentials(ssid=None) connect(timeout=None) credentials() disconnect() \
-listen(on=True) local_ip off() on() ready() rssi() scan() set_credentials(ssid, password=None)"""
+listen(on=True) local_ip off() on() ready() rssi() scan() set_credentials(ssid, password=None)""")
 
 
 def use(name):

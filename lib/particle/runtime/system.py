@@ -12,7 +12,7 @@ _CON = const(0)
 _SOON_MS = const(500)  # for an acknowledgement to leave
 _PERIOD = const(0x3FFFFFFF)  # of ticks
 _CLAIM = const(4)  # kind of container: the code to be shown, then that it was taken
-_CLAIMED = b"1"
+_CLAIMED = const(b"1")
 _RESETS = {
     "PWRON_RESET": "power_down",
     "HARD_RESET": "pin_reset",

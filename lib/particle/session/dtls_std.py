@@ -21,7 +21,7 @@ _VERIFY = const(15)
 _BAD_CERTIFICATE = const(42)
 _RFC_9146 = const(54)
 _DRAFT = const(254)
-_RAW = b"\x02"
+_RAW = const(b"\x02")
 
 
 def _extension(number, content):

@@ -20,7 +20,7 @@ _LIMIT_EXCEEDED = const(-200)
 _KIND = const(6)  # of the container
 _EVENTS = const(32)  # that may wait; the cloud remembers the last 512 numbers
 _STEP = const(256)  # numbers reserved with one write
-_NEXT = "next"
+_NEXT = const("next")
 _NO_FOLDER = const(20)  # ENOTDIR
 
 

@@ -13,7 +13,7 @@ _OCTETS = const(42)  # content format of protobuf
 _SYSTEM = const(4)  # functions
 _USER = const(5)
 _NCP = const(7)
-_LETTERS = "nrbmsu_ca_"  # of the functions
+_LETTERS = const("nrbmsu_ca_")  # of the functions
 _PASSED = const(0x1E)
 
 # Fields of FirmwareModule
