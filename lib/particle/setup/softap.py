@@ -51,38 +51,6 @@ def ssid(store, prefix, rng=os.urandom):
     return prefix + "-" + code.decode()
 
 
-class AccessPoint:
-    """The radio as an open access point. network: MicroPython's module."""
-
-    def __init__(self, network=None):
-        if network is None:
-            import network
-        self._wlan = network.WLAN(network.AP_IF)
-        self._cyw43 = network.STAT_GOT_IP == _CYW43_GOT_IP
-
-    def start(self, name):
-        """Switch it on; return its address. Raises OSError."""
-        wlan = self._wlan
-        options = {"ssid": name, "channel": _CHANNEL, "security": 0}
-        if self._cyw43:
-            # is used when it is switched on; its DHCP server would not follow another address
-            wlan.active(False)
-            wlan.config(**options)
-            wlan.active(True)
-        else:
-            wlan.active(True)
-            wlan.config(**options)
-            wlan.ifconfig(_ADDRESS)
-        return wlan.ifconfig()[0]
-
-    def stop(self):
-        """Switch it off."""
-        try:
-            self._wlan.active(False)
-        except OSError as e:
-            print("setup: access point:", e)
-
-
 class Door:
     """Setup by phone, for the time of one listening mode (mode.py).
 
@@ -92,7 +60,7 @@ class Door:
     def __init__(self, ports, network=None):
         self._ports = ports
         self._network = network
-        self._access_point = None
+        self._wlan = None  # of the access point, while it is on
         self._servers = []
         self._asked = None  # ticks of when connect-ap was noticed
 
@@ -108,9 +76,16 @@ class Door:
         self._key = SetupKey(ports)
         self._commands = commands = Commands(ports, self._key)
         name = ssid(ports["store"], ports["client"].setup_prefix or "Photon")
-        self._access_point = AccessPoint(self._network)
-        address = self._access_point.start(name)
-        site = Site(commands, _portal(ports, commands, address, name))
+        address = self._start(name)
+        try:
+            from .portal import page
+
+            pages = page(ports, commands, address, name)
+        except ImportError as e:
+            if "portal" not in str(e):
+                raise
+            pages = None
+        site = Site(commands, pages)
         servers = self._servers
         servers.append(Server(address, _TCP, lambda: TcpTalk(commands)))
         servers.append(Server(address, _HTTP, lambda: HttpTalk(site)))
@@ -119,6 +94,21 @@ class Door:
         except OSError as e:
             print("setup: no names, the page is found by its address only:", e)
         print("setup: join the network %s with a phone: http://%s/" % (name, address))
+
+    def _start(self, name):
+        # switches an open access point on -> its address
+        network = self._network
+        if network is None:
+            import network
+        self._wlan = wlan = network.WLAN(network.AP_IF)
+        cyw43 = network.STAT_GOT_IP == _CYW43_GOT_IP
+        # what its radio is told counts when it is switched on
+        wlan.active(not cyw43)
+        wlan.config(ssid=name, channel=_CHANNEL, security=0)
+        wlan.active(True)
+        if not cyw43:  # whose DHCP server would not follow another address
+            wlan.ifconfig(_ADDRESS)
+        return wlan.ifconfig()[0]
 
     def step(self, now):
         """Serve every visitor a little; return what the listening mode is to do (mode.py)."""
@@ -134,33 +124,22 @@ class Door:
         if self._key.exhausted():
             print("setup: ended, too many passwords that cannot be decrypted")
             return "leave"
-        if self._commands.connecting:
-            return self._last(now)
-        return None
-
-    def _last(self, now):
+        if not self._commands.connecting:
+            return None
         # the answer to connect-ap is on its way
         if self._asked is None:
             self._asked = now
-        waited = passed(now, self._asked)
         busy = self._servers[0].visits() or self._servers[1].visits()
-        return "connect" if waited >= (_LONGEST_MS if busy else _FLUSH_MS) else None
+        waited = passed(now, self._asked) >= (_LONGEST_MS if busy else _FLUSH_MS)
+        return "connect" if waited else None
 
     def close(self):
         """End it all; may be called twice, and after an `open` that failed."""
         while self._servers:
             self._servers.pop().close()
-        if self._access_point is not None:
-            self._access_point.stop()
-            self._access_point = None
-
-
-def _portal(ports, commands, address, name):
-    # -> page(path, query) of the page for people, None if that is not installed
-    try:
-        from .portal import page
-    except ImportError as e:
-        if "portal" not in str(e):
-            raise
-        return None
-    return page(ports, commands, address, name)
+        if self._wlan is not None:
+            try:
+                self._wlan.active(False)
+            except OSError as e:
+                print("setup: access point:", e)
+            self._wlan = None
