@@ -5,8 +5,9 @@ import pytest
 from e2e.test_hand_off import LIMIT, ended, runs
 from e2e.updates import GOOD, bundle, start
 from particle_tools.images import bundles, files
-from particle_tools.local import wait_for
+from particle_tools.local import LocalCloud, wait_for
 
+FASTER = "4"  # for both: the trial takes 5 s, and the cloud comes back 10 s after an update
 CAT, DOG = b"cat\n" * 700, b"dog\n" * 3000
 SOURCE = (
     """
@@ -23,6 +24,16 @@ particle.function("size", size)
 )
 
 
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory):
+    """Give a running cloud whose time runs as fast as that of the boards."""
+    options = ("--time-scale", FASTER)
+    found = LocalCloud(tmp_path_factory.mktemp("cloud"), options=options)
+    yield found
+    found.stop()
+    assert "Traceback" not in found.output(), found.output()
+
+
 def image(version, **assets):
     """Return the file to flash: an application and the assets it needs."""
     contents = {name.replace("_", "."): data for name, data in assets.items()}
@@ -32,7 +43,7 @@ def image(version, **assets):
 
 def first(desk, api, events, transport):
     """Return a board that runs an application with its assets."""
-    board = start(desk, transport, 4)
+    board = start(desk, transport, FASTER)
     device = board.device_id
     assert wait_for(lambda: api.device(device)["functions"], LIMIT)
     api.flash(device, image(1, cat_txt=CAT, dog_txt=DOG))

@@ -10,6 +10,7 @@ from particle_tools.errors import UserError
 from particle_tools.local import wait_for
 
 LIMIT = 60
+FASTER = 2  # the trial takes 5 s of the board's time
 CRASHING = "import particle\nraise ValueError('on purpose')\n"
 HUNGRY = "hoard = []\nwhile True:\n    hoard.append(bytearray(100000))\n"
 HANGING = "import particle\nparticle.connect(60)\nparticle.process()\nwhile True:\n    pass\n"
@@ -51,7 +52,7 @@ def runs(api, board, version):
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_applications_come_and_go(desk, api, events, transport):
-    board = start(desk, transport)
+    board = start(desk, transport, FASTER)
     device = board.device_id
     assert wait_for(lambda: api.device(device)["functions"], LIMIT)
     api.flash(device, image(1, floor=1))
@@ -119,7 +120,7 @@ def test_bad_applications_are_given_up(desk, api, events, source):
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_an_application_that_sleeps_most_of_the_time_is_kept(desk, api, events, transport):
-    board = start(desk, transport)
+    board = start(desk, transport, FASTER)
     device = board.device_id
     assert wait_for(lambda: api.device(device)["functions"], LIMIT)
     api.flash(device, image(2, SLEEPY))
@@ -144,14 +145,14 @@ def test_a_program_that_no_boot_stage_has_chosen_takes_no_update(desk, api, even
 
 
 def test_a_board_without_an_application_takes_one_in_safe_mode(desk, api):
-    board = start(desk, "udp")
+    board = start(desk, "udp", FASTER)
     device = board.device_id
     assert wait_for(lambda: api.device(device)["functions"], LIMIT)
     api.flash(device, image(1))
     board.said("update: version 1 is kept")
     board.kill()
     store(desk.folder / "board", "b/app.py", b"damaged")
-    board = desk.board(None, transport=None)
+    board = desk.board(None, transport=None, options=("--time-scale", str(FASTER)))
     board.said("boot: there is no application that can run")
     assert wait_for(lambda: api.device(device)["status"] == "safe_mode", LIMIT)
     api.flash(device, image(2))
