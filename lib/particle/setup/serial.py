@@ -31,7 +31,7 @@ _CERTIFICATE = const(4095)
 _PRIVATE_KEY = const(2047)
 
 _SECURITY = const("Security 0=unsecured, 1=WEP, 2=WPA, 3=WPA2")
-_MORE = const(", 4=WPA Enterprise, 5=WPA2 Enterprise")
+_MORE = const(", 4=WPA Enterprise, 5=WPA2 Enterprise: ")
 _CIPHER = const("Security Cipher 1=AES, 2=TKIP, 3=AES+TKIP: ")
 _EAP = const("EAP Type 0=PEAP/MSCHAPv2, 1=EAP-TLS: ")
 _DONE = const("""Awesome. Now we'll connect!\r
@@ -57,12 +57,14 @@ _GEN2 = const((6, 8))  # platforms that answer `i` in their own way: Photon, P1
 
 def der(pem):
     """Return what is in a text in PEM as DER, b"" for nothing; raise ValueError."""
-    lines = [line.strip() for line in pem.split(b"\n") if line.strip()]
-    if not lines:
+    pem = pem.strip()
+    if not pem:
         return b""
-    if len(lines) < 3 or lines[0][:11] != b"-----BEGIN " or lines[-1][:9] != b"-----END ":
+    first, _, rest = pem.partition(b"\n")
+    body, last, _ = rest.rpartition(b"\n-----END ")
+    if first[:11] != b"-----BEGIN " or not last:
         raise ValueError("no PEM")
-    return a2b_base64(b"".join(lines[1:-1]))
+    return a2b_base64(body)
 
 
 class Prompt:
@@ -134,7 +136,10 @@ class Door:
             if self._stream is None:
                 return None
         self._write()
-        if self._drop and not self._dropped():
+        for _ in range(_CHUNK):
+            if self._drop:
+                self._drop = self._next() is not None
+        if self._drop:
             return None
         if self._until is not None:
             due = (now - self._until) & _TICKS < _TICKS >> 1
@@ -170,14 +175,6 @@ class Door:
             raise KeyboardInterrupt
         return data[0]
 
-    def _dropped(self):
-        # throws away what waits; tells whether that was all
-        for _ in range(_CHUNK):
-            if self._next() is None:
-                self._drop = False
-                return True
-        return False
-
     def _go_on(self, now, byte):
         try:
             pause = self._talk.send(byte)
@@ -201,8 +198,8 @@ class Door:
 
     # what is typed
 
-    def _line(self, most, only=""):
-        # one line; only: the characters that are an answer, else it is asked for again
+    def _line(self, most):
+        # one line; it ends, too, when there is no room for more
         line = bytearray()
         while True:
             byte = yield None
@@ -218,17 +215,13 @@ class Door:
         self._say("\r\n")
         return bytes(line)
 
-    def _flush(self):
-        # throws away what waits to be read, before anything is said that may be answered
-        self._drop = True
-        yield 0
-
     def _ask(self, prompt, most, only=None):
         # the answer; only: the characters that are one
         while True:
             self._say(prompt)
             line = yield from self._line(most)
-            yield from self._flush()
+            self._drop = True  # what waits was typed before the next question
+            yield 0
             if only is None or line and line in only:
                 return line
 
@@ -242,7 +235,8 @@ class Door:
                 break
             if len(text) <= most:
                 text += line + b"\r\n"
-        yield from self._flush()
+        self._drop = True
+        yield 0
         try:
             return der(text) if len(text) - 2 <= most else None
         except ValueError:
@@ -256,11 +250,14 @@ class Door:
             self._result = "leave"
         elif letter == "w":
             yield from self._network()
+        elif letter == "i" and client.platform_id in _GEN2:
+            self._say("Your device id is %s\r\n" % client.device_id)
         elif letter == "i":
-            self._identify()
+            self._say("Device ID: %s\r\n" % client.device_id)
+            for name, value in client.properties():
+                self._say("%s: %s\r\n" % (_PROPERTIES.get(name, name), value))
         elif letter == "m":
-            mac = hexlify(self._wifi.mac).decode()
-            mac = ":".join([mac[i : i + 2] for i in range(0, 12, 2)])
+            mac = hexlify(self._wifi.mac, ":").decode()
             self._say("Your device MAC address is\r\n%s\r\n" % mac)
         elif letter == "v":
             self._say("system firmware version: %s\n\r\n" % client.version)
@@ -277,7 +274,12 @@ class Door:
         elif letter == "c":
             self._say("Device claimed: %s\r\n" % ("yes" if client.claimed() else "no"))
         elif letter == "C":
-            yield from self._claim()
+            code = yield from self._ask("Enter 63-digit claim code: ", _CODE)
+            if len(code) == _CODE:
+                client.claim(code)
+                self._say(b"Claim code set to: %s\r\n" % code)
+            else:
+                self._say("Sorry, claim code is not 63 characters long. Claim code unchanged.\r\n")
         elif letter == "f":
             self._say("Waiting for the binary file to be sent ... (press 'a' to abort)\r\n")
             yield 100
@@ -285,37 +287,23 @@ class Door:
         elif letter == "L":
             self._ports["power"].safe_mode(True)
 
-    def _identify(self):
-        client = self._client
-        if client.platform_id in _GEN2:
-            self._say("Your device id is %s\r\n" % client.device_id)
-            return
-        self._say("Device ID: %s\r\n" % client.device_id)
-        for name, value in client.properties():
-            self._say("%s: %s\r\n" % (_PROPERTIES.get(name, name), value))
-
-    def _claim(self):
-        code = yield from self._ask("Enter 63-digit claim code: ", _CODE)
-        if len(code) == _CODE:
-            self._client.claim(code)
-            self._say("Claim code set to: ")
-            self._say(code)
-            self._say("\r\n")
-        else:
-            self._say("Sorry, claim code is not 63 characters long. Claim code unchanged.\r\n")
-
     def _network(self):
         ssid = b""
         while not ssid:
             ssid = yield from self._ask("SSID: ", _SSID)
-        security, cipher = self._look_around(ssid)
+        security, cipher = _UNKNOWN, 0
+        try:
+            for found in self._wifi.scan():
+                if found.ssid == ssid and security == _UNKNOWN:
+                    security, cipher = found.security, found.cipher
+        except OSError as e:
+            print("setup:", e)
         seen = security != _UNKNOWN
         enterprise = self._wifi.enterprise
         if not seen:
-            most = "5" if enterprise else "3"
-            prompt = _SECURITY + (_MORE if enterprise else "") + ": "
-            choice = yield from self._ask(prompt, 1, b"012345"[: int(most) + 1] + b"6")
-            security = int(choice)
+            prompt = _SECURITY + (_MORE if enterprise else ": ")
+            choices = b"0123456" if enterprise else b"01236"
+            security = int((yield from self._ask(prompt, 1, choices)))
         if not cipher and security != _WPA3:
             cipher = int((yield from self._ask(_CIPHER, 1, b"123")))
         password = None
@@ -339,16 +327,6 @@ class Door:
             return
         self._say(_DONE)
         self._result = "connect"
-
-    def _look_around(self, ssid):
-        # -> security and cipher of the network as the radio hears it
-        try:
-            for found in self._wifi.scan():
-                if found.ssid == ssid:
-                    return found.security, found.cipher
-        except OSError as e:
-            print("setup:", e)
-        return _UNKNOWN, 0
 
     def _eap(self):
         # -> password, the other fields; None for what cannot be stored
