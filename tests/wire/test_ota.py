@@ -61,7 +61,7 @@ def test_codes_of_errors():
         (-110, 0xA3),
         (-240, 0xA3),
     ):
-        assert ota.response_code(error) == code
+        assert ota.failure(writer(), CON, 1, -1, error, "")[1] == code
 
 
 def test_text_of_an_error_is_short_and_one_string():

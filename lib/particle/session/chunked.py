@@ -59,7 +59,7 @@ class Chunked(Transfer):
         else:
             refused = self._host.refusal(fields[2])
         if refused:
-            self._unavailable(_ACK, m.mid, self._conn._token_of(m), *refused)
+            self._unavailable(self._conn._token_of(m), *refused, _ACK, m.mid)
             return
         self.stop()
         self._acknowledge(m)
@@ -71,8 +71,7 @@ class Chunked(Transfer):
     def _started(self, now, _, error, text):
         if error:
             self._over()
-            conn = self._conn
-            self._unavailable(conn._type, conn.next(), self._token, error, text)
+            self._unavailable(self._token, error, text, self._conn._type)
             return
         self._count = (self._of + self._size - 1) // self._size
         self._have = 0
@@ -82,10 +81,9 @@ class Chunked(Transfer):
         self._silence(now)
         self._host.told(_BEGIN)
 
-    def _unavailable(self, type, mid, token, error, text):
+    def _unavailable(self, token, error, text, type, mid=None):
         # the code is all that is documented; clouds that know the payload of version 3 say why
-        conn = self._conn
-        conn.send(ota.failure(conn._w, type, mid, token, error, text, _UNAVAILABLE))
+        self._fails(token, error, text, type, mid, _UNAVAILABLE)
 
     def _chunk(self, now, m):
         if self._state != _RECEIVING:

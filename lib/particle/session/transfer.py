@@ -148,9 +148,12 @@ class Transfer:
         conn.send(answer(conn._w, type, code, mid, token, data))
         return mid
 
-    def _fails(self, type, mid, token, error, text):
+    def _fails(self, token, error, text, type=_CON, mid=None, code=0):
+        # the same for an error; code: another than its own
         conn = self._conn
-        conn.send(ota.failure(conn._w, type, mid, token, error, text))
+        if mid is None:
+            mid = conn.next()
+        conn.send(ota.failure(conn._w, type, mid, token, error, text, code))
         return mid
 
     def _await(self, now, mid):
@@ -176,7 +179,7 @@ class Transfer:
     def _refuse(self, m, error, text):
         # a request that was not acknowledged yet
         if m.type == _CON:
-            self._fails(_ACK, m.mid, m.token, error, text)
+            self._fails(m.token, error, text, _ACK, m.mid)
 
     def _acknowledge(self, m):
         if m.type == _CON:

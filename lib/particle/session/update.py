@@ -84,7 +84,7 @@ class Update(Transfer):
     def _failed(self, now, _, error, text):
         # a start that failed: the connection stays, nothing was begun
         self._over()
-        self._fails(_CON, self._conn.next(), self._token, error, text)
+        self._fails(self._token, error, text)
 
     def _started(self, now, offset, error, text):
         if not error:
@@ -126,21 +126,18 @@ class Update(Transfer):
             self._refuse(m, _PROTOCOL, "a chunk must not be confirmable")
             return
         index = ota.chunk_index(m)
-        if m.tkl:
-            self._fails(_NON, self._conn.next(), m.token, _PROTOCOL, "a chunk with a token")
-            self._drop(now)
-        elif not 0 < index <= self._count or m.payload_n != self._length(index):
-            self._reset(m)
-            self._drop(now)
-        else:
-            self._mid = m.mid
-            try:
-                self._take(
-                    now, index, memoryview(m.buf)[m.payload_at : m.payload_at + m.payload_n]
-                )
-            except OSError:
+        data = memoryview(m.buf)[m.payload_at : m.payload_at + m.payload_n]
+        self._mid = m.mid
+        try:
+            if m.tkl or not 0 < index <= self._count or len(data) != self._length(index):
+                raise OSError
+            self._take(now, index, data)
+        except OSError:
+            if m.tkl:
+                self._fails(m.token, _PROTOCOL, "a chunk with a token", _NON)
+            else:
                 self._reset(m)
-                self._drop(now)
+            self._drop(now)
 
     def _length(self, index):
         return self._last if index == self._count else self._size
@@ -237,8 +234,7 @@ class Update(Transfer):
         cancel, discard = ota.finish(m)
         state = self._state
         if state == _IDLE:
-            text = "no update is running"
-            self._fails(_CON, self._conn.next(), m.token, _INVALID_STATE, text)
+            self._fails(m.token, _INVALID_STATE, "no update is running")
         elif cancel:
             self.stop(discard)
             self._say(_CON, _CHANGED, m.token)
@@ -277,8 +273,7 @@ class Update(Transfer):
     def _give_up(self, now, error, text):
         self._state = _ENDED
         self._work = self._due = self._counters = None
-        mid = self._fails(_CON, self._conn.next(), self._token, error, text)
-        self._await(now, mid)
+        mid = self._await(now, self._fails(self._token, error, text))
         self._host.answered(mid, self._told)
 
     def _told(self, now, ok):

@@ -100,17 +100,14 @@ def finish(m):
     return m.find(_CANCEL_UPDATE), m.find(_DISCARD_DATA)
 
 
-def response_code(error):
-    """Give the response code for an error number (5.2.5)."""
-    for code, errors in _CODES:
-        if error in errors:
-            return code
-    return _UNAVAILABLE
-
-
 def failure(w, type, mid, token, error, text, code=0):
     """Build an error response with its diagnostic payload (5.2.5); code: another than its own."""
-    w.begin(type, code or response_code(error), mid, token)
+    if not code:
+        code = _UNAVAILABLE
+        for its, errors in _CODES:
+            if error in errors:
+                code = its
+    w.begin(type, code, mid, token)
     text = text.replace("\\", "/").replace('"', "'")[:_TEXT]
     w.payload('{"code":%d,"message":"%s"}' % (error, text))
     return w.done()
