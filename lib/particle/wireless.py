@@ -154,9 +154,14 @@ class Wifi:
             self._begin()
             steps = self._steps(limit)
         else:
-            if not listen or not self._installed():
+            setup = None
+            try:
+                setup = listen and client.setup
+            except ImportError:
+                pass  # its component is not installed
+            if not setup:
                 raise ConfigError(_NOT_FOUND, _NO_NETWORK, "link")
-            client.setup.start(wait=False)
+            setup.start(wait=False)
             if not in_task():
                 client._quiet()  # the prompt is not free: the serial console may have it
             steps = self._set_up(limit)
@@ -221,12 +226,6 @@ class Wifi:
                     yield
         finally:
             setup.stop()
-
-    def _installed(self):
-        try:
-            return self._client.setup
-        except ImportError:
-            return None
 
     def listen(self, on=True):
         """Enter listening mode, in which the board is set up; with False leave it.
@@ -381,11 +380,10 @@ class Wifi:
 
     def signal(self):
         """Return a `Signal`: strength in % and dBm; quality and snr are None: no port has them."""
-        found = self.link.signal()
-        if found is None:
-            return Signal(0, None, None, None)
-        dbm = min(max(found, _WEAKEST), 0)
-        return Signal(100 - 100 * dbm // _WEAKEST, dbm, None, None)
+        dbm = self.link.signal()
+        if dbm is not None:
+            dbm = min(max(dbm, _WEAKEST), 0)
+        return Signal(0 if dbm is None else 100 - 100 * dbm // _WEAKEST, dbm, None, None)
 
     def hostname(self, name=None):
         """Return the name that the network sees, or store another one (at most 32 characters)."""
@@ -415,16 +413,15 @@ class Wifi:
     def _antenna(self):
         # sets the pin to what is stored, or internal
         pin = getattr(self._client._board, "ANTENNA", None)
-        if pin is None:
-            return
-        try:
-            which = self._networks.option("antenna") or b"\1"
-        except Error as e:
-            print(e)
-            which = b"\1"
-        from machine import Pin
+        if pin:
+            from machine import Pin
 
-        Pin(pin[0], Pin.OUT, value=pin[which[0]])
+            which = b"\1"
+            try:
+                which = self._networks.option("antenna") or which
+            except Error as e:
+                print(e)
+            Pin(pin[0], Pin.OUT, value=pin[which[0]])
 
 
 def _settled(link, limit):

@@ -33,6 +33,7 @@ _FIRST_MS = const(1000)  # pause after all of them failed; doubled each time
 _LONGEST_MS = const(60000)
 _TICKS = const(0x3FFFFFFF)
 
+_SILENT = const(-999)  # dBm
 _NEVER_HEARD = const(14)  # the last channel below 5 GHz
 
 # what `status` gives besides the constants: esp32 210 to 212 no access point that fits, 204 and 15
@@ -95,9 +96,7 @@ class WifiLink:
 
     kind = "wifi"
 
-    def __init__(self, networks, network=None, eap=None):
-        if network is None:
-            import network
+    def __init__(self, networks, network, eap=None):
         self._networks = networks
         self._network = network
         self.wlan = network.WLAN(network.STA_IF)
@@ -212,23 +211,20 @@ class WifiLink:
         if hostname and hasattr(self._network, "hostname"):
             self._network.hostname(hostname.decode())
         todo = [n for n in self._networks if self.only in (None, n.ssid)]
-        if len(todo) > 1:
-            todo = self._sorted(todo)
-        elif not todo:
+        if not todo:
             self._why["none"] = None
+        elif len(todo) > 1:
+            heard = {}  # SSID -> dBm
+            for found in self.scan():
+                heard[found[0]] = max(found[3], heard.get(found[0], _SILENT))
+            for i, n in enumerate(list(todo)):
+                if n.ssid not in heard and not n.hidden:
+                    todo.remove(n)
+                    self._refuse(n, _absent(n))
+                heard.setdefault(n.ssid, _SILENT - i)  # hidden ones come last, in their order
+            todo.sort(key=lambda n: -heard[n.ssid])
         self._todo = todo
         self._try(now)
-
-    def _sorted(self, known):
-        heard = {}
-        for found in self.scan():
-            heard[found[0]] = max(found[3], heard.get(found[0], -999))
-        for n in known:
-            if n.ssid not in heard and not n.hidden:
-                self._refuse(n, _absent(n))
-        there = [n for n in known if n.ssid in heard]
-        there.sort(key=lambda n: -heard[n.ssid])
-        return there + [n for n in known if n.hidden and n.ssid not in heard]
 
     def _try(self, now):
         # the next one, or the end of the round
