@@ -21,8 +21,8 @@ _FUNCTION_AT = const(14)  # in the prefix of a module
 
 #: Function, index and processor of a firmware's module: "firmware for another processor", of
 #: nobody else's kind (ota-and-boot 4.7).
-NCP = const(7)
-PLACE = (NCP, 1, 0xFF)
+_NCP = const(7)
+PLACE = (_NCP, 1, 0xFF)
 
 
 class Whole(Direct):
@@ -32,7 +32,7 @@ class Whole(Direct):
     but `_bundle` and `_installed`; and `_running()`, the `Firmware` that runs.
     """
 
-    functions = (NCP,)
+    functions = (_NCP,)
 
     def __init__(self, root, image, about, keys, platform_id):
         super().__init__(root, image, about, keys, platform_id, {PLACE: (0, 0xFFFFFFFF)})
@@ -70,7 +70,7 @@ class Layers:
         if self._firmware.tried() or BootRecord(self._root).state == _TRIAL:
             raise UpdateError(_BUSY, "an update is being tried; wait for its end", "update")
         self._unknown = function is None
-        now = self._firmware if function == NCP else self._apps
+        now = self._firmware if function == _NCP else self._apps
         if now is not self._now:
             self._now._close()  # what it has left may be what goes on now
             self._now = now
@@ -84,7 +84,7 @@ class Layers:
             apps._close()
             with open(self._root + "/stage.img", "rb") as f:
                 head = f.read(_FUNCTION_AT + 1)
-            if head[_FUNCTION_AT:] == bytes((NCP,)):
+            if head[_FUNCTION_AT:] == bytes((_NCP,)):
                 self._now = self._firmware
                 self._now.stored = apps.stored
                 self._now._note(apps.size, None, None)

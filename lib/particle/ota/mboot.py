@@ -8,7 +8,6 @@ from micropython import const
 
 from ..errors import UpdateError
 from .layers import Whole
-from .mboot_firmware import NEW, OLD, RUN
 from .sink import Folder
 from .slots import clear, there
 
@@ -17,6 +16,11 @@ _NOT_SUPPORTED = const(-120)
 _UNSUPPORTED = const(-1310)
 
 NAME = "firmware.pack.dfu"
+# folders, as of mboot_firmware.py
+_RUN = const("/fw.run")
+_OLD = const("/fw.old")
+_NEW = const("/fw.new")
+
 _RESERVE = const(16)  # blocks that are left to others
 
 
@@ -32,24 +36,24 @@ class Mboot(Whole):
 
     def begin(self, size, sha, function):
         """As of `Direct`; raises `UpdateError` when there would be no way back."""
-        path = RUN + "/" + NAME
+        path = _RUN + "/" + NAME
         if not there(self._root + path):
             text = "no way back: the firmware that runs has to be stored as pt" + path
             raise UpdateError(_NOT_SUPPORTED, text, "update")
         return (yield from super().begin(size, sha, function))
 
     def _fresh(self):
-        yield from clear(self._root + NEW)
-        yield from clear(self._root + OLD)  # what was kept meanwhile is in fw.run
+        yield from clear(self._root + _NEW)
+        yield from clear(self._root + _OLD)  # what was kept meanwhile is in fw.run
 
     def _sink(self):
-        return _File(self._root + NEW, _RESERVE)
+        return _File(self._root + _NEW, _RESERVE)
 
     def finish(self):
         """Have mboot write it after the reset; return where it is. Raises OSError."""
         self._firmware.hand_off(*self._numbers)
         self._leave()
-        return self._root + RUN
+        return self._root + _RUN
 
 
 class _File(Folder):

@@ -40,9 +40,9 @@ _FORMAT = const("<4sBBBBIIIII")  # magic, state, tries, flags, reason, numbers, 
 _BYTES = const(28)
 _NAME = const(b"PTM1")
 
-RUN = "/fw.run"  # what mboot is to write, with its manifest
-OLD = "/fw.old"
-NEW = "/fw.new"
+_RUN = const("/fw.run")  # what mboot is to write, with its manifest
+_OLD = const("/fw.old")
+_NEW = const("/fw.new")
 
 
 class Firmware:
@@ -100,9 +100,9 @@ class Firmware:
 
     def _restore(self):
         root = self._root
-        if there(root + OLD):
-            _remove(root + RUN)
-            os.rename(root + OLD, root + RUN)
+        if there(root + _OLD):
+            _remove(root + _RUN)
+            os.rename(root + _OLD, root + _RUN)
         self.flags &= ~_RESTORE
         self._save()
 
@@ -128,7 +128,7 @@ class Firmware:
         self.floor = max(self.floor, self._least)
         self._save()
         self._mem[self._order] = 0
-        _remove(self._root + OLD)
+        _remove(self._root + _OLD)
 
     def told(self):
         """Take note that the cloud knows of the rollback. Raises OSError."""
@@ -138,11 +138,11 @@ class Firmware:
     def _ask(self, state):
         # the folders first: what is in fw.run is what mboot writes when it knows nothing else
         root = self._root
-        if there(root + NEW):
-            if there(root + RUN):
-                _remove(root + OLD)
-                os.rename(root + RUN, root + OLD)
-            os.rename(root + NEW, root + RUN)
+        if there(root + _NEW):
+            if there(root + _RUN):
+                _remove(root + _OLD)
+                os.rename(root + _RUN, root + _OLD)
+            os.rename(root + _NEW, root + _RUN)
         self._mem[self._status] = _WAITS
         self._mem[self._order] = _MAGIC | state << 8 | _TRIES
 

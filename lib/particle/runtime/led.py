@@ -38,7 +38,7 @@ _SIGNALS = {
     "FIRMWARE_UPDATE": (_MAGENTA, _FAST),
 }
 # of a link: off, starting, joining, asking for an address, ready, failed
-_LINK = "OFF ON CONNECTING DHCP CONNECTED ON".split()
+_LINK = const(("OFF", "ON", "CONNECTING", "DHCP", "CONNECTED", "ON"))
 _RAINBOW = const((0xEE82EE, 0x4B0082, 0x0000FF, 0x00FF00, 0xFFFF00, 0xFFA500, 0xFF0000))
 
 

@@ -36,7 +36,7 @@ _OFF = const(0)
 _CLOSING = const(1)  # the connection to the cloud is being ended
 _OPEN = const(2)
 
-DOORS = ("serial", "softap")
+DOORS = const(("serial", "softap"))
 
 
 def passed(now, since):

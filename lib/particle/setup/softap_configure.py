@@ -28,7 +28,7 @@ _WEP = const((1, 0x8001))
 _WPA = const(0x200000)
 _WPA2 = const(0x400000)
 _ENTERPRISE = const(0x02000000)
-_CIPHERS = {2: 2, 4: 1, 6: 3}  # -> those of Device OS
+_CIPHERS = const((0, 2, 1, 3))  # of Device OS, by bits 1 and 2
 
 _TLS = const(13)
 _PEAP = const(25)
@@ -87,7 +87,7 @@ def configure(commands, body):
         if not 8 <= len(password) <= 64:
             return _LENGTH
         if given.get("hid"):
-            options["cipher"] = _CIPHERS.get(sec & 6, 0)
+            options["cipher"] = _CIPHERS[sec >> 1 & 3]
         elif not _heard(commands, ssid, options):
             return _NOT_FOUND
     if given.get("hid"):

@@ -4,7 +4,8 @@ from micropython import const
 
 _SPACE = const(b" \t\r\n")
 _WORDS = const((b"true", b"false", b"null"))
-_ESCAPES = {34: 34, 92: 92, 47: 47, 98: 8, 116: 9, 110: 10, 102: 12, 114: 13}
+_MARKS = const(b'"\\/btnfr')
+_MEANT = const(b'"\\/\b\t\n\f\r')
 
 
 def quoted(octets):
@@ -119,8 +120,8 @@ def unescaped(text):
             high = 0
             if not 0xD800 <= code < 0xE000:
                 out += chr(code).encode()
-        elif mark in _ESCAPES:
-            out.append(_ESCAPES[mark])
+        elif mark in _MARKS:
+            out.append(_MEANT[_MARKS.find(bytes((mark,)))])
         else:
             out += bytes((92, mark))
     return bytes(out)

@@ -36,17 +36,15 @@ _NAMES = const(("open", "wep", "wpa", "wpa2", "wpa-enterprise", "wpa2-enterprise
 
 _LEAST = const(b"\xff\1\4\0\x10\6\2\0\0")  # bytes of a field, by tag
 _HOWS = const(("security", "cipher", "hidden", "channel"))
-_ATTRIBUTES = {"ssid": 1, "static": 4, "bssid": 5, "eap": 6, "identity": 7, "outer_identity": 8}
+_ATTRIBUTES = const(
+    (None, "ssid", None, None, "static", "bssid", "eap", "identity", "outer_identity")
+)  # by tag
 _DAMAGED = const("wifi is damaged: set the networks again")
 
-# what a board keeps besides: name -> tag, most bytes
-_OPTIONS = {
-    "antenna": (64, 1),
-    "hostname": (65, 32),
-    "country": (66, 2),
-    "static": (67, 16),
-    "flags": (68, 4),
-}
+# what a board keeps besides, from this tag on, and most bytes of each
+_OPTION = const(64)
+_OPTIONS = const(("antenna", "hostname", "country", "static", "flags"))
+_LARGEST = const(b"\1\x20\2\x10\4")
 
 
 def fields(data):
@@ -115,7 +113,7 @@ class Network:
             return n > 0 if name == "hidden" else n
         if name not in _ATTRIBUTES:
             raise AttributeError(name)
-        found = value(self._entry, _ATTRIBUTES[name])
+        found = value(self._entry, _ATTRIBUTES.index(name))
         if name == "eap":
             return found[0] if found else 0
         if name == "static" and found:
@@ -256,12 +254,13 @@ class Networks:
 
         name: antenna, hostname, country, static, flags. Raises ValueError.
         """
-        tag, most = _OPTIONS[name]
+        number = _OPTIONS.index(name)
+        tag = _OPTION + number
         options, entries = self._load(len(new) > 0)
         found = value(options, tag)
         if not new:
             return found
-        content = None if new[0] is None else octets(name, new[0], 1, most)
+        content = None if new[0] is None else octets(name, new[0], 1, _LARGEST[number])
         if content != found:
             others = [options[at:end] for t, _, at, end in fields(options) if t != tag]
             self._save(b"".join(others) + field(tag, content), entries)

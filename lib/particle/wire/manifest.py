@@ -42,8 +42,8 @@ _ASSETS = const(16)
 _OURS = const(("manifest", "manifest.new", "content"))  # names at the top of a slot
 _NUMBERS = const(("format", "platform", "product", "version", "floor", "abi", "client"))
 
-#: Kinds of signatures -> bytes: none, ECDSA on P-256 (r and s), RSA-2048 with PKCS#1 v1.5.
-SIGNATURES = (0, 64, 256)
+# Kinds of signatures -> bytes: none, ECDSA on P-256 (r and s), RSA-2048 with PKCS#1 v1.5.
+_SIGNATURES = const((0, 64, 256))
 
 # Error numbers of Device OS (ota-and-boot 1.9)
 _UNSUPPORTED = const(-1310)
@@ -63,7 +63,7 @@ class Header:
         )
         if magic != _MAGIC:
             raise Refused(_BAD, "no bundle of an application")
-        if form != _FORMAT or flags & ~_DEFLATED or kind >= len(SIGNATURES):
+        if form != _FORMAT or flags & ~_DEFLATED or kind >= len(_SIGNATURES):
             raise Refused(_UNSUPPORTED, "a bundle of a newer format")
         if bool(flags) != bool(self.window) or self.window and not 8 <= self.window <= 15:
             raise Refused(_BAD, "a damaged header of the bundle")
@@ -74,7 +74,7 @@ class Header:
         if self.content > _CONTENT_BYTES:
             raise Refused(_SIZE, "a bundle of %d bytes" % self.content)
         self.kind = kind
-        self.signature = SIGNATURES[kind]
+        self.signature = _SIGNATURES[kind]
 
 
 class Manifest:
