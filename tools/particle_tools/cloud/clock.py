@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Awaitable
 from datetime import datetime, timezone
+from functools import lru_cache
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -54,5 +55,10 @@ def iso(unix: float | None) -> str | None:
     """Format Unix time as ISO 8601 UTC with milliseconds (rest-api 1); None stays None."""
     if unix is None:
         return None
-    moment = datetime.fromtimestamp(unix, timezone.utc)
-    return moment.isoformat(timespec="milliseconds")[:-6] + "Z"
+    seconds, milliseconds = divmod(round(unix * 1_000_000) // 1000, 1000)
+    return f"{_second(seconds)}.{milliseconds:03d}Z"
+
+
+@lru_cache(maxsize=64)
+def _second(unix: int) -> str:
+    return datetime.fromtimestamp(unix, timezone.utc).strftime("%Y-%m-%dT%H:%M:%S")

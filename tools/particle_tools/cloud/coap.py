@@ -76,7 +76,10 @@ class Message:
 
     def option(self, number: int) -> bytes | None:
         """Return the first value of an option, or None."""
-        return next((value for n, value in self.options if n == number), None)
+        for n, value in self.options:
+            if n == number:
+                return value
+        return None
 
 
 def decode(data: bytes) -> Message:

@@ -21,6 +21,7 @@ from particle_tools.errors import UserError
 
 _GROUP = 500  # writes in one transaction at most
 _BUSY_MS = 5000
+_LOG_PAGES = 4000  # 16 MB; a page that many devices share is copied to its place once in these
 
 Job = Callable[[sqlite3.Connection], Any]
 
@@ -57,6 +58,7 @@ class Database:
         try:
             self._writer.execute("PRAGMA journal_mode = WAL")
             self._writer.execute("PRAGMA synchronous = FULL")
+            self._writer.execute(f"PRAGMA wal_autocheckpoint = {_LOG_PAGES}")
             # What a savepoint may have to take back needs no file for each of them.
             self._writer.execute("PRAGMA temp_store = MEMORY")
             self._migrate(path)

@@ -51,19 +51,12 @@ class Event:
         mime = _MIME.get(self.content_format, "application/octet-stream")
         return f"data:{mime};base64,{base64.b64encode(self.data).decode()}"
 
-    def to_json(self) -> dict:
-        """Return the body of a stream event."""
-        return {
-            "data": self.text(),
-            "ttl": self.ttl,
-            "published_at": iso(self.published_at),
-            "coreid": self.core_id,
-        }
-
     @cached_property
     def json(self) -> str:
-        """The body of a stream event as text, made once for all streams."""
-        return json.dumps(self.to_json())
+        """The body of a stream event, made once however many streams carry it."""
+        data, core_id = json.dumps(self.text()), json.dumps(self.core_id)
+        begin = f'"data": {data}, "ttl": {self.ttl}, "published_at": "{iso(self.published_at)}"'
+        return f'{{{begin}, "coreid": {core_id}}}'
 
 
 @dataclass(frozen=True)

@@ -60,7 +60,7 @@ class Selection:
             "version": device.product_version if device else None,
             "productID": self.product.id,
         }
-        return json.dumps({**event.to_json(), **more})
+        return f"{event.json[:-1]}, {json.dumps(more)[1:]}"
 
 
 class Stream:

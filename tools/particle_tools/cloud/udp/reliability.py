@@ -19,7 +19,7 @@ TRANSMISSIONS = 4
 REMEMBERED_S = 300.0
 _REMEMBERED = 512  # messages; a device sends a few per second
 _JITTER = 512
-_STORED = 16
+_STORED = 2 * 16  # bytes of IDs
 _EMPTY_ACK = b"\x60\x00"
 
 
@@ -64,7 +64,7 @@ class Reliability:
         self._round_trip: float | None = None  # seconds, smoothed
         self._waiting: dict[int, _Waiting] = {}
         self._seen: OrderedDict[int, tuple[float, bytes]] = OrderedDict()
-        self._done: dict[int, bytes] = {}  # those of the newest empty ACKs, as they are stored
+        self._done = b""  # the IDs of the newest empty ACKs
         self.retransmissions = 0
         self.repeats = 0  # messages of the device that came again
 
@@ -162,7 +162,7 @@ class Reliability:
 
     def done(self) -> bytes:
         """Return the newest message IDs that got an empty ACK, as they are stored."""
-        return b"".join(self._done.values())
+        return self._done
 
     def restore(self, done: bytes, since: float) -> None:
         """Take up what `done` returned before a restart, all seen at the time `since`."""
@@ -174,7 +174,9 @@ class Reliability:
     def retract(self, mid: int) -> None:
         """Forget a CON of the device, as one that failed: when it comes again it is new."""
         self._seen.pop(mid, None)
-        self._done.pop(mid, None)
+        if mid.to_bytes(2, "big") in self._done:
+            pairs = (self._done[at : at + 2] for at in range(0, len(self._done), 2))
+            self._done = b"".join(pair for pair in pairs if int.from_bytes(pair, "big") != mid)
 
     def answered(self, mid: int, data: bytes) -> None:
         """Keep the acknowledgement of a CON of the device."""
@@ -182,9 +184,7 @@ class Reliability:
         if entry is not None:
             self._seen[mid] = (entry[0], data)
             if data[:2] == _EMPTY_ACK:
-                self._done[mid] = data[2:]
-                if len(self._done) > _STORED:
-                    del self._done[next(iter(self._done))]
+                self._done = (self._done + data[2:])[-_STORED:]
 
     def answer(self, mid: int) -> bytes:
         """Return the acknowledgement of a repeated CON, empty if it is still being worked on."""

@@ -12,6 +12,8 @@ import logging
 import re
 import sqlite3
 from dataclasses import dataclass, field
+from functools import cache
+from itertools import chain
 from typing import Any, NamedTuple
 
 from particle_tools.cloud.database import Database
@@ -23,6 +25,7 @@ from particle_tools.cloud.hello import Hello
 
 _LOG = logging.getLogger("particle.cloud")
 _WINDOW_BYTES = 8
+_TOGETHER = 64  # states in a statement at most, else a smaller power of two: few texts to compile
 _ID = re.compile("[0-9a-f]{24}")
 _LATEST = 253402300800.0  # the year 10000
 
@@ -166,14 +169,12 @@ class UdpStore:
         rows = [(*_columns(state), device_id, block) for device_id, block, state in states]
 
         def job(db: sqlite3.Connection) -> None:
-            # The keys are compared: a session that was replaced meanwhile is not touched.
-            db.executemany(
-                "UPDATE udp_sessions SET address = ?, read_top = ?, read_bits = ?,"
-                " write_limit = ?, mid_limit = ?, heard_at = ?, keep_alive = ?, online = ?,"
-                " done = ?"
-                " WHERE device_id = ? AND key_block = ?",
-                rows,
-            )
+            begin, count = 0, _TOGETHER
+            while begin < len(rows):
+                while count > len(rows) - begin:
+                    count //= 2
+                db.execute(_update(count), tuple(chain(*rows[begin : begin + count])))
+                begin += count
 
         await self._db.write(job)
 
@@ -193,6 +194,22 @@ class UdpStore:
             return [row["device_id"] for row in rows.fetchall()]
 
         return await self._db.write(job)
+
+
+@cache
+def _update(count: int) -> str:
+    """Return the statement that stores so many states.
+
+    It is one step, without Python's lock: a step for each state would wait for the lock each time.
+    The keys are compared: a session that was replaced meanwhile is not touched.
+    """
+    row = "(?,?,?,?,?,?,?,?,?,?,?)"
+    return (
+        "UPDATE udp_sessions SET address = column1, read_top = column2, read_bits = column3,"
+        " write_limit = column4, mid_limit = column5, heard_at = column6, keep_alive = column7,"
+        f" online = column8, done = column9 FROM (VALUES {','.join([row] * count)})"
+        " WHERE device_id = column10 AND key_block = column11"
+    )
 
 
 def pack_subscriptions(subscriptions: list[Subscription] | tuple[Subscription, ...]) -> str:
