@@ -77,7 +77,7 @@ def answers(api, events, board):
         except UserError:
             return False
 
-    assert wait_for(once, 15), board.output()
+    assert wait_for(once, 30), board.output()
 
 
 def test_loop(start):
@@ -96,7 +96,7 @@ def test_asyncio(start):
 def test_what_outlives_a_reset(start):
     api, events, board = start(programs("device.md")[3])
     assert events.wait("boots")["data"] == "1"
-    assert wait_for(lambda: "acknowledged 1" in board.output(), 15), board.output()
+    assert wait_for(lambda: "acknowledged 1" in board.output(), 30), board.output()
 
 
 def test_a_start_up_that_looks_for_safe_mode_goes_on(start):
@@ -106,7 +106,7 @@ def test_a_start_up_that_looks_for_safe_mode_goes_on(start):
 
 def test_updates(start):
     api, events, board = start.install(programs("device.md")[5])
-    assert wait_for(lambda: api.device(board.device_id)["online"], 15), board.output()
+    assert wait_for(lambda: api.device(board.device_id)["online"], 30), board.output()
     api.flash(board.device_id, updates.image(2))
     assert wait_for(lambda: "off to the new application" in board.lines(), 60), board.output()
     told = [line for line in board.lines() if line.startswith("update ")]

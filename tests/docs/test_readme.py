@@ -40,12 +40,12 @@ def test_first_program(cloud, tmp_path):
     try:
         event = events.wait("hello")
         assert (event["data"], event["coreid"]) == ("world", board.device_id)
-        assert wait_for(lambda: api.device(board.device_id)["functions"] == ["led"], 10)
+        assert wait_for(lambda: api.device(board.device_id)["functions"] == ["led"], 30)
         assert api.call(board.device_id, "led", "on") == 1
         assert api.call(board.device_id, "led", "off") == 0
         assert api.read(board.device_id, "temp") == 21.5
         api.publish("alarm", "fire")
-        assert wait_for(lambda: "alarm fire" in board.output(), 10), board.output()
+        assert wait_for(lambda: "alarm fire" in board.output(), 30), board.output()
     finally:
         events.close()
         board.stop()
@@ -76,7 +76,7 @@ def as_written(tmp_path):
                 process = subprocess.Popen(argv, cwd=tmp_path, stdout=log, stderr=log)
             running.append(process)
             expected = "ready {" if arguments[0] == "cloud" else "connected as "
-            assert wait_for(lambda log=output, text=expected: text in log.read_text(), 20)
+            assert wait_for(lambda log=output, text=expected: text in log.read_text(), 30)
         yield port
     finally:
         for process in reversed(running):
@@ -93,7 +93,7 @@ def test_questions_as_written(need, as_written):
     need("curl", shutil.which("curl"), "apt-get install curl")
     block = re.search(r"```sh\n(API=.*?)```", README, re.DOTALL)[1]
     script = block.replace("http://127.0.0.1:8080", f"http://127.0.0.1:{as_written}")
-    answers = wait_for(lambda: [json.loads(line) for line in asked(script)], 20)
+    answers = wait_for(lambda: [json.loads(line) for line in asked(script)], 30)
     assert answers[0]["return_value"] == 1
     assert answers[1]["result"] == 21.5
 

@@ -85,7 +85,7 @@ def test_cut_at_every_byte(desk, cloud, api, way, first, last):
         assert api.call(board.device_id, "size", "whole") == 5
         assert len(relay.passed) == len(breaks) + 1
         # the cloud took note of every connection that brought no session
-        assert wait_for(lambda: total(api) >= before + len(breaks) // 2, 5)
+        assert wait_for(lambda: total(api) >= before + len(breaks) // 2, 30)
         reasons = {r["stage"] for r in api.get("/local/v1/refusals")}
         assert reasons <= {"link", "transport", "device key"}, reasons
     finally:

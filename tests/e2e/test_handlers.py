@@ -62,9 +62,15 @@ def board(cloud, api, tmp_path_factory, transport):
     desk = Desk(tmp_path_factory.mktemp(transport), cloud)
     board = desk.board(PROGRAM, transport=transport)
     board.said("online")
-    assert wait_for(lambda: api.device(board.device_id)["functions"], 20)
+    assert wait_for(lambda: api.device(board.device_id)["functions"], 30)
     yield board
     desk.close()
+
+
+def subscriptions(api, board):
+    """Return what the cloud knows that the board wants to hear."""
+    sessions = {each["id"]: each for each in api.get("/local/v1/sessions")}
+    return sessions.get(board.device_id, {}).get("subscriptions", ())
 
 
 def served(api, board):
@@ -80,7 +86,7 @@ def test_a_function_that_calls_the_library(api, events, board):
     assert events.wait("from/handler")["data"] == "\u00fc"
     board.said("done [0, True, True, -210, 1, 1, 1, 1, 1, 1, 1, 1, 1]")
     # what it registered is announced and works
-    assert wait_for(lambda: "made" in api.device(board.device_id)["functions"], 20)
+    assert wait_for(lambda: "made" in api.device(board.device_id)["functions"], 30)
     assert api.call(board.device_id, "made", "") == 42
     assert api.read(board.device_id, "heard") == 1
 
@@ -88,6 +94,7 @@ def test_a_function_that_calls_the_library(api, events, board):
 @pytest.mark.parametrize(("name", "data"), [("off", ""), ("bye", ""), ("again", "7")])
 def test_an_event_handler_that_ends_the_connection(api, board, name, data):
     before = board.output().count("offline")
+    assert wait_for(lambda: name in subscriptions(api, board), 30)
     api.publish(name, data)
     board.said("offline", count=before + 1)
     assert wait_for(lambda: served(api, board), 30), board.output()

@@ -126,7 +126,7 @@ def test_two_boards_with_one_identity(desk, api):
         particle.run()
         """
     one = desk.board(program.format(number=1), "first")
-    assert wait_for(lambda: api.device(one.device_id)["online"], 10)
+    assert wait_for(lambda: api.device(one.device_id)["online"], 30)
     began = time.monotonic()
     two = desk.board(program.format(number=2), "second")
     assert two.device_id == one.device_id
@@ -140,7 +140,7 @@ def test_two_boards_with_one_identity(desk, api):
     assert session["last_end"]["reason"] == "replaced by a newer connection of the same device"
     # whichever is there works; when one goes, the other has the place
     two.stop()
-    assert wait_for(lambda: api.device(one.device_id)["online"], 10)
+    assert wait_for(lambda: api.device(one.device_id)["online"], 30)
 
     def answered():
         try:
@@ -148,7 +148,7 @@ def test_two_boards_with_one_identity(desk, api):
         except UserError:
             return None
 
-    assert wait_for(lambda: answered() == 1, 20)
+    assert wait_for(lambda: answered() == 1, 30)
 
 
 def test_two_boards_with_one_identity_calm_down(desk, api):
@@ -158,7 +158,9 @@ def test_two_boards_with_one_identity_calm_down(desk, api):
     program = "import particle\nparticle.run()"
     options = ("--time-scale", "60")
     one = desk.board(program, "first", options=options)
+    began = time.monotonic()
     desk.board(program, "second", options=options)
     time.sleep(4)
     handshakes = api.usage(one.device_id)["handshakes"]
-    assert handshakes <= 70, handshakes
+    minutes = time.monotonic() - began  # of board time; a slow host takes more of them
+    assert handshakes <= 70 * max(1, minutes / 4), handshakes

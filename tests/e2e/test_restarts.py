@@ -2,6 +2,7 @@
 
 import signal
 import time
+from pathlib import Path
 
 import pytest
 
@@ -59,14 +60,14 @@ def test_power_cut(api, desk, events):
     assert events.wait("booted", 20)["data"] == "1"
     for boots in range(2, 5):
         board.kill()
-        assert wait_for(lambda: not session(api, first)["online"], 5)
+        assert wait_for(lambda: not session(api, first)["online"], 25)
         assert "connection" in session(api, first)["last_end"]["reason"]
         board = desk.board(COUNTING)
         assert board.device_id == first.device_id
         event = events.wait("booted", 20)
         assert (event["data"], event["coreid"]) == (str(boots), board.device_id)
         board.said(f"boot {boots} cause 1 rtc b''")
-    assert wait_for(lambda: online(api, first), 10)
+    assert wait_for(lambda: online(api, first), 30)
     assert api.read(first.device_id, "boots") == 4
     assert api.usage(first.device_id)["handshakes"] == 4
 
@@ -79,7 +80,7 @@ def test_power_cut_in_the_handshake(api, desk):
         time.sleep(delay)
         board.kill()
     board = desk.board(COUNTING)
-    assert wait_for(lambda: online(api, board), 20)
+    assert wait_for(lambda: online(api, board), 30)
     assert api.read(board.device_id, "boots") == 1
 
 
@@ -87,20 +88,20 @@ def test_power_cut_in_the_handshake(api, desk):
 def test_reset_and_deep_sleep(api, desk, events, how, cause):
     board = desk.board(COUNTING)
     assert events.wait("booted", 20)["data"] == "1"
-    assert wait_for(lambda: online(api, board), 10)
+    assert wait_for(lambda: online(api, board), 30)
     began = time.monotonic()
     if how == "reset":
         with pytest.raises(UserError):  # the answer never comes
             api.call(board.device_id, "end", how)
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < 20  # not the time-out of a call
     else:
         assert api.call(board.device_id, "end", how) == 7
-        assert wait_for(lambda: not session(api, board)["online"], 5)
+        assert wait_for(lambda: not session(api, board)["online"], 25)
         assert session(api, board)["last_end"]["reason"] == "the device said goodbye"
     assert events.wait("booted", 20)["data"] == "2"
     assert time.monotonic() - began > (1.5 if how == "sleep" else 0)
     board.said(f"boot 2 cause {cause} rtc b'{how}'")
-    assert wait_for(lambda: online(api, board), 10)
+    assert wait_for(lambda: online(api, board), 30)
     assert api.read(board.device_id, "rtc") == how
 
 
@@ -167,7 +168,7 @@ def test_cloud_killed_and_restarted(fixed, first, place):
         # the board notices, tries, and fails
         time.sleep((0.0, 1.5, 0.3)[turn])
         cloud = fixed()
-        assert wait_for(lambda: online(api, board), 20), board.output()
+        assert wait_for(lambda: online(api, board), 30), board.output()
         assert board.did(api, f"'turn {turn}'") == f"= 'turn {turn}'"
         api.publish("all/of/you", f"turn {turn}")
         board.said(f"all/of/you turn {turn}")
@@ -220,7 +221,8 @@ def test_verbs_while_the_cloud_is_away(fixed, first, place):
         ["name", "Error", "-210", "cloud"],
     ]
     ms = [int(words[5]) for words in errors]
-    assert max(ms[0], ms[1], ms[3]) < 300 and 1500 <= ms[2] < 3000
+    # at once, and after the time-out given; a busy host adds to it
+    assert max(ms[0], ms[1], ms[3]) < 5000 and 1500 <= ms[2] < 10000
     assert "not connected" in board.said("got repr <Cloud " + board.device_id)
     assert "port: server not reachable: check address, port and firewall" in board.output()
     cloud = fixed()
@@ -253,42 +255,57 @@ def test_another_server_is_used_at_once(api, cloud, desk):
     board.said("[('port', False, 'server not reachable: check address, port and firewall')]")
     board.said("good True")
     board.said("again True")
-    assert wait_for(lambda: online(api, board), 10)
+    assert wait_for(lambda: online(api, board), 30)
     assert api.call(board.device_id, "f", "") == 1
     assert api.usage(board.device_id)["handshakes"] == 2
+
+
+def unread(port):
+    """Tell whether something lies in a connection to a port that nobody has read (Linux)."""
+    for line in Path("/proc/net/tcp").read_text().splitlines()[1:]:
+        words = line.split()
+        local, queue = (int(words[n].rpartition(":")[2], 16) for n in (1, 4))
+        if local == port and words[3] == "01" and queue:
+            return True
+    return False
+
+
+def lift(place):
+    """Lift pin 4 of the board, for which its program waits."""
+    (place.folder / "board" / "radio.json").write_text('{"pins": {"4": 1}}')
 
 
 def test_killed_while_an_acknowledgement_is_waited_for(first, place):
     board = place.board(
         """
-        import time
+        import machine
         import particle
         particle.connect(20)
         print("go")
-        particle.wait_until(lambda: False, 1)
-        start = time.ticks_ms()
+        particle.wait_until(machine.Pin(4, machine.Pin.IN).value)
         p = particle.publish("lost", "1", ack=True)
         print("ended", bool(p), p.status, p.error.errno, p.error.stage)
-        print("after", time.ticks_diff(time.ticks_ms(), start))
         """
     )
     board.said("go")
     # frozen it takes the event and never answers; then it dies
     first.process.send_signal(signal.SIGSTOP)
-    time.sleep(2)
+    lift(place)
+    assert wait_for(lambda: unread(first.ready["tcp_port"]), 30)
     first.kill()
+    # not -160: no time-out has passed
     assert board.said("ended").startswith("ended False FAILED -150 cloud")
-    assert int(board.said("after").split()[1]) < 5000
 
 
 def test_acknowledgement_that_never_comes(first, place):
     board = place.board(
         """
+        import machine
         import time
         import particle
         particle.connect(20)
         print("go")
-        particle.wait_until(lambda: False, 2)
+        particle.wait_until(machine.Pin(4, machine.Pin.IN).value)
         for timeout in (3, 20):
             start = time.ticks_ms()
             p = particle.publish("lost", "1", ack=True, timeout=timeout)
@@ -300,11 +317,12 @@ def test_acknowledgement_that_never_comes(first, place):
     board.said("go")
     first.process.send_signal(signal.SIGSTOP)
     try:
+        lift(place)
         # the time-out given ends the wait; after 20 s the event has failed
         words = board.said("ended").split()
-        assert words[1] == "SENDING" and 3000 <= int(words[2]) < 6000, words
+        assert words[1] == "SENDING" and 3000 <= int(words[2]) < 18000, words
         words = board.said("ended", count=2).split()
-        assert int(words[2]) < 24000, words
+        assert int(words[2]) < 60000, words
         assert board.said("error") in ("error False -160 cloud", "error False -150 cloud")
     finally:
         first.process.send_signal(signal.SIGCONT)
@@ -331,18 +349,18 @@ def test_frozen_cloud_is_noticed_and_found_again(first, place):
         options=("--time-scale", "10"),
     )
     board.said("connected")
-    assert wait_for(lambda: api.device(board.device_id)["functions"], 10)
+    assert wait_for(lambda: api.device(board.device_id)["functions"], 30)
     first.process.send_signal(signal.SIGSTOP)
     try:
         lost = board.said("lost")
-        # at most 15 s to the ping, 10 s for its answer
-        assert 9000 <= int(lost.split()[1]) < 35000
+        # at most 15 s to the ping, 10 s for its answer; a busy host adds to it
+        assert 9000 <= int(lost.split()[1]) < 85000
         assert "cloud: the cloud does not answer" in lost and "(-160)" in lost
         time.sleep(1)
     finally:
         first.process.send_signal(signal.SIGCONT)
     board.said("again")
-    assert wait_for(lambda: online(api, board), 10)
+    assert wait_for(lambda: online(api, board), 30)
     assert api.call(board.device_id, "f", "") == 1
 
 
@@ -350,7 +368,7 @@ def test_keep_alive(hasty, hasty_place):
     api = hasty.api()
     options = ("--time-scale", "10")
     board = hasty_place.board("import particle\nparticle.run()", options=options)
-    assert wait_for(lambda: session(api, board)["online"], 10)
+    assert wait_for(lambda: session(api, board)["online"], 30)
     began = time.monotonic()
     before = api.usage(board.device_id)
     time.sleep(5)
@@ -375,7 +393,7 @@ def test_events_of_others_do_not_replace_pings(hasty, hasty_place):
         """,
         options=("--time-scale", "10"),
     )
-    assert wait_for(lambda: "all/" in session(api, board).get("subscriptions", ()), 10)
+    assert wait_for(lambda: "all/" in session(api, board).get("subscriptions", ()), 30)
     end = time.monotonic() + 4
     while time.monotonic() < end:
         api.publish("all/of", "you")

@@ -145,7 +145,7 @@ def spoiled(desk, whole, name, change):
 def test_refused(desk, whole, name, change, stage, word):
     folder, kept = spoiled(desk, whole, name, change)
     board = desk.board(PROGRAM)
-    line = board.said("result", 10)
+    line = board.said("result")
     assert board.ended() == 0
     kind, errno, rest = line.removeprefix("result ").split(" ", 2)
     found, _, text = rest.partition(" | ")
@@ -219,7 +219,7 @@ def test_flash_that_cannot_be_mounted_is_left_alone(desk, whole):
     data = bytes(len((folder / "flash.img").read_bytes()))
     (folder / "flash.img").write_bytes(data)
     with pytest.raises(Exception, match="damaged|corrupted"):
-        desk.board(PROGRAM).said("result", 10)
+        desk.board(PROGRAM).said("result")
     assert (folder / "flash.img").read_bytes() == data
     assert len(data) == image.BLOCK * image.BLOCKS
 
@@ -230,10 +230,10 @@ def test_no_flash_file_is_written_by_connecting(desk, whole, api):
     before = (folder / "flash.img").read_bytes()
     board = desk.board("import particle\nparticle.run()")
     for turn in range(3):
-        online = wait_for(lambda: api.device(board.device_id)["online"], 10)
+        online = wait_for(lambda: api.device(board.device_id)["online"], 30)
         assert online, turn
         api.post(f"/local/v1/devices/{board.device_id}/drop-session")
-        assert wait_for(lambda: not api.device(board.device_id)["online"], 10)
+        assert wait_for(lambda: not api.device(board.device_id)["online"], 25)
     board.kill()
     assert (folder / "flash.img").read_bytes() == before
     assert stored(folder) == kept

@@ -59,7 +59,7 @@ def board(cloud, tmp_path_factory):
     desk = Desk(tmp_path_factory.mktemp("story"), cloud)
     try:
         board = desk.remote(SETUP.replace("{long}", LONG), options=("--time-scale", "5"))
-        assert wait_for(lambda: cloud.api().device(board.device_id)["functions"], 10)
+        assert wait_for(lambda: cloud.api().device(board.device_id)["functions"], 30)
         yield board
     finally:
         desk.close()
@@ -177,11 +177,14 @@ def test_many_events_keep_their_order(api, board, events):
 def test_more_than_four_events_in_a_second_are_refused(api, board, events, spent):
     board.did(api, "particle.wait_until(lambda: False, 1)")
     spent()
-    burst = "[heard.append(particle.publish('burst', i)) for i in range(9)]"
+    burst = "[heard.append(particle.publish('burst', i)) for i in range(90)]"
     assert board.did(api, burst) == "! Error more than 4 events in a second (-200)"
-    assert [events.wait("burst")["data"] for _ in range(4)] == list("0123")
-    assert spent()["events_up"] == 4
-    assert board.did(api, "[p.status for p in heard]") == "= " + str(["SENT"] * 4)
+    events_up = spent()["events_up"]
+    assert 4 <= events_up < 20  # four, and those of the next second on a busy host
+    assert [events.wait("burst")["data"] for _ in range(events_up)] == list(
+        map(str, range(events_up))
+    )
+    assert board.did(api, "[p.status for p in heard]") == "= " + str(["SENT"] * events_up)
     # what was refused counts too; after a second all is well
     assert board.did(api, "bool(event('burst', 'again', ack=True))") == "= True"
     assert events.wait("burst")["data"] == "again"
@@ -316,7 +319,7 @@ def test_events_between_two_boards_and_from_rest(cloud, api, board, events, tmp_
             return set(found[listener.device_id]["subscriptions"])
 
         wanted = {"particle", "spark", "chat/", "chat/bin", "bad"}
-        assert wait_for(lambda: subscriptions() == wanted, 9), subscriptions()
+        assert wait_for(lambda: subscriptions() == wanted, 30), subscriptions()
         board.did(api, "event('chat/one', 'grüße')")
         listener.said("text chat/one grüße")
         listener.said("second chat/one grüße")

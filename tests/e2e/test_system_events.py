@@ -93,8 +93,8 @@ def switched_on(inside, tmp_path):
 
     def board(transport):
         found = desk.board(PROGRAM, transport=transport)
-        assert wait_for(lambda: inside.services.sessions.get(found.device_id), 20)
-        assert wait_for(lambda: handshakes(inside, found) == 1, 20)
+        assert wait_for(lambda: inside.services.sessions.get(found.device_id), 30)
+        assert wait_for(lambda: handshakes(inside, found) == 1, 30)
         return found
 
     yield board
@@ -143,5 +143,5 @@ def test_key_change_over_udp_makes_a_new_session(inside, switched_on):
     time.sleep(1)
     assert handshakes(inside, board) == 1
     inside.key_change(board.device_id, coap.CON)
-    assert wait_for(lambda: handshakes(inside, board) == 2, 20)
+    assert wait_for(lambda: handshakes(inside, board) == 2, 30)
     assert handshakes(inside, board, "drops") == 0

@@ -46,7 +46,7 @@ def test_the_meter_agrees_with_a_relay(tmp_path):
         api, device = cloud.api(), board.device_id
 
         def same():
-            return wait_for(lambda: agreed(api.usage(device), relay), 10)
+            return wait_for(lambda: agreed(api.usage(device), relay), 30)
 
         board.said("connected")
         assert wait_for(lambda: api.device(device)["variables"], LIMIT)

@@ -36,12 +36,12 @@ def test_device_and_cloud_count_the_same(desk, api, events, transport):
     device = board.device_id
     for n in (1, 2):
         board.said("at your service", count=n)
-        assert wait_for(lambda: api.device(device)["functions"], 10)
+        assert wait_for(lambda: api.device(device)["functions"], 30)
         assert api.call(device, "size", "x" * 700) == 700
         assert api.read(device, "temp") == 21.5
         api.publish("order", "tea")
         assert api.call(device, "stop", "") == 1
-    assert wait_for(lambda: not api.device(device)["online"], 20)
+    assert wait_for(lambda: not api.device(device)["online"], 25)
     said = board.said("usage ")
     ours = ast.literal_eval(said.partition(" ")[2])
     theirs = api.usage(device)

@@ -37,14 +37,14 @@ def test_default_application(cloud, board):
     events = api.events()
     try:
         assert _online(api, board)
-        device = wait_for(lambda: (d := api.device(board.device_id))["functions"] and d, 20)
+        device = wait_for(lambda: (d := api.device(board.device_id))["functions"] and d, 30)
         assert device["functions"] == ["echo"]
         assert device["variables"] == {"temp": "double", "uptime": "int32"}
         assert device["platform_id"] == 3
         assert api.read(board.device_id, "temp") == 21.5
         assert 0 <= api.read(board.device_id, "uptime") < 60
         assert api.call(board.device_id, "echo", "grüße") == 5
-        assert wait_for(lambda: "echo grüße" in board.output(), 10)
+        assert wait_for(lambda: "echo grüße" in board.output(), 30)
     finally:
         events.close()
 
