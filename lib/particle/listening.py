@@ -127,11 +127,6 @@ class _Board:
 
     # ports["power"]
 
-    def reset(self):
-        import machine
-
-        machine.reset()
-
     def safe_mode(self, listen=False):
         from .runtime.power import enter
 
@@ -250,10 +245,8 @@ class Setup:
         return make(self._client._store, "tcp", os.urandom)
 
     def _tell(self, name, value):
-        try:
-            from .runtime.events import tell
-        except ImportError:
-            return
+        from .runtime.events import tell
+
         tell(self._client, name, value)
 
     def _console(self):

@@ -15,6 +15,7 @@ from ..errors import UpdateError
 _NOT_SUPPORTED = const(-120)
 
 _UNKNOWN = const(0xFFFF)  # id of a product
+_KINDS = const(("app-ab", "app-romfs", "esp32-ab", "mboot"))
 
 
 def target(client, board, root, image, boot):
@@ -24,13 +25,24 @@ def target(client, board, root, image, boot):
     what runs, None without one.
     """
     kind = getattr(board, "OTA", "none")
-    build = _KINDS.get(kind)
-    if not build:
+    if kind not in _KINDS:
         raise _none("this board takes no updates (OTA = %s)" % kind)
     if not boot:
         raise _none("not chosen by the boot stage: start without main.py")
+    facts = about(client, board)
     try:
-        return build(client, board, root, image, boot)
+        apps = _apps(kind, client, board, root, image, boot, facts)
+        if kind == "esp32-ab":
+            from .esp32_ab import Esp32Ab, unusable
+
+            return _both(apps, root, facts, unusable(), Esp32Ab)
+        if kind == "mboot":
+            from .mboot import Mboot
+
+            own = boot.firmware
+            reason = None if own else "the part of the boot stage for mboot is missing"
+            return _both(apps, root, facts, reason, lambda *args: Mboot(own, *args))
+        return apps
     except ImportError as e:
         raise _none("not installed: the component for OTA = %s (%s)" % (kind, e)) from None
 
@@ -54,23 +66,25 @@ def about(client, board):
     }
 
 
-def _esp32_ab(client, board, root, image, boot):
-    from .esp32_ab import Esp32Ab, unusable
+def _apps(kind, client, board, root, image, boot, facts):
+    from ..wire.module import user_slots
+    from .signed import keys
 
-    apps = _app_ab(client, board, root, image, boot)
-    return _both(client, board, apps, unusable(), Esp32Ab)
+    platform = facts["platform"]
+    end = boot.slot  # of the names in the slot that runs
+    runs = "ab".find(end[1:]) if end else None
+    signers = keys(board, client._store)
+    args = root, image, facts, signers, platform, user_slots(platform), runs
+    if kind == "app-romfs":
+        from .romfs_slots import RomfsSlots
+
+        return RomfsSlots(board, *args)
+    from .app_slots import AppSlots
+
+    return AppSlots(*args)
 
 
-def _mboot(client, board, root, image, boot):
-    from .mboot import Mboot
-
-    apps = _app_ab(client, board, root, image, boot)
-    own = boot.firmware
-    reason = None if own else "the part of the boot stage for mboot is missing"
-    return _both(client, board, apps, reason, lambda *args: Mboot(own, *args))
-
-
-def _both(client, board, apps, reason, build):
+def _both(apps, root, facts, reason, build):
     # applications, and whole firmwares unless there is a reason not to
     from ..wire.module import Image
     from .layers import PLACE, Layers
@@ -78,45 +92,12 @@ def _both(client, board, apps, reason, build):
     if reason:
         print("update: applications only:", reason)
         return apps
-    facts = about(client, board)
+    platform = facts["platform"]
+    facts = dict(facts)
     # the firmware brings its own; what it runs is checked with the first start
     facts["abi"] = None
-    platform = facts["platform"]
 
     def whole(size, function):
         return Image(size, platform, {PLACE: (0, 0xFFFFFFFF)})
 
-    root = apps._root
     return Layers(root, apps, build(root, whole, facts, apps._keys, platform))
-
-
-def _app_ab(*args):
-    from .app_slots import AppSlots
-
-    return AppSlots(*_slots(*args))
-
-
-def _app_romfs(client, board, *args):
-    from .romfs_slots import RomfsSlots
-
-    return RomfsSlots(board, *_slots(client, board, *args))
-
-
-def _slots(client, board, root, image, boot):
-    from ..wire.module import user_slots
-    from .signed import keys
-
-    facts = about(client, board)
-    platform = facts["platform"]
-    end = boot.slot  # of the names in the slot that runs
-    runs = "ab".find(end[1:]) if end else None
-    signers = keys(board, client._store)
-    return root, image, facts, signers, platform, user_slots(platform), runs
-
-
-_KINDS = {
-    "app-ab": _app_ab,
-    "app-romfs": _app_romfs,
-    "esp32-ab": _esp32_ab,
-    "mboot": _mboot,
-}

@@ -19,7 +19,7 @@ now: ticks_ms, as everywhere. ports, given to the constructor by the client (lis
     "client"  the board: `device_id`, `claimed()`, `claim(code)`, `modules()`, `version`, and what
               Mode needs: `quiet(now)` begins to leave cloud and network, `gone(now)` tells when
               it has, `ended(now, connect)` is called after the last door was closed
-    "power"   `reset()`, `safe_mode()`
+    "power"   `safe_mode(listen)`
     "event"   function(name, parameter): a system event of device-api 4.3
 """
 
