@@ -24,14 +24,15 @@ async def run_forever(client):
     """
     client._open()
     client._quiet()
-    client._tasks = []
+    tasks = client._tasks = []
     try:
         while True:
             client.process()
             await pause(client)
     finally:
-        tasks = client._tasks
-        client._tasks = None
+        # asyncio goes on with one that Ctrl-C has left, beside the next one
+        if client._tasks is tasks:
+            client._tasks = None
         for task in tasks:
             task.cancel()
 

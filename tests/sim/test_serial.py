@@ -215,6 +215,33 @@ def test_ctrl_c_interrupts_main(port):
     assert p.mpremote("exec", "print('in')") == "in\n"
 
 
+_COLLECTS = """
+import gc, time
+many = [bytearray(9) for i in range(9000)]
+
+def collect():
+    try:
+        while True:
+            for _ in range(20):
+                gc.collect()
+            time.sleep_ms(1)
+    except KeyboardInterrupt:
+        print("it", "takes memory as ever:", bytes(len(many))[0])
+"""
+
+
+def test_ctrl_c_leaves_a_garbage_collection_alone(port):
+    """It comes where the program waits."""
+    p = port({"/boot.py": _COLLECTS})
+    p.type(b"\r")
+    p.expect(b">>> ")
+    for _ in range(20):
+        p.type(b"print('g' + 'o'); collect()\r")
+        p.expect(b"go\r\n")
+        p.type(b"\x03")
+        assert p.expect(b">>> ") == b"it takes memory as ever: 0\r\n>>> "
+
+
 def test_terminal(port):
     p = port({"/boot.py": "print('boot')\n"})
     p.type(b"\r")

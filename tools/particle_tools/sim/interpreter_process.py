@@ -3,6 +3,7 @@
 import ctypes
 import functools
 import os
+import platform
 import signal
 import subprocess
 import sys
@@ -16,6 +17,13 @@ MODULES = ROOT / "boards" / "UNIX_SIM" / "modules"
 LIB = ROOT / "lib"
 BOOT = ROOT / "firmware" / "boot"
 _PR_SET_PDEATHSIG = 1
+# Linux: numbers of select, pselect6, poll, ppoll, nanosleep, clock_nanosleep, epoll_wait and
+# epoll_pwait, and of read
+_WAITING = {
+    "x86_64": ((23, 270, 7, 271, 35, 230, 232, 281), 0),
+    "aarch64": ((72, 73, 101, 115, 22), 63),
+}
+_LOOKS = 200  # at a program that never waits
 
 
 @dataclass
@@ -78,6 +86,7 @@ class Interpreter:
         self.pid = self._process.pid
         self.up = False
         self._messages = b""
+        self._looks = 0
 
     def messages(self) -> list[str]:
         """Return the lines that arrived on the control pipe."""
@@ -99,20 +108,40 @@ class Interpreter:
         self._process.wait()
 
     def interrupt(self) -> bool:
-        """Raise KeyboardInterrupt in the code that runs; False if it takes no interrupt now."""
+        """Raise KeyboardInterrupt in the code that runs; False if it takes no interrupt now.
+
+        Then ask again. It is raised where the code waits, as long as it does now and then: a board
+        raises it between two steps, this interpreter inside the signal, and what was half done is
+        damaged, a garbage collection for one.
+        """
         # it stands still between the look and the signal, which would else be its end when it
         # comes to its prompt just then
         self._process.send_signal(signal.SIGSTOP)
         try:
             os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-            taken = self.interruptible()
+            self._looks += 1
+            taken = self.interruptible() and (self._waits() or self._looks > _LOOKS)
             if taken:
+                self._looks = 0
                 self._process.send_signal(signal.SIGINT)
         except ChildProcessError:
             return False  # it has ended
         finally:
             self._process.send_signal(signal.SIGCONT)
         return taken
+
+    def _waits(self) -> bool:
+        # it stands still; where that cannot be seen it counts as waiting
+        waiting, read = _WAITING.get(platform.machine(), ((), None))
+        try:
+            with open(f"/proc/{self.pid}/syscall") as call:
+                words = call.read().split()
+        except OSError:
+            return True
+        if not waiting or len(words) < 2:
+            return not waiting
+        number = int(words[0])
+        return number in waiting or (number == read and int(words[1], 16) == 0)
 
     def interruptible(self) -> bool:
         """Return whether Ctrl-C is an interrupt now, not a character (micropython.kbd_intr)."""
