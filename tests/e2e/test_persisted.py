@@ -94,7 +94,7 @@ def check(lines, got):
     return len(stored)
 
 
-@pytest.mark.parametrize("kills", [4, pytest.param(20, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=pytest.mark.soak)])
 def test_exactly_once_over_kills_and_resets_in_bad_weather(cloud, events, start, kills):
     rng = random.Random(6)
     weather = Weather(loss=0.1, double=0.1, delay=0.05)

@@ -41,7 +41,7 @@ def test_a_board_that_waits_is_called(tmp_path, clouds):
         board.said("connected")
         assert wait_for(lambda: api.device(device)["variables"], LIMIT)
         assert board.did(api, "1 + 1") == "= 2"
-        for turn in range(3):
+        for turn in range(2):
             cloud.kill()
             cloud = clouds()
             api = cloud.api()
