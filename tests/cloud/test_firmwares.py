@@ -27,10 +27,11 @@ from cloud.test_uploads import BOUNDARY, bundle, multipart, queue
 FILE_SIZE = 2057
 
 
-def versioned(version, product=PLATFORM, size=1000):
-    """Make an application that names its product and version."""
+def versioned(version, product=PLATFORM, size=1000, begin=b""):
+    """Make an application that names its product and version; begin: its first bytes."""
     data = image(size - 4, version)[:-40]
     data = data[:4] + struct.pack("<I", len(data) + 4 + 36) + data[8:]
+    data = data[:24] + begin + data[24 + len(begin) :]
     data += struct.pack("<HHH", product, version, 0)
     data += sha256(data).digest() + struct.pack("<H", 40)
     return data + zlib.crc32(data).to_bytes(4, "big")
@@ -98,6 +99,7 @@ def test_versions(rest, product):
     [
         (5, versioned(6), "version 6"),
         (5, versioned(5, product=9), "for product 9"),
+        (5, versioned(5, begin=b"MPAB"), "pack it with --product"),
         (5, image(), "names no product"),
         (5, image(function=4), "no application"),
         (5, b"x", "not a firmware module"),

@@ -2,6 +2,8 @@
 (cloud-protocol 4.9, 4.14), and what it says after every connect.
 """
 
+import time
+
 from micropython import const
 
 from ..errors import Error
@@ -10,6 +12,8 @@ _GET = const(1)
 _PUT = const(3)
 _CON = const(0)
 _SOON_MS = const(500)  # for an acknowledgement to leave
+_TIME_MS = const(1000)  # what is urgent goes first: who sleeps again at once need not pay
+_BUILT = const(2025)  # the year; an earlier time was never set
 _PERIOD = const(0x3FFFFFFF)  # of ticks
 _CLAIM = const(4)  # kind of container: the code to be shown, then that it was taken
 _CLAIMED = const(b"1")
@@ -76,6 +80,8 @@ def handle(client, kind, a, b, now):
         client._conn.on(_GET, "d", lambda now, m: _describe(client, now, m))
         client._conn.on(_PUT, "k", lambda now, m: _key_change(client, now, m))
         _announce(client, now)
+        if _unset():
+            client._jobs[lambda t: _time(client, t)] = (now + _TIME_MS) & _PERIOD
         if client.more.queue:
             client.more.queue.ready(now)
     elif kind == "TIME":
@@ -91,6 +97,16 @@ def handle(client, kind, a, b, now):
 
         tell(client, kind, a, b, now)
     return None
+
+
+def _unset():
+    return time.gmtime()[0] < _BUILT
+
+
+def _time(client, now):
+    # a new session asks of itself, one that goes on only when the clock is not set (4.8)
+    if _unset() and client.connected() and client._conn.time_token is None:
+        client._conn.time(now)
 
 
 def _describe(client, now, m):

@@ -24,6 +24,7 @@ _PRODUCT_FROM_END = 44  # before the reserved word
 _NONE = 0xFFFF
 _COMBINED = 0x04
 _MOST_MODULES = 2  # in one file
+_BUNDLE = b"MPAB"  # what a bundle of Python begins with (4.5)
 
 NOT_FOUND, INTEGRITY, PLATFORM = -1300, -1330, -1360
 APPLICATIONS = (3, 5)  # functions: monolithic firmware, user part
@@ -56,6 +57,11 @@ def product_of(module: Module) -> tuple[int, int] | tuple[None, None]:
         return None, None
     product, version = _PRODUCT.unpack_from(module.data, len(module.data) - _PRODUCT_FROM_END)
     return (None, None) if _NONE in (product, version) else (product, version)
+
+
+def is_bundle(module: Module) -> bool:
+    """Tell whether a module without vectors holds a bundle of Python."""
+    return module.data.startswith(_BUNDLE, _PREFIX_BYTES)
 
 
 def read(data: bytes) -> list[Module]:

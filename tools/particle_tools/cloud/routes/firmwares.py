@@ -12,7 +12,7 @@ from particle_tools.cloud import catalogue
 from particle_tools.cloud.catalogue import ApiError
 from particle_tools.cloud.firmwares import Firmware
 from particle_tools.cloud.images import Source, images
-from particle_tools.cloud.modules import APPLICATIONS, BadModule, product_of, read
+from particle_tools.cloud.modules import APPLICATIONS, BadModule, is_bundle, product_of, read
 from particle_tools.cloud.products import Product
 from particle_tools.cloud.rest import Ask, Route
 from particle_tools.cloud.updates import MODULE, File
@@ -79,6 +79,10 @@ def _check(product: Product, version: int, files: list[File]) -> None:
                 f"The firmware is for product {id_}, not {product.id}"
                 if id_ is not None
                 else "The firmware names no product and no version"
+            )
+        if id_ != product.id and is_bundle(module):  # whose boards compare the number
+            raise catalogue.bad_request(
+                f"The bundle is for no product: pack it with --product {product.id}"
             )
         if found != version:
             raise catalogue.bad_request(f"The firmware says that it is version {found}")
