@@ -6,9 +6,6 @@ from ..errors import Error
 from . import clock, installed
 from .remedy import TEXTS
 
-_STAGES = const(
-    ("link", "address", "DNS", "port", "transport", "server key", "device key", "cloud")
-)
 _NO_MAC = const("tcp: encrypted, but messages carry no MAC; udp has no such weakness")
 
 
@@ -29,8 +26,8 @@ def diagnose(client, load_keys):
     failed = client.error
     up = client.connected()
     stage = None if up or failed is None else failed.stage
-    reached = up or (stage in _STAGES)
-    for name in _STAGES:
+    reached = up or stage in dict(TEXTS)
+    for name, remedy in TEXTS:
         text = ""
         if broken and broken.stage == name:
             out.append((name, False, broken.text))
@@ -40,7 +37,7 @@ def diagnose(client, load_keys):
         elif name == "transport" and values["transport"] == "tcp":
             text = _NO_MAC
         if name == stage:
-            out.append((name, False, failed.text or TEXTS.get(name)))
+            out.append((name, False, failed.text or remedy))
             reached = False
         elif name != "address" or text:
             out.append((name, True if reached else None, text))

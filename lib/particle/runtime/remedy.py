@@ -9,16 +9,22 @@ _TIMEOUT = const(-160)
 _NOT_SUPPORTED = const(-120)
 _NO_MEMORY = const(-260)
 
-TEXTS = {
-    "link": "no network: check Wi-Fi credentials or cable",
-    "DNS": "server name not found: check the DNS server and particle.server()",
-    "port": "server not reachable: check address, port and firewall",
-    "transport": "connection broken off: is this a cloud port of this transport?",
-    "server key": "not the cloud this board was provisioned for: check address and server key",
-    "device key": "refused by the cloud: register this board's key with `particle keys send`, "
-    "check its id and the server key",
-    "cloud": "the cloud does not answer: is it overloaded, or the network broken?",
-}
+_REFUSED = const(
+    "refused by the cloud: register this board's key with `particle keys send`, "
+    "check its id and the server key"
+)
+
+# the stages of a connection, one after the other
+TEXTS = (
+    ("link", "no network: check Wi-Fi credentials or cable"),
+    ("address", "connection failed"),
+    ("DNS", "server name not found: check the DNS server and particle.server()"),
+    ("port", "server not reachable: check address, port and firewall"),
+    ("transport", "connection broken off: is this a cloud port of this transport?"),
+    ("server key", "not the cloud this board was provisioned for: check address and server key"),
+    ("device key", _REFUSED),
+    ("cloud", "the cloud does not answer: is it overloaded, or the network broken?"),
+)
 
 
 def failure(stage, code):
@@ -28,7 +34,7 @@ def failure(stage, code):
         kind = AuthError
     elif code == _PROTOCOL:
         kind = ProtocolError
-    text = TEXTS.get(stage, "connection failed")
+    text = dict(TEXTS).get(stage, "connection failed")
     if code == _NO_MEMORY:
         return Error(code, "a step was cut off: memory ran out, or Ctrl-C", stage)
     if stage == "cloud" and code != _TIMEOUT:
