@@ -113,7 +113,7 @@ CEILINGS = {
     "runtime/power": 1500,
     "runtime/prompt": 850,
     "runtime/remedy": 1300,
-    "runtime/rules": 1500,
+    "runtime/rules": 1700,
     "runtime/stream": 900,
     "runtime/system": 3850,
     "runtime/talk": 800,

@@ -10,6 +10,7 @@ _BAD_DATA = const(-280)
 _INVALID_ARGUMENT = const(-270)
 
 _TTL = const(0xFFFFFF)  # s (cloud-protocol 4.3)
+_HOST = const("abcdefghijklmnopqrstuvwxyz0123456789.-_")
 _DEPTH = const(20)  # of lists and dicts in each other; deeper ones take a small board's stack
 
 # key -> choices, smallest number (the largest is 65535), or None for text
@@ -29,6 +30,11 @@ _RULES = {
     "setup_prefix": None,  # the name of the access point in setup begins with it
 }
 
+_TEXTS = {
+    "device_id": "24 hex digits",
+    "server": "a host name or an IPv4 address; the port is a setting of its own",
+}
+
 
 def check(key, value):
     """Return `value` as it is stored; raise `ConfigError` that names the key and what fits."""
@@ -38,13 +44,15 @@ def check(key, value):
     kind = type(value)
     if rule is None:
         ok = kind is str and 0 < len(value) < 64
+        rule = _TEXTS.get(key, "1 to 63 characters")
         if ok and key == "device_id":
             try:
                 value = value.lower()
                 ok = len(unhexlify(value)) == 12
             except ValueError:
                 ok = False
-        rule = "24 hex digits" if key == "device_id" else "1 to 63 characters"
+        elif ok and key == "server":
+            ok = not set(value.lower()) - set(_HOST)
     elif isinstance(rule, tuple):
         ok = kind is type(rule[0]) and value in rule
     else:
