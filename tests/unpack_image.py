@@ -5,8 +5,8 @@ import sys
 
 from particle.ota.bundle import Bundle
 from particle.ota.sink import Folder, Head
-from particle.ota.unpack import unpack
 from particle.wire.module import user_slots
+from unpacked import unpack
 
 ABOUT = {"board": "UNIX_SIM", "platform": 3, "product": 3, "abi": 2822, "client": 65536}
 

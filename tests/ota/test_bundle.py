@@ -11,9 +11,9 @@ from particle.errors import UpdateError
 from particle.ota import bundle as unpacking
 from particle.ota.signed import keys
 from particle.ota.slots import clear
-from particle.ota.unpack import unpack
 from particle.wire.module import user_slots
 from support import folder, raises
+from unpacked import unpack
 
 _SLOW = sys.platform == "qemu"
 _verify = unpacking.verify

@@ -110,6 +110,14 @@ def test_registers_that_keep_nothing_end_too():
     assert w.resets == 4 and own.flags & FLAG and w.has("fw.run") == b"old"
 
 
+def test_what_the_hook_has_repaired_is_started_anew_without_a_watchdog():
+    w = World()
+    w.registers[ORDER] = order_of(2, 2)
+    for _ in range(2):
+        own = w.boot()
+        assert not own.trial and not w.registers[ORDER] and w.resets == 1
+
+
 def test_a_bad_firmware_does_not_count_against_the_application():
     w = World()
     w.send(_file()).finish()

@@ -9,10 +9,10 @@ import struct
 from bundles import ABOUT, FILES, bundle, deflated, lines, public, tree, unpacking, wrapped
 from particle.errors import UpdateError
 from particle.ota.app_slots import AppSlots
-from particle.ota.unpack import unpack
 from particle.wire.manifest import Manifest
 from particle.wire.module import Refused, recorded, user_slots
 from support import drive, folder, raises, rng
+from unpacked import unpack
 
 _CODES = range(-1370, -1299)
 _WORDS = (

@@ -11,11 +11,11 @@ from device_suite import start
 from particle.errors import UpdateError
 from particle.ota.bundle import Bundle
 from particle.ota.sink import Folder, Head
-from particle.ota.unpack import unpack
 from particle.wire.module import user_slots
 from particle_tools import cli, interpreter
 from particle_tools.errors import UserError
 from particle_tools.images import bundles, files, modules
+from unpacked import unpack
 
 ABOUT = {"board": "UNIX_SIM", "platform": 3, "product": 3, "abi": 2822, "client": 65536}
 

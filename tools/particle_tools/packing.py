@@ -102,7 +102,6 @@ COMPONENTS = {
         "ota/signed",
         "ota/sink",
         "ota/slots",
-        "ota/unpack",
         "wire/describe",
         "wire/manifest",
         "wire/module",

@@ -7,7 +7,6 @@ package(
         "ota/signed.py",
         "ota/sink.py",
         "ota/slots.py",
-        "ota/unpack.py",
         "wire/describe.py",
         "wire/manifest.py",
         "wire/module.py",

@@ -9,7 +9,6 @@ def names():
     import particle.ota.signed
     import particle.ota.sink
     import particle.ota.slots
-    import particle.ota.unpack
     import particle.wire
     import particle.wire.describe
     import particle.wire.manifest
@@ -23,5 +22,4 @@ def names():
     signed
     sink
     slots
-    unpack
     wire

@@ -15,26 +15,30 @@ from micropython import const
 from ..errors import UpdateError
 from ..wire.module import Image, Refused
 from .sink import Head
-from .slots import guarded, remove, through
+from .slots import check_window, guarded, inflated, remove, through
 from .staging import Staging
-from .unpack import complete, feed, settled, unpack
 
 # Error numbers of Device OS (errors.py)
 _UNSUPPORTED = const(-1310)
+_FAILED = const(-1320)
 _INTEGRITY = const(-1330)
 _RESUMED = const(-1331)
 _INVALID_SIZE = const(-1351)
+_INVALID_FORMAT = const(-1370)
 
 _USER = const(5)  # function of a module
 _FLAGS_AT = const(9)  # in its prefix
 _COMPRESSED = const(2)
+_LARGEST = const(0x01000000)  # bytes of a module that is inflated
+_DEFAULT_WINDOW = const(15)
 _RECORD = const("<4s32sI")  # in front of the head: magic, SHA-256 of the file, its size
 _RECORD_BYTES = const(40)
 _MAGIC = const(b"PTS2")
 
 
 class Direct(Staging):
-    """A target of signed bundles; image: as of `Staging`. platform_id, places: as of `unpack`.
+    """A target of signed bundles; image: as of `Staging`. platform_id, places: as
+    of `Image`.
 
     about, keys: as of `Bundle`.
     A subclass has `_sink()`, which gives what is as `Folder` of sink.py; `_bundle(head, sink)`,
@@ -99,14 +103,14 @@ class Direct(Staging):
                 if record != struct.pack(_RECORD, _MAGIC, sha, size):
                     return
                 stream = _Stream(self, size, record, os.stat(self._head)[6])
-                yield from stream.through(f, size)
+                yield from stream.through(f.readinto, size)
             bundle = stream.bundle
             while bundle and bundle.file:
                 name, left = bundle.file
                 there = stream.sink.there(name, left)
                 if there:
                     with stream.sink.read(name) as f:
-                        yield from stream.through(f, there)
+                        yield from stream.through(f.readinto, there)
                 if there < left:
                     break
         except OSError:
@@ -161,39 +165,39 @@ class Direct(Staging):
         if not stream:
             yield from super().verify()
         try:
+            if not stream:
+                stream = yield from self._staged()
+            elif self.stored != self.size or stream.digest.digest() != self._sha:
+                code = _RESUMED if self.resumed else _INTEGRITY
+                raise UpdateError(code, "the SHA-256 of the file is another", "update")
             if stream:
-                found = yield from self._streamed(stream)
-            else:
-                found = yield from self._staged()
-            if found:
-                yield from self._installed(*found)
+                yield from self._installed(*(yield from stream.complete()))
         except UpdateError:
             self.discard()  # the same bytes would be refused again
             yield from self._fresh()
             raise
         self._done = True
 
-    def _streamed(self, stream):
-        if self.stored != self.size or stream.digest.digest() != self._sha:
-            code = _RESUMED if self.resumed else _INTEGRITY
-            raise UpdateError(code, "the SHA-256 of the file is another", "update")
-        module = stream.image.modules[0]
-        try:
-            yield from complete(module, stream.bundle)
-        finally:
-            stream.bundle.close()
-        return module, stream.bundle
-
     def _staged(self):
-        sink = self._sink()
-        bundle = self._bundle(guarded(Head, self._head), sink)
-        try:
-            kinds = self.functions
-            module = yield from unpack(self._part, self.size, bundle, *self._platform, kinds)
-        except UpdateError:
-            sink.forget()
-            raise
-        return module, bundle
+        # what waited in a file goes the same way, inflated if it has to be; gives the `_Stream`
+        stream = self._stream = _Stream(self, self.size, b"")
+        stream.inflates = True
+        with open(self._part, "rb") as f:
+            yield from stream.through(f.readinto, self.size)
+            packed = stream.image.modules[0].packed
+            if packed:
+                _, _, bits, original = packed
+                if original > _LARGEST:
+                    raise UpdateError(_INVALID_FORMAT, "inflates to %d bytes" % original, "update")
+                guarded(check_window, bits or _DEFAULT_WINDOW)
+                f.seek(stream.image.modules[0].payload_at)
+                read = guarded(inflated, f, bits)
+                stream = self._stream = _Stream(self, original, b"")
+                if (yield from stream.through(read, original)):
+                    raise UpdateError(_INVALID_FORMAT, "the image is cut off or damaged", "update")
+                if read(bytearray(1)):
+                    raise UpdateError(_INVALID_FORMAT, "inflates to more than it says", "update")
+        return stream
 
     def discard(self):
         """Forget the file."""
@@ -218,6 +222,8 @@ class Direct(Staging):
 
 class _Stream:
     # the way of the bytes: the module, in it the bundle, in that the files
+    inflates = False  # a module that is compressed is looked at, and goes nowhere
+
     def __init__(self, target, size, record, there=0):
         platform, places = target._platform
         self._target = target
@@ -229,13 +235,20 @@ class _Stream:
 
     def feed(self, data):
         self.digest.update(data)
-        feed(self.image, data)
+        guarded(self.image.feed, data)
+        code = self.image.error()
+        if code:
+            raise UpdateError(code, self.image.text, "update")
 
     def _payload(self, view):
         if not self.bundle:
             m = self.image.modules[0]
-            if m.function not in self._target.functions or m.packed or m.offset:
+            if m.function not in self._target.functions or m.offset:
                 raise Refused(_UNSUPPORTED, "no module that this board unpacks")
+            if m.packed and self.inflates:
+                return
+            if m.packed:
+                raise Refused(_INVALID_FORMAT, "a compressed module in one")
             before = self._record + m.prefix
             for kind, body in m.prefix_extensions:
                 before += struct.pack("<HH", kind, len(body) + 4) + body
@@ -247,15 +260,34 @@ class _Stream:
             self.image.ends(self.bundle.size)
 
     def settle(self):
-        return settled(self.bundle) if self.bundle else ()
+        # has the bundle do what it has to do before more may come
+        bundle = self.bundle
+        while bundle and bundle.busy():
+            bundle.step()
+            yield
 
-    def through(self, file, size):
-        # at most `size` bytes of a file that was stored
+    def through(self, read, size):
+        # at most `size` bytes of what was stored
         def take(view):
             self.feed(view)
             return self.settle()
 
-        return through(file.readinto, size, take)
+        return through(read, size, take)
+
+    def complete(self):
+        # checks and completes what is unpacked, when all of it came -> module, bundle
+        bundle = self.bundle
+        module = self.image.modules[0]
+        if not bundle:
+            raise UpdateError(_INVALID_FORMAT, "a module with nothing in it", "update")
+        try:
+            if bundle.manifest and sorted(module.assets()) != sorted(bundle.manifest.assets):
+                raise UpdateError(_FAILED, "the assets are not those that were signed", "update")
+            bundle.finish()
+            yield from self.settle()
+        finally:
+            bundle.close()
+        return module, bundle
 
     def close(self):
         if self.bundle:
