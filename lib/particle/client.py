@@ -271,7 +271,7 @@ class Cloud(Servicing):
             if not v.get("server"):
                 from .errors import ConfigError
 
-                raise ConfigError(_INVALID_ARGUMENT, "no server: particle.server(host)", "DNS")
+                raise ConfigError(_INVALID_ARGUMENT, "no server: particle.server(host)", "address")
             try:
                 if udp:
                     from .session.resume import Resuming as Conn

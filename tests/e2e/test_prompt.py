@@ -77,7 +77,7 @@ def test_tab_completes_every_verb(prompt):
 def test_an_error_nobody_caught_names_stage_and_remedy(prompt):
     prompt.type("import particle\r")
     said = prompt.type("particle.connect(timeout=5)\r")
-    assert "ConfigError" in said and "DNS: no server: particle.server(host)" in said
+    assert "ConfigError" in said and "address: no server: particle.server(host)" in said
     prompt.type("particle.config(server='127.0.0.1', port=1)\r")
     said = prompt.type("particle.connect(timeout=0)\r")
     assert "ConfigError" in said and "server key: server.ec.der: missing" in said

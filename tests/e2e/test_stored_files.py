@@ -55,7 +55,7 @@ def edited(**values):
 
 REFUSED = [
     # file, what happened to it, stage, a word of the text
-    (CONFIG, lambda data: None, "DNS", "no server: particle.server(host)"),
+    (CONFIG, lambda data: None, "address", "no server: particle.server(host)"),
     (CONFIG, lambda data: b"", "store", "damaged"),
     (CONFIG, lambda data: data[:40], "store", "damaged"),
     (CONFIG, lambda data: b"\xff" * 200, "store", "damaged"),
@@ -65,7 +65,7 @@ REFUSED = [
     (CONFIG, edited(v=None), "store", "damaged"),
     (CONFIG, edited(v="1"), "store", ""),
     (CONFIG, edited(v=2), "store", "newer"),
-    (CONFIG, edited(server=None), "DNS", "no server"),
+    (CONFIG, edited(server=None), "address", "no server"),
     (CONFIG, edited(transport="carrier pigeon"), None, ""),
     (CONFIG, edited(device_id="not hex"), "store", "device_id"),
     (CONFIG, edited(device_id="e" * 22), "store", "device_id"),
