@@ -81,7 +81,7 @@ CEILINGS = {
     "store/sealed": 800,
     "store/keys": 900,
     "store/keys_ec": 1000,
-    "ota/direct": 3500,
+    "ota/direct": 3550,
     "ota/staging": 2250,
     "ota/targets": 1500,
     "ota/trial": 2250,
