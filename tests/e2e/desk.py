@@ -13,7 +13,7 @@ from dataclasses import dataclass
 
 from particle_tools.local import SimulatedBoard, wait_for
 from particle_tools.sim import image
-from process_sockets import family, sockets
+from process_sockets import Watch, family
 
 LIMIT = 40  # seconds; far more than anything here takes
 _LOOK = 0.2  # seconds between two looks at the sockets
@@ -130,6 +130,7 @@ class Desk:
         self._boards = []
         self._listening = []
         self._allowed = False
+        self._eye = Watch()
         self._closed = threading.Event()
         self._watcher = threading.Thread(target=self._watch, daemon=True)
         self._watcher.start()
@@ -184,7 +185,7 @@ class Desk:
 
     def _open(self):
         pids = [pid for b in list(self._boards) if b.alive() for pid in family(b.process.pid)]
-        return [s for s in sockets(pids) if s.listens or s.protocol[:3] == "raw"]
+        return self._eye.listening(pids)
 
     def _watch(self):
         while not self._closed.wait(_LOOK):

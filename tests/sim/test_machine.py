@@ -243,8 +243,9 @@ if machine.reset_cause() == 1:
     for _ in range(2):
         for lowest in (60, 60, 60, 60, 90):
             seconds, also, wall = lines.pop(0).split()
-            assert lowest <= int(seconds) < lowest + 200
-            assert int(also) - int(seconds) in (0, 1)
+            # 10 s of a busy host are 3000 of the board
+            assert lowest <= int(seconds) < lowest + 3000
+            assert 0 <= int(also) - int(seconds) < 3000
             assert wall == "True"
     # 720 board seconds
     assert 2.2 < real < 30
