@@ -23,6 +23,7 @@ ROLLED_BACK = _mboot.ROLLED_BACK
 order = _mboot.order
 decide = _mboot.decide
 valid = _mboot.valid
+tried = _mboot.tried
 elements = _mboot.elements
 
 

@@ -10,6 +10,8 @@
 #define PARTICLE_MBOOT_BYTES (0x200000)
 #define PARTICLE_MBOOT_BLOCK (4096)
 #define PARTICLE_MBOOT_ORDER (&RTC->BKP4R)
+// WDT_MS of the profile is not 0: what is tried is watched from before its first instruction.
+#define PARTICLE_MBOOT_IWDG (IWDG)
 
 #undef MBOOT_BOARD_EARLY_INIT
 #define MBOOT_BOARD_EARLY_INIT(initial_r0) particle_mboot_board_init(initial_r0)

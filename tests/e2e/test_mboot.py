@@ -61,3 +61,8 @@ def test_firmware_that_hangs_is_given_up(desk, api, events):
     api.flash(board.device_id, packed(desk.folder, 3, HANGING))
     assert rolled_back(events) == GIVEN_UP % 3
     runs(api, board, 0)
+    # before its boot stage runs, too
+    (desk.folder / "frozen" / "particle_boot.py").write_text(HANGING)
+    api.flash(board.device_id, packed(desk.folder, 4))
+    assert rolled_back(events) == GIVEN_UP % 4
+    runs(api, board, 0)

@@ -46,6 +46,24 @@ def test_it_knows_an_application(hook):
     assert not hook.particle_mboot_valid(0xFFFFFFFF, 0xFFFFFFFF)
 
 
+def test_it_knows_what_is_tried(hook):
+    words = [fake_mboot.order(s, t) for s, t in itertools.product(range(7), range(4))]
+    for word in (*words, 0x200, 0x50550200, 0x51540200, 0xFFFFFFFF):
+        assert bool(hook.particle_mboot_tried(ctypes.c_uint32(word))) == fake_mboot.tried(word)
+    assert fake_mboot.tried(fake_mboot.order(2, 0))
+
+
+def test_it_starts_the_watchdog(hook):
+    """As the reference manuals say: start, unlock, divide by 256, 4096 steps, feed."""
+    registers = (ctypes.c_uint32 * 4)()
+    hook.particle_mboot_watch(registers)
+    assert list(registers) == [0xAAAA, 6, 0xFFF, 0]
+    # a clock that does not run keeps nothing waiting
+    registers[3] = 3
+    hook.particle_mboot_watch(registers)
+    assert list(registers) == [0xAAAA, 6, 0xFFF, 3]
+
+
 def test_it_tells_mboot_what_to_load(hook):
     size = hook.particle_mboot_elements
     size.restype = ctypes.c_size_t

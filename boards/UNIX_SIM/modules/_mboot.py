@@ -5,8 +5,9 @@ Imitated: elements of type, length and content; MOUNT of a littlefs 2, FSLOAD, S
 passes over the file, of which the first one writes nothing; the checks of a DFU file and their
 error numbers; blocks that are erased before they are written; that what is packed gets its first
 words last; a reset at the end.
-Not imitated: the signatures inside a packed file, USB, gzip. `decide`, `valid` and `elements` do
-what the hook does (firmware/ports/stm32/particle_mboot.c; test_mboot_hook.py compares them).
+Not imitated: the signatures inside a packed file, USB, gzip. `decide`, `valid`, `tried` and
+`elements` do what the hook does (firmware/ports/stm32/particle_mboot.c; test_mboot_hook.py
+compares them).
 
 chip: read(at, buffer), erase(at) of 4 KiB, program(at, data), which clears bits; addresses count
 from where the application is.
@@ -19,6 +20,9 @@ from micropython import const
 
 #: Where the application is, behind mboot.
 ADDRESS = const(0x08008000)
+
+#: The longest time of the independent watchdog, at 32 kHz.
+WATCHDOG_MS = const(32768)
 
 # states of an order
 PROGRAM = const(1)
@@ -86,6 +90,11 @@ def valid(stack, start):
     return not stack & 3 and start & 0xFF000001 == 0x08000001
 
 
+def tried(word):
+    """Do what the hook does to know that what is started is being tried, and to be watched."""
+    return word >> 8 == 0x505400 | TRIAL
+
+
 def elements(what, place):
     """Return what the hook tells mboot; place: `MBOOT` of the profile."""
     name = b"/pt/fw.%s/firmware.pack.dfu" % (b"run" if what == PROGRAM else b"old")
@@ -113,7 +122,10 @@ class Mboot:
         self._place = place
 
     def start(self):
-        """Do what happens between a reset and the start of the application. Raises Stuck."""
+        """Do what happens between a reset and the start of the application. Raises Stuck.
+
+        Return whether the hook has started the watchdog, with `WATCHDOG_MS`.
+        """
         first = self._place[3]
         for _ in range(16):
             both = [self._registers[first], self._registers[first + 4]]
@@ -122,7 +134,7 @@ class Mboot:
             if not what:
                 if not self._valid():
                     raise Stuck
-                return
+                return tried(both[0])
             self._load(elements(what, self._place))
         raise AssertionError("it never starts")
 

@@ -73,6 +73,13 @@ class Registers:
         self._file.seek(at)
 
 
+def _watch(ms):
+    # as `machine.WDT`, which takes it over
+    with _sim.open_cell("ram/fed", 8) as f:
+        f.write(struct.pack("<q", _sim.host_us()))
+    _sim.tell("wdt %d" % ms)
+
+
 def start(soft):
     """Start the firmware as mboot does, unless this is a soft reset; return its modules.
 
@@ -81,7 +88,8 @@ def start(soft):
     chip = Chip()
     if not soft:
         try:
-            _mboot.Mboot(chip, Registers(), "/flash", PLACE).start()
+            if _mboot.Mboot(chip, Registers(), "/flash", PLACE).start():
+                _watch(_mboot.WATCHDOG_MS)
         except _mboot.Stuck:
             print("mboot: there is no application; it waits for one over USB")
             _sim.die(1)

@@ -10,6 +10,7 @@
 //     #define PARTICLE_MBOOT_BYTES (0x200000)
 //     #define PARTICLE_MBOOT_BLOCK (4096)
 //     #define PARTICLE_MBOOT_ORDER (&RTC->BKP4R)  // and the register behind it
+//     #define PARTICLE_MBOOT_IWDG (IWDG)              // where firmwares feed it while tried
 //     #define MBOOT_BOARD_EARLY_INIT(r0) particle_mboot_early_init(r0)
 // mboot with MBOOT_FSLOAD, MBOOT_VFS_LFS2 and MBOOT_ENABLE_PACKING: the first words of a packed
 // image are written last, so what is half written is no application.
@@ -86,6 +87,25 @@ int particle_mboot_decide(uint32_t *order, uint32_t *status, int valid) {
     return PROGRAM_OLD;
 }
 
+// Tell whether the firmware that is started now is being tried.
+int particle_mboot_tried(uint32_t order) {
+    return order >> 8 == (ORDER_MAGIC << 8 | TRIAL);
+}
+
+// Start the independent watchdog with its longest time, about 32 s. registers: KR, PR, RLR, SR.
+// Only a reset stops it; the boot stage of a firmware that is tried sets its own time. One that
+// hangs before that is reset, and has three starts like any other.
+void particle_mboot_watch(volatile uint32_t *registers) {
+    registers[0] = 0xcccc; // run
+    registers[0] = 0x5555; // let the next two be written
+    registers[1] = 6; // divide by 256
+    registers[2] = 0xfff;
+    // both are taken over with the watchdog's slow clock
+    for (uint32_t i = 0; (registers[3] & 3) && i < 0x40000; ++i) {
+    }
+    registers[0] = 0xaaaa; // feed
+}
+
 #ifndef PARTICLE_MBOOT_PATH
 #define PARTICLE_MBOOT_PATH "/pt/fw."
 #endif
@@ -141,5 +161,10 @@ void particle_mboot_early_init(uint32_t *initial_r0) {
             (uint32_t)&registers[1]);
         *initial_r0 = FSLOAD_KEY;
     }
+#ifdef PARTICLE_MBOOT_IWDG
+    else if (particle_mboot_tried(order)) {
+        particle_mboot_watch((volatile uint32_t *)PARTICLE_MBOOT_IWDG);
+    }
+#endif
 }
 #endif

@@ -73,30 +73,30 @@ class Firmware:
 
     def _judge(self, reset):
         # what the hook has made of it
-        if self.state != _TRIED:
-            if self.flags & _RESTORE:
-                self._restore()
-            self._mem[self._order] = 0
-            return
         order = self._mem[self._order] & 0xFFFFFFFF
         state = order >> 8 & 0xFF if order & 0xFFFF0000 == _MAGIC else 0
-        if state == _TRIAL:
-            self.trial = True
-            forgive(self._root)
-        elif state or self._tries < 0:
+        if self.state == _TRIED:
+            if state == _TRIAL:
+                self.trial = True
+                forgive(self._root)
+                return
+            if not state and self._tries >= 0:
+                # the power has failed, so nobody knows what is there: it is written once more
+                self._tries -= 1
+                self._save()
+                self._ask(_PROGRAM if self._tries >= 0 else _PROGRAM_OLD)
+                reset()
+                return
             self.state = _CONFIRMED
             self.flags |= _GIVEN_UP | _RESTORE
             self.reason = _NOT_WELL if state == _ROLLED_BACK else _DAMAGED
             self._save()
             forgive(self._root)
+        if self.flags & _RESTORE:
             self._restore()
-            self._mem[self._order] = 0
-        else:
-            # the power has failed, so nobody knows what is there: it is written once more
-            self._tries -= 1
-            self._save()
-            self._ask(_PROGRAM if self._tries >= 0 else _PROGRAM_OLD)
-            reset()
+        self._mem[self._order] = 0
+        if state == _TRIAL:
+            reset()  # the hook has repaired the flash, and its watchdog runs, which nobody feeds
 
     def _restore(self):
         root = self._root
