@@ -47,7 +47,7 @@ def start(
         )
 
 
-def run(argv: list[str], file: str, seconds: float = 100, first: str = "") -> str:
+def run(argv: list[str], file: str, seconds: float = 280, first: str = "") -> str:
     """Run one file of unit tests with the MicroPython started by `argv`; return its output.
 
     first: a folder where it looks for modules first.

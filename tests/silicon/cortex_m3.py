@@ -17,6 +17,7 @@ COMMAND = f"apt-get install {' '.join(toolchain.PACKAGES)} && make fetch"
 TESTS = device_suite.ROOT / "tests"
 BOOT = device_suite.ROOT / "firmware" / "boot"
 FAKES = device_suite.ROOT / "boards" / "UNIX_SIM" / "modules"
+_SECONDS = 280  # less than pytest gives a test
 _MAIN = b"""
 import machine, os, sys, vfs
 import uctypes
@@ -50,15 +51,16 @@ def run(statement: str, files: dict[str, bytes], elf: str | None = None, **optio
     """Run one statement of Python with files in /tests, which is on sys.path; return the console.
 
     The current folder is the root; /build is an empty littlefs. elf: another image than that of
-    `image`. Options as of `qemu.run`.
+    `image`. Options as of `qemu.run`, but for `seconds`, which are many.
     """
+    options = {"seconds": _SECONDS} | options
     main = {"main.py": _MAIN % statement.encode()}
     return qemu.run(elf or image().elf, files | main, **options)
 
 
 def run_unit_tests(
     file: str,
-    seconds: float = 100,
+    seconds: float = _SECONDS,
     elf: str | None = None,
     more: Mapping[str, bytes] = MappingProxyType({}),
     **options,

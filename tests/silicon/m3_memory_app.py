@@ -13,17 +13,18 @@ import _memory
 import particle
 
 _TIMEOUT = -160
+_LIMIT = 30  # seconds; far more than anything here takes
 _Error = particle.Error  # bound before memory ends: finding a name of the package takes some
 
 
 def connect():
     """Connect; with a handshake because the session was forgotten."""
-    particle.connect(8, background=False)
+    particle.connect(_LIMIT, background=False)
 
 
 def publish():
     """Publish and wait for the acknowledgement."""
-    particle.publish("memory/trial", "1", ack=True, timeout=8)
+    particle.publish("memory/trial", "1", ack=True, timeout=_LIMIT)
 
 
 def outcome(what):
@@ -48,8 +49,8 @@ def outcome(what):
 def well():
     """Connect and publish."""
     gc.collect()
-    particle.connect(10, background=False)
-    particle.publish("memory/well", "1", ack=True, timeout=8).result()
+    particle.connect(_LIMIT, background=False)
+    particle.publish("memory/well", "1", ack=True, timeout=_LIMIT).result()
 
 
 def handshake(n):
@@ -87,7 +88,9 @@ def small(kib):
             taken.append(bytearray(256))
     except MemoryError:  # what is left is in small pieces
         pass
-    return outcome(connect)
+    end = outcome(connect)
+    taken.clear()  # what else may still point to it, on the stack for instance, keeps nothing
+    return end
 
 
 def allocations(what):

@@ -16,6 +16,9 @@ from silicon.m3_board import M3Board
 _APPLICATION = ROOT / "tests" / "silicon" / "m3_memory_app.py"
 _ID = "3b" * 12
 _HEAP = 128 << 10
+_SECONDS = 500  # ten times what it takes
+
+pytestmark = pytest.mark.timeout(600)
 
 
 @pytest.fixture
@@ -54,20 +57,20 @@ def spread(last, first, ratio):
 
 
 def test_handshake(board):
-    counts, ends = tried(board, "handshake", spread(80_000, 1, 1.4), 110)
+    counts, ends = tried(board, "handshake", spread(80_000, 1, 1.4), _SECONDS)
     assert counts["connect"] > 70_000
     assert list(ends.values()).count("MemoryError") > len(ends) // 2
 
 
 def test_publish(board):
-    counts, ends = tried(board, "event", spread(2000, 1, 1.25), 110)
+    counts, ends = tried(board, "event", spread(2000, 1, 1.25), _SECONDS)
     assert counts["publish"] > 100
     assert "MemoryError" in ends.values()
 
 
 def test_little_memory(board):
     """From far too little to enough."""
-    _, ends = tried(board, "small", (1, 2, 4, 6, 8, 10, 12, 16, 24, 64), 110)
+    _, ends = tried(board, "small", (1, 2, 4, 6, 8, 10, 12, 16, 24, 64), _SECONDS)
     assert ends[1] == "MemoryError" and ends[64] == "done"
 
 

@@ -62,7 +62,7 @@ def _make(tree: Path, work: Path) -> None:
     make.run("VIRT_RV32", arguments, seconds=600)
 
 
-def run(main: str, files: Mapping[str, bytes], seconds: float = 60) -> str:
+def run(main: str, files: Mapping[str, bytes], seconds: float = 280) -> str:
     """Run a program with files in /tests, which is on sys.path; return what it prints."""
     with tempfile.TemporaryDirectory(prefix="particle-qemu-") as folder:
         rom = Path(folder) / "rom"
