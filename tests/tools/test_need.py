@@ -8,11 +8,13 @@ import pytest
 
 from particle_tools import ROOT
 
+_FILE = "tests/silicon/test_device_on_32bit.py"
+
 
 @pytest.mark.parametrize("strict", ["", "1"])
 def test_missing_peer(tmp_path, strict):
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "tests/silicon", "-k", "32_bit_and_1_25"],
+        [sys.executable, "-m", "pytest", _FILE, "-k", "32_bit_and_1_25"],
         cwd=ROOT,
         env=os.environ | {"XDG_CACHE_HOME": str(tmp_path), "STRICT": strict},
         capture_output=True,
