@@ -38,7 +38,7 @@ CEILINGS = {
     "ota/mboot_firmware": 1800,
     "ota/region": 700,
     "ota/romfs_slots": 1750,
-    "ota/bundle": 3450,
+    "ota/bundle": 3550,
     "ota/signed": 1100,
     "ota/sink": 2300,
     "ota/slots": 1450,

@@ -132,6 +132,19 @@ class Bundle:
 
     def _read(self):
         # it yields while bytes are to come, and after every slice of what takes long
+        h = yield from self._read_head()
+        yield from self._prepare(h)
+        if h.window:
+            self._create(_CONTENT, h.content)
+            self._left = h.content
+            yield
+            self._end_file()
+        else:
+            yield from self._files(_HEADER_BYTES + h.manifest)
+
+    # what these need of memory, they need no longer than they take
+
+    def _read_head(self):
         yield
         h = self.header = Header(self._buffer)
         if not h.kind:
@@ -152,14 +165,7 @@ class Bundle:
         self._buffer = None
         if not (yield from verify(h.kind, key, signature, signed)):
             raise Refused(_FAILED, "the signature of the bundle is wrong")
-        yield from self._prepare(h)
-        if h.window:
-            self._create(_CONTENT, h.content)
-            self._left = h.content
-            yield
-            self._end_file()
-        else:
-            yield from self._files(_HEADER_BYTES + h.manifest)
+        return h
 
     def _prepare(self, h):
         # the manifest is read, and there is room for what it lists
@@ -181,27 +187,31 @@ class Bundle:
             raise Refused(_SIZE, "files of %d bytes, room for %d" % (needed, room))
         self.manifest = m
 
+    def _next_file(self, at, end):
+        found = None
+        n = 0
+        with self._head.read() as f:
+            f.seek(at, 1)
+            while not found and at < end:
+                line = f.readline(_LINE_BYTES)
+                at += len(line)
+                if line.startswith(b"file "):
+                    found = Manifest().line(line)
+                n += 1
+                if not n % _SLICE:
+                    yield
+        return at, found
+
     def _files(self, end):
         at = _HEADER_BYTES
         while at < end:
-            # the file of the head is not kept open while one comes: that takes memory
-            found = None
-            n = 0
-            with self._head.read() as f:
-                f.seek(at, 1)
-                while not found and at < end:
-                    line = f.readline(_LINE_BYTES)
-                    at += len(line)
-                    if line.startswith(b"file "):
-                        found = Manifest().line(line)
-                    n += 1
-                    if not n % _SLICE:
-                        yield
+            at, found = yield from self._next_file(at, end)
             if found:
-                _, size, wanted, name = found
-                self._create(name, size)
+                wanted = found[2]
+                self._create(found[3], found[1])
+                self._left = found[1]
+                found = None
                 self._digest = hashlib.sha256()
-                self._left = size
                 yield
                 self._end_file()
                 if self._digest.digest() != wanted:
