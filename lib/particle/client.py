@@ -299,7 +299,6 @@ class Cloud(Servicing):
                 self._link = HostLink(getattr(self._board, "DNS", None))
             self._conn = conn  # nobody may meet half of this
             gc.collect()
-            _tidy(1024, -1)
         self._describe(now())
         self._link.up()
         self._conn.start(now())
@@ -367,6 +366,10 @@ class Cloud(Servicing):
             except Error:
                 a = None
             self._conn.saved(a)
+            if not b:  # the session lives: all that stays is there
+                _tidy(1024, -1)
+        elif kind == "STAGE":  # a handshake makes too much garbage to be tidy
+            _tidy(1024, -1)
         self._system(t, kind, a, b)
 
     def _system(self, t, kind, a, b=None):

@@ -220,14 +220,15 @@ class Resuming(Conn):
     # storing
 
     def _save(self):
-        # reserve another step of numbers; nothing leaves before they are stored
+        # Reserve another step of numbers; nothing leaves before they are stored. SAVE tells, too,
+        # whether the session was just resumed and nobody has answered yet.
         self._reserved = step = max(self.step, len(self._queue))
         state = self._channel.state(step)
         address = self._addresses[0].encode() if self._addresses else b""
         fields = self._marks + state + ((self._mid + step) & 0xFFFF, self._resumes)
         fields += (self._channel.profile,) + self._crcs + (len(address),)
         self._blocked = True
-        self._emit("SAVE", struct.pack(_FORMAT, *fields) + address)
+        self._emit("SAVE", struct.pack(_FORMAT, *fields) + address, self._closed)
 
     def saved(self, ok):
         """Take note that the last SAVE was stored, or could not be."""
