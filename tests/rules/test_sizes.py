@@ -7,7 +7,7 @@ from particle_tools import ROOT, packing
 # Bytes a module may have. Raise a line only with the reason in the commit;
 # the totals below do not move.
 CEILINGS = {
-    "__init__": 1200,
+    "__init__": 650,
     "client": 5600,
     "operation": 2900,
     "errors": 600,
@@ -52,7 +52,7 @@ CEILINGS = {
     "crypto/p256": 2400,
     "crypto/prf": 350,
     "session/blocks": 1100,
-    "session/conn": 3100,
+    "session/conn": 2950,
     "session/messaging": 3700,
     "session/resume": 4300,
     "session/dtls": 3850,
