@@ -52,7 +52,7 @@ def runs(api, board, version):
 
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_applications_come_and_go(desk, api, events, transport):
-    board = start(desk, transport, FASTER)
+    board = start(desk, transport)
     device = board.device_id
     assert wait_for(lambda: api.device(device)["functions"], LIMIT)
     api.flash(device, image(1, floor=1))
