@@ -96,8 +96,8 @@ def test_how_it_ends(terminal):
     _, _, t = terminal(program)
     t.listens()
     t.type(b"x")
-    t.finds(rb"x False\r\n")
-    (events,) = t.finds(rb"time-out False \[([0-9, ]+)\]\r\n")
+    t.finds(rb"x False\r?\n")  # the terminal may not be the prompt's again yet
+    (events,) = t.finds(rb"time-out False \[([0-9, ]+)\]\r?\n")
     events = [int(n) for n in events.split(b",")]
     # a busy host may skip every 4: what is due is proven on a clock of the test's own
     assert events[0] == 2 and events[-1] == 8 and events.count(2) == events.count(8) == 2
