@@ -163,10 +163,13 @@ class UdpDevice:
         return self
 
     def request(self, code, options, payload=b"", token=b""):
-        """Send a CON request, return its ACK."""
+        """Send a CON request, return its ACK; what the cloud begins meanwhile is received next."""
         mid = self.next_mid()
         self.send(pack(CON, code, mid, token, options=options, payload=payload))
-        answer = self.recv()
+        begun = []
+        while (answer := self.recv()) is not None and answer.type == CON:
+            begun.append(answer)
+        self.inbox[:0] = begun
         assert answer is not None, "no ACK"
         assert (answer.type, answer.mid) == (ACK, mid), answer
         return answer
