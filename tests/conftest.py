@@ -17,8 +17,8 @@ import pytest
 import support
 
 ROOT = Path(__file__).resolve().parents[1]
-# What starts processes and waits for them on a machine that may be busy with something else
-_NAMES = "demo docs e2e interop provisioning sim".split()
+# What starts processes and emulators, and waits for them on a machine that may be busy
+_NAMES = "demo docs e2e flash interop provisioning silicon sim".split()
 TIMED = tuple(ROOT / "tests" / name for name in _NAMES)
 FLAKY_AT_MOST = 2  # of one run
 # A run starts hundreds of processes: what one has compiled is there for the others and for the
