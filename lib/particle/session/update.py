@@ -33,7 +33,6 @@ _C = const(0x43)
 
 # Error numbers of Device OS (errors.py)
 _INVALID_STATE = const(-210)
-_FLASH_IO = const(-219)
 _NO_MEMORY = const(-260)
 _PROTOCOL = const(-240)
 

@@ -16,7 +16,6 @@ from .container import Store
 
 # Error numbers of Device OS (errors.py)
 _BAD_DATA = const(-280)
-_FILE = const(-225)
 
 _PAGE = const(256)  # the largest unit that any flash programs
 _HEAD = const("<6sBBIII")

@@ -11,7 +11,6 @@ from micropython import const
 from .coap import octets
 
 # Numbers of coap.py; private copies are smaller than imported names
-_GET = const(0x01)
 _POST = const(0x02)
 _CONTENT = const(0x45)
 _URI_PATH = const(11)

@@ -7,7 +7,6 @@ then one event a second. All in memory; the oldest rows give way, so that no flo
 from __future__ import annotations
 
 import hashlib
-import math
 from collections.abc import Awaitable, Callable
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
@@ -129,8 +128,3 @@ def middleware(services: Services) -> Callable:
         )
 
     return refuse
-
-
-def retry_after(seconds: float) -> int:
-    """Return the whole seconds of a Retry-After."""
-    return max(1, math.ceil(seconds))

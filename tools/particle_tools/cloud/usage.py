@@ -7,7 +7,6 @@ transaction: what a killed cloud has not written is lost, nothing is ever counte
 from __future__ import annotations
 
 import json
-import logging
 import sqlite3
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass, field, fields
@@ -18,7 +17,6 @@ from particle_tools.cloud.clock import Clock
 from particle_tools.cloud.database import Database
 from particle_tools.cloud.metering import OTHER, PING, UPDATE
 
-_LOG = logging.getLogger("particle.cloud")
 _DATAGRAM_OVERHEAD = 28  # IPv4 + UDP headers
 _TCP_SEGMENT_OVERHEAD = 40 + 40  # IPv4 + TCP headers; the same of its acknowledgement (15.2)
 _DECEMBER = 12
