@@ -71,7 +71,7 @@ CEILINGS = {
     "store/backup": 1650,
     "store/container": 1400,
     "store/enterprise": 1350,
-    "store/networks": 3600,
+    "store/networks": 3650,
     "store/keygen": 1100,
     "store/nvs": 1150,
     "store/pair": 2200,

@@ -134,7 +134,15 @@ def test_bad_input_changes_nothing_and_shows_no_secret():
             ("a", secret[:4], {}),
             ("a", secret[:4], {"security": 1}),
             ("a", "", {"security": 3}),
+            ("a", secret[:5], {}),
+            ("a", secret[:7], {}),
+            ("a", 12345678, {}),
+            ("a", 0, {}),
             ("a", secret, {"security": 7}),
+            ("a", secret, {"security": "wpa2"}),
+            ("a", secret, {"security": 3.0}),
+            ("a", secret, {"cipher": "aes"}),
+            ("a", secret, {"channel": "any"}),
             ("a", secret, {"cipher": 4}),
             ("a", secret, {"channel": 300}),
             ("a", secret, {"static": ("1.2.3.4",) * 3}),
@@ -152,6 +160,21 @@ def test_bad_input_changes_nothing_and_shows_no_secret():
             e = raises(ValueError, lambda: networks.add(ssid, password, **options))  # noqa: B023
             assert str(e) and secret not in str(e) and secret[:4] not in repr(e), options
         assert store.wear() == before and names(networks) == [b"kept"]
+
+
+def test_what_fits_is_said():
+    networks = Networks(None)
+    for password, options, text in (
+        ("12345678", {"security": "wpa2"}, "security: 0 open, 1 WEP, 2 WPA, 3 WPA2, 6 WPA3"),
+        ("12345", {}, "password: 8 to 63 bytes, or 64 hex digits; WEP has security=1"),
+        ("1234567", {"security": 6}, "password: 8 to 63 bytes, or 64 hex digits"),
+        ("1234", {"security": 1}, "password: 5 to 58 bytes for WEP"),
+        (12345678, {}, "password: text or bytes, 0 to 64"),
+    ):
+        networks._load = lambda mend: (b"", [])
+        e = raises(ValueError, lambda: networks.add("n", password, **options))  # noqa: B023
+        assert str(e).startswith(text), e
+    assert "ssid: text or bytes, 1 to 32" in str(raises(ValueError, networks.add, 7))
 
 
 def test_secrets_are_in_no_repr():

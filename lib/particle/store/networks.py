@@ -70,7 +70,7 @@ def octets(what, content, least, most):
     if isinstance(content, str):
         content = content.encode()
     if not isinstance(content, (bytes, bytearray)) or not least <= len(content) <= most:
-        raise ValueError("%s: %d to %d bytes" % (what, least, most))
+        raise ValueError("%s: text or bytes, %d to %d" % (what, least, most))
     return bytes(content)
 
 
@@ -201,11 +201,11 @@ class Networks:
         changed.
         """
         ssid = octets("ssid", ssid, 1, 32)
-        password = octets("password", password, 1, 64) if password else None
+        password = octets("password", "" if password is None else password, 0, 64) or None
         static = static and addresses(static)
         bssid = bssid and octets("bssid", bssid, 6, 6)
         cipher, channel = cipher or 0, channel or 0
-        if not (0 <= cipher <= 3 and 0 <= channel <= 196):
+        if cipher not in range(4) or channel not in range(197):
             raise ValueError("cipher: 0 to 3, channel: 1 to 196")
         options, entries = self._load(True)
         if eap or security in (4, 5):
@@ -271,6 +271,8 @@ def _checked(security, password):
     # -> the id to store
     if security is None:
         security = _NOT_SET if password else _OPEN
+    elif type(security) is not int or not (0 <= security <= _WPA3 or security == _NOT_SET):
+        raise ValueError("security: 0 open, 1 WEP, 2 WPA, 3 WPA2, 6 WPA3")
     n = len(password or b"")
     if security == _OPEN:
         if n:
@@ -278,10 +280,8 @@ def _checked(security, password):
     elif security == _WEP:
         if not 5 <= n <= 58:
             raise ValueError("password: 5 to 58 bytes for WEP")
-    elif not (2 <= security <= _WPA3 or security == _NOT_SET):
-        raise ValueError("security: 0 to 6")
-    elif n < (5 if security == _NOT_SET else 8):
-        raise ValueError("password: 8 to 63 bytes, or 64 hex digits")
+    elif n < 8:
+        raise ValueError("password: 8 to 63 bytes, or 64 hex digits; WEP has security=1")
     elif n == 64:
         try:
             unhexlify(password)
