@@ -1,1 +1,8 @@
-from .ccm import Ccm as Ccm
+class Ccm:
+    def __init__(self, key: bytes, fast: bool | None = None) -> None: ...
+    def seal(
+        self, nonce: bytearray, aad: bytearray, aad_n: int, buf: bytearray, at: int, n: int
+    ) -> None: ...
+    def open(
+        self, nonce: bytearray, aad: bytearray, aad_n: int, buf: bytearray, at: int, n: int
+    ) -> bool: ...

@@ -15,6 +15,11 @@ _Described = tuple[
 ]
 
 def installed(
-    record: bytes, level: int, largest: int, text: bool, assets: Iterable[_Asset] = ()
+    record: bytes | None,
+    level: int,
+    largest: int,
+    text: bool,
+    assets: Iterable[_Asset] = (),
+    firmware: tuple[int, int] | None = None,
 ) -> tuple[bytes, int | None]: ...
 def protobuf(modules: Iterable[_Described], assets: Iterable[_Asset] = ()) -> bytes: ...

@@ -1,7 +1,3 @@
-HEADER_BYTES: int
-LINE_BYTES: int
-SIGNATURES: tuple[int, ...]
-
 class Header:
     window: int
     kind: int
@@ -18,6 +14,7 @@ class Manifest:
     total: int
     content: int
     assets: list[tuple[bytes, bytes]]
+    def __init__(self) -> None: ...
     def line(self, line: bytes) -> tuple[bytes, int, bytes, str] | None: ...
     def check(self, about: dict[str, int | str], floor: int, room: int | None) -> None: ...
 
