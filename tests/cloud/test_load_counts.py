@@ -98,6 +98,15 @@ def test_the_options_of_a_name_are_read_once(held, device):
     assert coap._options.cache_info().misses <= before + 1
 
 
+def test_long_options_are_not_remembered():
+    """Whoever can send would fill the memory with them."""
+    before = coap._options.cache_info().currsize
+    for n in range(3):
+        query = b"%08d" % n + bytes(60000)
+        assert coap.decode(pack(CON, 2, n, options=[(11, b"E"), (15, query)])).query == query
+    assert coap._options.cache_info().currsize == before
+
+
 @pytest.mark.parametrize(("states", "most"), [(1, 1), (64, 1), (127, 7), (500, 10)])
 def test_many_states_are_few_statements(held, device, states, most):
     """Each statement is a wait for Python's lock, which the messages need."""

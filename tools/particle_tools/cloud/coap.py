@@ -29,6 +29,7 @@ _MAX_TOKEN = 8
 _MARKER = 0xFF
 _ONE_BYTE, _TWO_BYTES = 13, 14  # nibbles of an option whose number or length follows
 _REMEMBERED = 1024  # sets of options; a device sends the same few again and again
+_SHORT = 128  # bytes of a set that is remembered: longer ones would fill the memory for ever
 
 
 class NotCoap(ValueError):
@@ -96,7 +97,7 @@ def decode(data: bytes) -> Message:
     body = data[_HEADER + token_n :]
     end = _options_end(body)
     try:
-        path, options = _options(body[:end])
+        path, options = (_options if end <= _SHORT else _options.__wrapped__)(body[:end])
     except UnicodeDecodeError:
         # The frame of the message is sound; who sent it deserves an answer, not a hang-up.
         return Message(type_, code, mid, token, fault="an option that is not UTF-8")
