@@ -140,8 +140,10 @@ class Cloud(Servicing):
         return find(self, name)
 
     def __repr__(self):
-        from .verbs import state
-
+        try:
+            from .verbs import state
+        except ImportError:
+            return "<Cloud>"  # also as a part of what the prompt shows of a verb
         return state(self)
 
     @property

@@ -1,5 +1,7 @@
 """What the prompt shows of things that a user can hold: what they are and what they know."""
 
+import sys
+
 import particle
 from fake_cloud import connected, make
 from particle.runtime import clock, power, vitals
@@ -28,6 +30,21 @@ def test_a_client_says_where_it_stands():
     c, link = connected()
     c.publish("t")
     helpful(c, " connected for 0 s, 1 operations, encrypted without a MAC>")
+
+
+def test_the_core_alone_has_a_prompt_too():
+    """There a verb is a method, whose client is shown with it."""
+    if sys.implementation.name != "cpython":  # whose sys.modules knows "not installed"
+        return
+    c, link = make()
+    kept = sys.modules.get("particle.verbs")
+    sys.modules["particle.verbs"] = None
+    try:
+        assert repr(c) == "<Cloud>" and "publish of <Cloud>" in repr(c.publish)
+    finally:
+        del sys.modules["particle.verbs"]
+        if kept:
+            sys.modules["particle.verbs"] = kept
 
 
 def test_what_verbs_return():

@@ -8,7 +8,7 @@ from particle_tools import ROOT, packing
 # the totals below do not move.
 CEILINGS = {
     "__init__": 650,
-    "client": 5600,
+    "client": 5650,
     "operation": 2900,
     "errors": 600,
     "listening": 4300,
