@@ -113,7 +113,7 @@ class Replay:
         self._ids = {}  # message ID of spark-server -> of our cloud
         self._unasked = set()  # IDs of spark-server's messages that our cloud does not send
         self._calls = []
-        self.results = []
+        self.results = []  # in the order of the questions
 
     def run(self):
         """Send what the device sent, compare what our cloud answers; return what differs."""
@@ -131,7 +131,7 @@ class Replay:
             elif not line.is_ack:
                 self._expect_request(line, differs)
         for call in self._calls:
-            call.join(10)
+            call.join(30)
         return differs
 
     def _adapted(self, raw):
@@ -169,15 +169,18 @@ class Replay:
 
     def _ask(self, theirs):
         # makes our cloud ask what spark-server asked
+        place = len(self.results)
+        self.results.append(None)
+
         def ask():
             if theirs.code == _GET:
-                self.results.append(self.api.read(_ID, theirs.path[1]))
+                result = self.api.read(_ID, theirs.path[1])
             elif theirs.code == _POST:
-                argument = theirs.all(15)[0].decode()
-                self.results.append(self.api.call(_ID, theirs.path[1], argument))
+                result = self.api.call(_ID, theirs.path[1], theirs.all(15)[0].decode())
             else:
                 value = str(theirs.all(15)[0][0])
-                self.results.append(self.api.put(f"/v1/devices/{_ID}", signal=value)["signaling"])
+                result = self.api.put(f"/v1/devices/{_ID}", signal=value)["signaling"]
+            self.results[place] = result
 
         self._calls.append(threading.Thread(target=ask))
         self._calls[-1].start()
