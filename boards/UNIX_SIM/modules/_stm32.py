@@ -1,14 +1,14 @@
 """What an STM32 has below MicroPython: the flash behind mboot in DIR/stm32.img, from its first
 word, and backup registers, which a loss of power clears: nothing holds them.
 
-A board is one when it has that file (`particle-mp sim --mboot`). Erasing sets the bits of 4 KiB,
-programming clears bits; each is an operation for the supervisor's --cut. What runs is the vectors
-of an application and, behind them, a ROMFS: the modules that are frozen in it.
+A board is one when it has that file (`particle-mp sim --mboot`). What runs is the vectors of an
+application and, behind them, a ROMFS: the modules that are frozen in it.
 """
 
 import struct
 
 import _mboot
+import _program_flash
 import _sim
 from micropython import const
 
@@ -16,40 +16,9 @@ FILE = "stm32.img"
 #: Of the profile: the file system as mboot sees it, and the first of two backup registers.
 PLACE = (0x80000000, 0x100000, 4096, 0x40002860)
 
-_SECTOR = const(4096)
 _VECTORS = const(512)  # bytes in front of the ROMFS
 _ROMFS = b"\xd2\xcd1"
 _REGISTERS = "ram/backup"
-
-
-class Chip:
-    """The flash; as `_mboot` wants it."""
-
-    def __init__(self):
-        self._file = _sim.open_host(FILE, "r+b")
-
-    def read(self, at, buf):
-        """Fill `buf` from address `at`."""
-        self._file.seek(at)
-        self._file.readinto(buf)
-
-    def erase(self, at):
-        """Set all bits of the sector at address `at`."""
-        self._change(at, b"\xff" * _SECTOR)
-
-    def program(self, at, data):
-        """Clear those bits that are 0 in `data`."""
-        old = bytearray(len(data))
-        self.read(at, old)
-        self._change(at, bytes([a & b for a, b in zip(old, data)]))
-
-    def _change(self, at, data):
-        tear = _sim.chip.other()
-        n = len(data) if tear is None else len(data) * tear // 3
-        self._file.seek(at)
-        self._file.write(data[:n])
-        if tear is not None:
-            _sim.die(_sim.POWER_CUT)
 
 
 class Registers:
@@ -85,7 +54,7 @@ def start(soft):
 
     They are a ROMFS behind the vectors; b"" without one.
     """
-    chip = Chip()
+    chip = _program_flash.Flash(FILE)
     if not soft:
         try:
             if _mboot.Mboot(chip, Registers(), "/flash", PLACE).start():
