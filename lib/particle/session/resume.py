@@ -263,8 +263,9 @@ class Resuming(Conn):
     # what comes and what is repeated
 
     def dispatch(self, now, m):
-        """Act on a received message once, however often it comes; on a resumed session first on
-        nothing but a fresh ACK.
+        """Act on a received message once, however often it comes.
+
+        A resumed session takes nothing before a fresh ACK shows that the cloud goes on with it.
         """
         if m.type >= _ACK:
             entry = self._open.get(m.mid)
