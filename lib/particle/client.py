@@ -203,6 +203,8 @@ class Cloud(Servicing):
         if not (persist or self.connected()):
             raise Error(_INVALID_STATE, "not connected", "cloud")
         t = now()
+        if content_type is not None:
+            self._system(t, "DATA", None, content_type)
         if isinstance(data, (bytes, bytearray, memoryview)):
             content_type = _BINARY if content_type is None else content_type
         else:
@@ -212,8 +214,9 @@ class Cloud(Servicing):
                 self._system(t, "DATA", data)
                 data = json.dumps(data)
             data = data.encode()
-        if len(data) > int(self._values["limits"]):
-            raise Error(_TOO_LARGE, "data of %d bytes" % len(data))
+        most = int(self._values["limits"])
+        if len(data) > most:
+            raise Error(_TOO_LARGE, "data of %d bytes, at most %d" % (len(data), most))
         if persist:
             return self.queue.publish(name, data, content_type or 0, ack, ttl, timeout)
         op = Operation(self, timeout, "Publish " + name)

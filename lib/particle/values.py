@@ -37,7 +37,10 @@ class Variable:
         self._value = self._check(value)
 
     def _check(self, value):
-        return int32(value) if self.kind == _INT else self._type(value)
+        try:
+            return int32(value) if self.kind == _INT else self._type(value)
+        except ValueError as e:
+            raise ValueError("variable %s: %s" % (self.name, e)) from None
 
     def encode(self, limit):
         """Return the payload of an answer; raise `Error(TOO_LARGE)` when it is over `limit`."""

@@ -10,7 +10,7 @@ from micropython import const
 from .errors import Error
 from .operation import Operation, end, in_task, now
 from .runtime.limiter import full
-from .runtime.rules import check, checked
+from .runtime.rules import check, checked, known
 from .session.messaging import diff
 
 _INVALID_STATE = const(-210)
@@ -37,6 +37,8 @@ def config(client, key=None, **values):
     A connection, or the attempt to get one, begins anew when the change concerns it.
     """
     if key:
+        if key not in client._values:  # of a later version, too
+            known(key)
         return client._values.get(key)
     changed = dict(client._values)
     if not values:

@@ -175,6 +175,44 @@ def test_a_lifetime_that_is_none():
     assert c.publish("t", ttl=None, ack=True)
 
 
+def test_a_content_type_that_is_none():
+    c, link = connected()
+    c._store.root = folder("newcomer-type")
+    for bad in (-1, 0x10000, "json", 1.5):
+        for options in ({}, {"persist": True}):
+            options["content_type"] = bad
+            e = raises(ValueError, lambda options=options: c.publish("t", **options))
+            assert str(e).startswith("content_type: 0 to 65535, not ")
+    assert link.take("E") == []
+    assert c.publish("t", content_type=0xFFFF, ack=True) and c.publish("t", content_type=0)
+
+
+def test_a_number_that_is_too_large():
+    c, link = connected()
+    e = raises(ValueError, c.variable, "count", 1 << 40)
+    assert str(e) == "variable count: 1099511627776 does not fit 32 bits"
+    v = c.variable("rooms", 3)
+    for bad in (-1 << 40, "many"):
+        assert str(raises(ValueError, setattr, v, "value", bad)).startswith("variable rooms: ")
+    assert v.value == 3
+
+
+def test_a_claim_that_cannot_be_read_does_not_break_the_line():
+    c, link = make()
+    get = c._store.get
+
+    def damaged(kind):
+        if kind == 4:
+            raise Error(-280, "claim is damaged", "store")
+        return get(kind)
+
+    c._store.get = damaged
+    with Said() as lines:
+        c.connect(timeout=30, background=False)
+    (at,) = [i for i, line in enumerate(lines) if "claim" in line]
+    assert lines[at].startswith("store: claim is damaged") and "connected as" in lines[at - 1]
+
+
 def test_data_within_itself():
     c, link = connected()
     endless = []

@@ -49,7 +49,10 @@ def test_round_trip_keeps_what_it_does_not_know():
     config(Client, port=5000)
     assert json.loads(files.data)["later"] == [1, 2]
     assert client.load(files, Board) == Client._values == config(Client)
-    assert config(Client, "port") == 5000 and config(Client, "none") is None
+    assert config(Client, "port") == 5000 and config(Client, "later") == [1, 2]
+    assert config(Client, "keep_alive") is None
+    e = raises(ConfigError, config, Client, "sever")
+    assert "unknown setting 'sever'" in str(e) and "server" in str(e)
 
 
 def test_damaged_and_newer_files_are_kept():

@@ -154,8 +154,8 @@ def test_the_longest_event(api, board, events):
         ("particle.publish('n' * 65)", "ValueError"),
         ("particle.publish('ö' * 33)", "ValueError"),
         ("particle.publish(None)", "ValueError"),
-        ("particle.publish('a', 'x' * 1025)", "Error data of 1025 bytes (-190)"),
-        ("particle.publish('a', 'ö' * 513)", "Error data of 1026 bytes (-190)"),
+        ("particle.publish('a', 'x' * 1025)", "Error data of 1025 bytes, at most 1024 (-190)"),
+        ("particle.publish('a', 'ö' * 513)", "Error data of 1026 bytes, at most 1024 (-190)"),
     ],
 )
 def test_what_cannot_be_published_is_an_error_and_costs_nothing(

@@ -6,6 +6,7 @@ from bundles import ABOUT, FILES, bundle, public, tree, wrapped
 from particle.errors import UpdateError
 from particle.ota.app_slots import AppSlots
 from particle.ota.bootrecord import TRIAL, BootRecord
+from particle.ota.slots import guarded
 from particle.wire.module import recorded, user_slots
 from slot_files import install
 from support import drive, folder, raises
@@ -103,3 +104,11 @@ def test_the_slot_that_runs_is_never_overwritten():
     _send(target, wrapped(bundle()))
     assert target.finish() == root + "/a"
     assert tree(root + "/b") == before
+
+
+def test_a_full_flash_is_said():
+    def full():
+        raise OSError(28)
+
+    e = raises(UpdateError, guarded, full)
+    assert (e.errno, e.text) == (-1351, "cannot store the update: no room, remove files")

@@ -41,7 +41,7 @@ CEILINGS = {
     "ota/bundle": 3550,
     "ota/signed": 1100,
     "ota/sink": 2300,
-    "ota/slots": 1450,
+    "ota/slots": 1500,
     "wire/dtls_record": 2000,
     "wire/dtls_handshake": 2700,
     "crypto/der": 1200,
@@ -112,14 +112,14 @@ CEILINGS = {
     "runtime/power": 1500,
     "runtime/prompt": 850,
     "runtime/remedy": 1300,
-    "runtime/rules": 1700,
+    "runtime/rules": 1850,
     "runtime/stream": 900,
     "runtime/system": 3850,
     "runtime/talk": 800,
     "runtime/vitals": 1300,
 }
 TOTALS = {"core-udp": 42_000, "core-tcp": 30_000}
-ALL = 193_600
+ALL = 194_000
 
 MODULES = sorted({module for modules in packing.COMPONENTS.values() for module in modules})
 

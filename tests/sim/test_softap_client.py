@@ -55,7 +55,7 @@ def test_from_the_list_to_the_network(board, setup, tmp_path):
     assert board.lines()[0].startswith("setup: join the network Photon-")
     # why not, while the board still listens
     status, _, err = setup(board, "--wifi", "Home:wrong horse")
-    assert status == 1 and err.endswith("not joined: b'Home': wrong password\n")
+    assert status == 1 and err.endswith("not joined: Home: wrong password\n")
     status, _, err = setup(board, "--wifi", "Gone:12345678")
     assert status == 1 and "the board does not hear it" in err
     # everything that a file of networks may say

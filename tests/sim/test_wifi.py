@@ -33,7 +33,7 @@ def test_networks_come_and_go(bench):
     (board.path / "radio.json").write_text(json.dumps(air | {"port": "rp2"}))
     status, lines = bench.run(board, _JOIN, "--time-scale", "10")
     assert status == 0
-    assert lines[0] == "link -130 <Wifi: b'Home': wrong password>"
+    assert lines[0] == "link -130 <Wifi: Home: wrong password>"
 
 
 _ROAM = """

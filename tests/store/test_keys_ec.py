@@ -47,5 +47,6 @@ def test_each_key_is_named_when_it_is_bad():
         swapped = DEVICE if good is SERVER else SERVER
         for bad in (None, b"", good[:-1], good + b"\x01", b"\x31" + good[1:], swapped, b"PEM"):
             e = raises(ConfigError, EcKeys, Files(**{name: bad}), ID)
+            assert not bad or "no P-256 key as DER: provision" in str(e), e
             assert e.stage == stage and name + ".ec.der" in str(e), str(e)
             assert "provision" in str(e)

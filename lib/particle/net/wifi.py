@@ -242,7 +242,8 @@ class WifiLink:
             if why in self._why:
                 n = self._why[why]
                 if n:
-                    text = "%r: %s" % (n.ssid, text % n.channel if "%" in text else text)
+                    text = text % n.channel if "%" in text else text
+                    text = "%s: %s" % (_text(n.ssid), text)
                 self.why = why
                 self.error = Error(code, text, "link")
                 break

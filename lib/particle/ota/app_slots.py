@@ -13,14 +13,13 @@ from .bootrecord import BootRecord
 from .bundle import Bundle
 from .direct import Direct
 from .sink import Folder
-from .slots import clear, digest_of, put, there
+from .slots import clear, digest_of, put, there, unstored
 
 # state of the boot record
 _TRIAL = const(1)
 
 # Error numbers of Device OS (errors.py)
 _BUSY = const(-110)
-_FLASH = const(-219)
 
 _NAMES = const("ab")
 _RESERVE = const(16)  # blocks that are left to others
@@ -101,6 +100,4 @@ class AppSlots(Direct):
 
 
 def _flash(error):
-    if isinstance(error, UpdateError):
-        return error
-    return UpdateError(_FLASH, "cannot store the update: %s" % error, "update")
+    return error if isinstance(error, UpdateError) else unstored(error)

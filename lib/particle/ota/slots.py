@@ -31,10 +31,16 @@ def guarded(call, *args):
     except Refused as e:
         raise UpdateError(e.code, e.args[0], "update") from None
     except OSError as e:
-        code = _SIZE if e.args[0] == _NO_SPACE else _FLASH
-        raise UpdateError(code, "cannot store the update: %s" % e, "update") from None
+        raise unstored(e) from None
     except MemoryError:
         raise UpdateError(_NO_MEMORY, "no memory for the update", "update") from None
+
+
+def unstored(e):
+    """Give the `UpdateError` for an OSError that ended what was being stored."""
+    full = e.args[0] == _NO_SPACE
+    text = "cannot store the update: %s" % ("no room, remove files" if full else e)
+    return UpdateError(_SIZE if full else _FLASH, text, "update")
 
 
 def clear(path):

@@ -36,10 +36,16 @@ _TEXTS = {
 }
 
 
+def known(key):
+    """Raise `ConfigError` that names the settings there are when `key` is none of them."""
+    if key not in _RULES:
+        names = ", ".join(sorted(_RULES))
+        raise ConfigError(_INVALID_ARGUMENT, "unknown setting %r: there are %s" % (key, names))
+
+
 def check(key, value):
     """Return `value` as it is stored; raise `ConfigError` that names the key and what fits."""
-    if key not in _RULES:
-        raise ConfigError(_INVALID_ARGUMENT, "unknown setting %r" % key)
+    known(key)
     rule = _RULES[key]
     kind = type(value)
     if rule is None:
@@ -85,8 +91,13 @@ def check_ttl(ttl):
         raise ValueError("ttl: 0 to %d s, not %r" % (_TTL, ttl))
 
 
-def check_data(data):
-    """Raise ValueError for what JSON cannot say; a number that stands alone is sent as text."""
+def check_data(data, kind=None):
+    """Raise ValueError for what JSON cannot say; a number that stands alone is sent as text.
+
+    kind: number of its content format (cloud-protocol 4.3).
+    """
+    if kind is not None and not (isinstance(kind, int) and 0 <= kind <= 0xFFFF):
+        raise ValueError("content_type: 0 to 65535, not %r" % (kind,))
     if not isinstance(data, float):
         _check_json(data, 0)
 

@@ -31,7 +31,8 @@ def handle(client, kind, a, b, now):
     """Act on an event of the connection that is not the application's (DESIGN 5, kinds).
 
     Also SETTINGS(values), before they are used; MISSING(ImportError), when a connection cannot be
-    made; DATA(data), before it becomes JSON, and PUBLISH(name, ttl), before an event is sent;
+    made; DATA(data, content type), before it becomes JSON or when a type is given, and
+    PUBLISH(name, ttl), before an event is sent;
     BACKGROUND, when the prompt is free; and COROUTINE(coroutine, token), what a handler
     returned: True when its result will answer.
     """
@@ -50,7 +51,7 @@ def handle(client, kind, a, b, now):
     elif kind == "DATA":
         from .rules import check_data
 
-        check_data(a)
+        check_data(a, b)
     elif kind == "COROUTINE":
         return client._begin(a, b)
     elif kind == "MISSING":
@@ -76,14 +77,6 @@ def handle(client, kind, a, b, now):
         why = getattr(client._conn, "why", None)  # over TCP there is nothing else
         if why and not a:
             client.more.reasons[why] = client.more.reasons.get(why, 0) + 1
-    elif kind == "READY":
-        client._conn.on(_GET, "d", lambda now, m: _describe(client, now, m))
-        client._conn.on(_PUT, "k", lambda now, m: _key_change(client, now, m))
-        _announce(client, now)
-        if _unset():
-            client._jobs[lambda t: _time(client, t)] = (now + _TIME_MS) & _PERIOD
-        if client.more.queue:
-            client.more.queue.ready(now)
     elif kind == "TIME":
         from . import clock
 
@@ -96,6 +89,14 @@ def handle(client, kind, a, b, now):
         from .talk import tell
 
         tell(client, kind, a, b, now)
+    if kind == "READY":  # after its line was ended: what cannot be read is printed
+        client._conn.on(_GET, "d", lambda now, m: _describe(client, now, m))
+        client._conn.on(_PUT, "k", lambda now, m: _key_change(client, now, m))
+        _announce(client, now)
+        if _unset():
+            client._jobs[lambda t: _time(client, t)] = (now + _TIME_MS) & _PERIOD
+        if client.more.queue:
+            client.more.queue.ready(now)
     return None
 
 

@@ -16,6 +16,7 @@ from ..errors import Error
 # Error numbers of Device OS (errors.py)
 _BAD_DATA = const(-280)
 _FILE = const(-225)
+_ENOSPC = const(28)
 
 _VERSION = const(1)
 _HEAD = const(4)  # bytes up to the version
@@ -76,7 +77,7 @@ class Store:
                 os.mkdir(self.root)
             with open(path + ".new", "wb") as f:
                 if f.write(data) != len(data):  # a full POSIX file system may take a part only
-                    raise OSError(28)
+                    raise OSError(_ENOSPC)
             os.rename(path + ".new", path)
         except OSError as e:
             self._failed("write", name, e, ())
@@ -84,7 +85,8 @@ class Store:
     def _failed(self, verb, name, e, absent=(2, 20)):
         # ENOENT, ENOTDIR: nothing was ever stored
         if e.args[0] not in absent:
-            raise Error(_FILE, "cannot %s %s: %s" % (verb, name, e), "store")
+            why = "no room, remove files" if e.args[0] == _ENOSPC else e
+            raise Error(_FILE, "cannot %s %s: %s" % (verb, name, why), "store")
 
     def remove(self, name):
         """Delete file `name`; nothing happens when there is none."""

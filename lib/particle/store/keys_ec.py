@@ -42,7 +42,7 @@ def ec_spki(point):
 # The point that a key of n bytes ends with.
 def _point(der, n, head):
     if der[: n - 64] != head or len(der) < n or der[n:].strip(b"\x00\xff"):
-        raise ValueError("key")
+        raise ValueError("no P-256 key as DER")
     return der[n - 65 : n]
 
 

@@ -45,10 +45,11 @@ class Retained:
             good = False
         if not good:
             raise ValueError("cannot be kept: not text, numbers, lists, dicts")
-        if len(text.encode()) > _SIZE:
-            raise Error(_TOO_LARGE, "retained: %d bytes" % len(text), "store")
+        text = text.encode()
+        if len(text) > _SIZE:
+            raise Error(_TOO_LARGE, "retained: %d bytes, at most %d" % (len(text), _SIZE), "store")
         try:
-            self._keeper.put(_KIND, text.encode())
+            self._keeper.put(_KIND, text)
         except ValueError as e:
             raise Error(_TOO_LARGE, "retained: %s" % e, "store") from None
         self._values = values
