@@ -6,7 +6,8 @@ Names and behaviour: device-api section 13.
 
 def _tidy(before, after):
     # What stays in a small heap must not lie between garbage: that is collected often until
-    # the first connection has all it needs (client.py). An application may decide otherwise.
+    # the first connection has all it needs (client.py). An application may decide otherwise:
+    # 1056 is a whole number of blocks, and none that anybody would choose.
     import gc
 
     can = hasattr(gc, "threshold") and gc.threshold() == before
@@ -14,7 +15,7 @@ def _tidy(before, after):
         gc.threshold(after)
 
 
-_tidy(-1, 1024)
+_tidy(-1, 1056)
 
 from . import client, errors  # noqa: E402
 

@@ -372,9 +372,9 @@ class Cloud(Servicing):
                 a = None
             self._conn.saved(a)
             if not b:  # the session lives: all that stays is there
-                _tidy(1024, -1)
+                _tidy(1056, -1)
         elif kind == "STAGE":  # a handshake makes too much garbage to be tidy
-            _tidy(1024, -1)
+            _tidy(1056, -1)
         self._system(t, kind, a, b)
 
     def _system(self, t, kind, a, b=None):
