@@ -1,5 +1,6 @@
 """A channel without encryption over datagrams, for what does not depend on DTLS."""
 
+import particle.crypto.ccm  # noqa: F401  first: compiled one in the other, all take too much stack
 from particle.session.aes_tcp import TcpConn
 from particle.session.messaging import diff
 from particle.session.resume import Resuming

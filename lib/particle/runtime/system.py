@@ -93,7 +93,7 @@ def handle(client, kind, a, b, now):
         client._conn.on(_GET, "d", lambda now, m: _describe(client, now, m))
         client._conn.on(_PUT, "k", lambda now, m: _key_change(client, now, m))
         _announce(client, now)
-        if _unset():
+        if _unset() and client._conn.time_token is None:
             client._jobs[lambda t: _time(client, t)] = (now + _TIME_MS) & _PERIOD
         if client.more.queue:
             client.more.queue.ready(now)
