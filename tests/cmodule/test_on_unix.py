@@ -49,6 +49,12 @@ def test_it_is_chosen_when_it_is_there(folder, user):
     assert ask(_ASK.format(user)) == "False"
 
 
+@pytest.mark.parametrize("user", ["p256", "ccm"])
+def test_one_for_another_processor_is_not_used(need, tmp_path, user):
+    (tmp_path / f"{natmod.NAME}.mpy").write_bytes(natmods.have(need, "armv7m"))
+    assert ask(_ASK.format(user), str(tmp_path)) == "False"
+
+
 def test_without_cryptolib():
     # as on nRF; native_checks does this with the module
     code = "import sys; sys.modules['cryptolib'] = None\n" + _ASK.format("ccm")

@@ -22,8 +22,10 @@ def tool(tmp_path, monkeypatch):
 
 
 def test_variables_and_lines(tool, monkeypatch):
-    monkeypatch.setenv("MAKEFLAGS", "-k")
-    tool('echo "$1 $A $LC_ALL <$MAKEFLAGS>"', "echo Error is a word", "echo last")
+    for name in ("MAKEFLAGS", "DEBUG", "CFLAGS_EXTRA"):
+        monkeypatch.setenv(name, "1")
+    line = 'echo "$1 $A $LC_ALL <$MAKEFLAGS$DEBUG$CFLAGS_EXTRA>"'
+    tool(line, "echo Error is a word", "echo last")
     said = []
     make.run("it", ["one"], seconds=60, environment={"A": "a"}, heard=said.append)
     assert said == ["one a C <>", "Error is a word", "last"]

@@ -8,7 +8,8 @@ import pytest
 from bench import heap_frozen, local
 from silicon import cortex_m3
 
-_TRIES = 3  # what else is in memory in the worst moment depends on the time, and that on the host
+# What else is in memory in the worst moment depends on the time, and that on the host
+_TRIES, _ENOUGH = 3, 2
 
 
 @pytest.mark.parametrize(
@@ -18,4 +19,5 @@ def test_connects_publishes_and_is_called(need, resumed, kib):
     need(cortex_m3.NAME, cortex_m3.available(), cortex_m3.COMMAND)
     with local.cloud() as (folder, cloud):
         trial = heap_frozen.Trial(folder / "board", cloud, "0" * 24, "udp", resumed, True)
-        assert any(trial.passes(kib) for _ in range(_TRIES)), trial.output
+        passed = sum(trial.passes(kib) for _ in range(_TRIES))
+        assert passed >= _ENOUGH, trial.output

@@ -83,5 +83,12 @@ def test_every_allocation_before_the_mathematics(board, part):
 
 @pytest.mark.soak
 @pytest.mark.timeout(3600)
+@pytest.mark.parametrize("part", range(4))
+def test_every_allocation_of_a_publish(board, part):
+    tried(board, "event", range(1 + part, 1800, 4), 3000)
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(3600)
 def test_every_so_many(board):
     tried(board, "handshake", range(1200, 80_000, 113), 3000)

@@ -1,10 +1,14 @@
 """What p256 and ccm do with the C module `_particle_crypto` when a board has it.
 
 That is part of the firmware (firmware/cmodules) or a file of machine code beside this one
-(firmware/natmod). Without it, importing this file fails and Python calculates.
+(firmware/natmod). Without it, or with one for another processor, importing this file fails and
+Python calculates.
 """
 
-from _particle_crypto import aes, ccm, quotient, start, step
+try:
+    from _particle_crypto import aes, ccm, quotient, start, step
+except ValueError as e:  # what MicroPython says of a file that it cannot run
+    raise ImportError(e) from None
 
 
 # -> k * G + u * q as p256 has it; the same steps for all numbers

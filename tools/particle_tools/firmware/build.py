@@ -92,7 +92,9 @@ def _known(place: Path, inputs: str) -> Image | None:
     record = place / _RECORD
     if record.exists():
         known = json.loads(record.read_text())
-        if known.pop("inputs") == inputs and Path(known["elf"]).exists():
+        elf = Path(known["elf"])
+        size = known.pop("elf_bytes", None)  # of a file that was cut short, by a full disk
+        if known.pop("inputs") == inputs and elf.exists() and elf.stat().st_size == size:
             return Image(**known)
     return None
 
@@ -108,7 +110,8 @@ def _build(made_of: "_Inputs", work: Path, place: Path, progress: Callable[[str]
     modules = frozen_sizes.measure(work / "frozen_content.o")
     image = _describe(made_of.board, place / "firmware.elf", modules)
     if inputs == made_of.digest():  # nobody edited meanwhile
-        text = json.dumps(asdict(image) | {"inputs": inputs}, indent=2) + "\n"
+        size = (place / "firmware.elf").stat().st_size
+        text = json.dumps(asdict(image) | {"inputs": inputs, "elf_bytes": size}, indent=2) + "\n"
         (place / _RECORD).write_text(text)
     return image
 

@@ -11,6 +11,8 @@ from pathlib import Path
 from particle_tools import ROOT
 from particle_tools.errors import UserError
 
+# What a build may know of where it runs; any other variable could change what make makes
+_PASSED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
 _TELLING = re.compile(r"\berror\b|Error|\*\*\*|undefined reference")
 
 
@@ -24,13 +26,13 @@ def run(
 ) -> None:
     """Run make to build `what`; `heard` gets each line it prints.
 
+    environment: variables beside those that say where programs and temporary files are.
     Raises UserError with the line that tells why it failed, also when it takes too long.
     """
-    variables = os.environ | {"LC_ALL": "C"} | (environment or {})
-    variables.pop("MAKEFLAGS", None)  # of the make that may have started us
+    passed = {name: os.environ[name] for name in _PASSED if name in os.environ}
     process = subprocess.Popen(
         ["make", *arguments],
-        env=variables,
+        env=passed | {"LC_ALL": "C"} | dict(environment or {}),
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
