@@ -6,12 +6,13 @@ from bench import c_module
 from reference import check
 from silicon import cortex_m3
 
-_CASES = 24  # of each group; the 32-bit interpreter runs all of them
+_CASES = 24  # at once
 
 
 @pytest.mark.parametrize("group", check.GROUPS)
 def test_on_cortex_m3(need, group):
     need(cortex_m3.NAME, cortex_m3.available(), cortex_m3.COMMAND)
     cases = list(check.GROUPS[group]())
-    cases = cases[:: len(cases) // _CASES + 1]
-    assert check.differences(cases, c_module.reference(cases)) == []
+    for at in range(0, len(cases), _CASES):
+        some = cases[at : at + _CASES]
+        assert check.differences(some, c_module.reference(some)) == []
