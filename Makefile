@@ -6,7 +6,7 @@
 #   make soak            what takes an hour: boards left alone
 #   make fetch           fetches into the user's cache what peers and silicon tests need
 #   make bench           measurements: a table and build/bench.json
-#   RETRY=1              a failed test of processes is asked once more, shown, two at most
+#   RETRY=1              a failed test is asked once more, shown, two at most of a run
 #   STRICT=1             a missing peer or toolchain fails instead of being listed
 PYTHON ?= python3
 VENV ?= .venv

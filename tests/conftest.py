@@ -17,9 +17,6 @@ import pytest
 import support
 
 ROOT = Path(__file__).resolve().parents[1]
-# What starts processes and emulators, and waits for them on a machine that may be busy
-_NAMES = "demo docs e2e flash interop provisioning silicon sim".split()
-TIMED = tuple(ROOT / "tests" / name for name in _NAMES)
 FLAKY_AT_MOST = 2  # of one run
 # A run starts hundreds of processes: what one has compiled is there for the others and for the
 # next run, away from the sources, and also where the environment wants no such files.
@@ -46,11 +43,10 @@ def pytest_collection_finish(session):
 
 
 def pytest_collection_modifyitems(items):
-    # RETRY=1: a run that decides about hours of work asks a failed test of this kind once more
+    # RETRY=1: a run that decides about hours of work asks a failed test once more
     if os.environ.get("RETRY") == "1":
         for item in items:
-            if any(item.path.is_relative_to(folder) for folder in TIMED):
-                item.add_marker(pytest.mark.flaky(reruns=1))
+            item.add_marker(pytest.mark.flaky(reruns=1))
 
 
 def _flaky(terminal):

@@ -14,8 +14,10 @@ from pathlib import Path
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _COUNT = 10000
 _ENOUGH = 100
+_TRIES = 1000
 _lock = None  # a file; byte N of it is locked by the process that has port N
 _taken = set()
+_dialled = set()  # (port called, own port) of UDP sockets
 
 
 def take():
@@ -34,6 +36,29 @@ def take():
 def options(*names):
     """Return options for `particle-mp cloud` that give it such ports, of "tcp", "udp", "http"."""
     return [word for name in names for word in (f"--{name}-port", str(take()))]
+
+
+def dial(port, host="127.0.0.1"):
+    """Return a UDP socket of ours on `host`, connected to `port` here, from a new port.
+
+    A cloud goes on sending to whom it believes connected: a port that was used for it before may
+    be sent what is for another. Raises RuntimeError when there is no new one.
+    """
+    refused = []
+    try:
+        for _ in range(_TRIES):
+            sock = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            sock.bind((host, 0))
+            pair = (port, sock.getsockname()[1])
+            if pair not in _dialled:
+                _dialled.add(pair)
+                sock.connect(("127.0.0.1", port))
+                return sock
+            refused.append(sock)  # open until we have one, or it would be given again
+    finally:
+        for sock in refused:
+            sock.close()
+    raise RuntimeError(f"every port was used to call {port} before")
 
 
 def _numbers():

@@ -13,6 +13,8 @@ import threading
 import time
 from dataclasses import dataclass
 
+import ports
+
 _OLD = 400  # datagrams of the cloud kept for replays
 
 
@@ -124,7 +126,7 @@ class UdpRelay:
         self.up = []  # what the board sent, in order
         self.down = []  # what the cloud sent
         self.numbers = Numbers()  # of the board
-        self._front = self._socket()
+        self._front = self._socket(ports.take())  # where nobody else's cloud sends to
         self._back = self._socket()
         self._board = None
         self._later = []  # heap of (time, order, up, datagram)
@@ -135,9 +137,9 @@ class UdpRelay:
         self._thread.start()
 
     @staticmethod
-    def _socket():
+    def _socket(port=0):
         found = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        found.bind(("127.0.0.1", 0))
+        found.bind(("127.0.0.1", port))
         return found
 
     def rebind(self):
@@ -168,7 +170,8 @@ class UdpRelay:
                     datagram, sender = sock.recvfrom(2048)
                 except OSError:
                     continue  # the other side's port is closed
-                self._take(sock is self._front, datagram, sender)
+                if sock is self._front or sender == ("127.0.0.1", self.target):
+                    self._take(sock is self._front, datagram, sender)
             while self._later and self._later[0][0] <= time.monotonic():
                 _, _, up, datagram = heapq.heappop(self._later)
                 self._send(up, datagram)

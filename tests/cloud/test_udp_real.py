@@ -7,11 +7,11 @@ Device OS 6.2.0 with the recorded records themselves, under the recorded keys; D
 import contextlib
 import json
 import re
-import socket
 from pathlib import Path
 
 import pytest
 
+import ports
 from cloud import real_session
 from cloud.device import pack, unpack
 from cloud.dtls_client import DEVICE_OS, OLD_DEVICE_OS, Keys, records
@@ -60,8 +60,7 @@ class Player:
     def send(self, line):
         name = line["port"]
         if name not in self.sockets:
-            self.sockets[name] = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-            self.sockets[name].connect(("127.0.0.1", self.port))
+            self.sockets[name] = ports.dial(self.port)
             self.sockets[name].settimeout(5)
         self.sock = self.sockets[name]
         self.sock.send(bytes.fromhex(line["raw"]))

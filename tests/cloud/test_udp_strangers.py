@@ -3,13 +3,13 @@
 import os
 import random
 import secrets
-import socket
 import threading
 import time
 from pathlib import Path
 
 import pytest
 
+import ports
 from cloud.dtls_client import (
     DtlsClient,
     handshake_message,
@@ -29,8 +29,7 @@ _AMPLIFICATION = 3
 @pytest.fixture
 def stranger(cloud):
     """A socket that knows nothing."""
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect(("127.0.0.1", cloud.udp_port))
+    with ports.dial(cloud.udp_port) as sock:
         sock.settimeout(0.2)
         yield sock
 
@@ -90,8 +89,7 @@ def test_a_cookie_is_good_for_its_hello_and_address_only(cloud, stranger):
     stranger.send(client.start()[0])
     client.datagram(stranger.recv(100))
     second = client.second_hello()[0]
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as other:
-        other.connect(("127.0.0.1", cloud.udp_port))
+    with ports.dial(cloud.udp_port) as other:
         other.settimeout(2)
         other.send(second)
         assert len(other.recv(1000)) == 44
@@ -175,8 +173,7 @@ def test_a_flood_costs_little_and_leaves_nothing(alone, kind):
 
 
 def _flood(process, datagrams, count):
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.connect(("127.0.0.1", process.ready["udp_port"]))
+    with ports.dial(process.ready["udp_port"]) as sock:
         for i in range(count):
             try:
                 sock.send(datagrams[i % len(datagrams)])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import select
-import socket
 import time
 
+import ports
 from cloud.device import ACK, CON, pack, unpack
 from cloud.dtls_client import DEVICE_OS, Alert, DtlsClient, Keys
 
@@ -52,11 +52,9 @@ class UdpDevice:
 
     def rebind(self):
         """Take a new source port."""
-        old, self.sock = self.sock, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-        self.sock.bind((self.host, 0))
-        self.sock.connect(("127.0.0.1", self.port))
+        old, self.sock = self.sock, ports.dial(self.port, self.host)
         if old is not None:
-            old.close()  # not before: the same port would be no new one
+            old.close()
         if self.bound is not None:
             self.bound(self.address)
 

@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 import ports
 
 TESTS = Path(__file__).resolve().parents[1]
@@ -42,3 +44,26 @@ def test_below_the_ports_of_outgoing_connections(monkeypatch, tmp_path):
         assert ports._numbers() == expected
     monkeypatch.setattr(ports, "_RANGE", tmp_path / "none")
     assert ports._numbers() == range(20000, 30000)
+
+
+def test_no_call_from_a_port_that_called_before(monkeypatch):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as server:
+        server.bind(("127.0.0.1", 0))
+        number = server.getsockname()[1]
+        with ports.dial(number) as first:
+            again = [first.getsockname()[1]]
+
+        class Same(socket.socket):
+            """The system gives the port that was closed last."""
+
+            def bind(self, address):
+                super().bind((address[0], again.pop() if again else 0))
+
+        old = again[0]
+        monkeypatch.setattr(socket, "socket", Same)
+        with ports.dial(number) as second:
+            assert second.getsockname()[1] != old and not again
+        monkeypatch.setattr(ports, "_dialled", {(number, n) for n in range(65536)})
+        monkeypatch.setattr(ports, "_TRIES", 5)
+        with pytest.raises(RuntimeError, match="every port"):
+            ports.dial(number)
