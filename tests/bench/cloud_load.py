@@ -25,7 +25,7 @@ from cloud.test_process import LOGIN, Process
 from interop import node, spark_server
 from particle_tools.local import wait_for
 
-NAME, PEER, COMMAND = "spark_*", "@brewskey/spark-server (npm)", node.COMMAND
+PEER, COMMAND = "@brewskey/spark-server (npm)", node.COMMAND
 DEVICES = 10_000
 _PROCESSES = 2  # that are these devices
 _SENDERS = 4
@@ -42,16 +42,20 @@ _DESCRIPTION = b'{"f":[],"v":{},"p":3,"m":[]}'
 _ASK_ME = 0x16  # flags of a Hello: describe me (spark-server asks in any case)
 
 
-def measure() -> list[Figure]:
-    """Measure spark-server first, if it is there, then the local cloud."""
+def spark() -> list[Figure]:
+    """Measure spark-server; an empty list when it was not fetched."""
     packages = spark_server.PACKAGES.find()
-    figures = _spark(packages) if packages else []
+    return _spark(packages) if packages else []
+
+
+def measure() -> list[Figure]:
+    """Measure the local cloud."""
     with (
         tempfile.TemporaryDirectory(prefix="particle-bench-") as folder,
         Process(Path(folder) / "cloud", "--user", LOGIN) as process,
     ):
         process.api.login()
-        return [*figures, _over_tcp_of(process), *over_udp(process)]
+        return [_over_tcp_of(process), *over_udp(process)]
 
 
 def over_udp(process: Process, devices: int = DEVICES) -> list[Figure]:

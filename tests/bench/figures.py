@@ -20,7 +20,7 @@ class Figure:
 
 def table(figures: list[Figure]) -> str:
     """Return the figures as aligned text, one line each."""
-    width = max(len(figure.key) for figure in figures)
+    width = max((len(figure.key) for figure in figures), default=0)
     lines = []
     for figure in figures:
         goal = "" if figure.goal is None else f"goal {figure.goal:g}"

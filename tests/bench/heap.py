@@ -3,6 +3,7 @@
 import os
 import shutil
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench import local
@@ -32,12 +33,11 @@ _INSTALLED = (
 )
 
 
-def measure() -> list[Figure]:
-    """Find the smallest heap; an empty list when the 32-bit interpreter was not fetched."""
+def measure() -> Iterator[Figure]:
+    """Find the smallest heaps one by one; none when the 32-bit interpreter was not fetched."""
     argv = debian32.find()
     if argv is None:
-        return []
-    figures = []
+        return
     with local.cloud() as (folder, cloud):
         for number, (key, transport, resumed, components, goal) in enumerate(_INSTALLED):
             trial = Trial(argv, folder / key, cloud, f"{number:024x}", transport, components)
@@ -46,8 +46,7 @@ def measure() -> list[Figure]:
                 trial.keep_session()
             how = "resumed session" if resumed else "handshake"
             text = f"{transport}, {how}, {_DONE}; {' '.join(components)}"
-            figures.append(Figure(key, smallest(trial), "KiB", text, goal))
-    return figures
+            yield Figure(key, smallest(trial), "KiB", text, goal)
 
 
 def smallest(trial: "Trial") -> int:

@@ -1,5 +1,6 @@
 """Smallest heap on the emulated Cortex-M3, by bisection, with the client frozen in."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from bench import heap, local
@@ -22,19 +23,17 @@ _TRIALS = (
 )
 
 
-def measure() -> list[Figure]:
-    """Find the smallest heaps; an empty list when no firmware can be built."""
+def measure() -> Iterator[Figure]:
+    """Find the smallest heaps one by one; none when no firmware can be built."""
     if not cortex_m3.available():
-        return []
-    figures = []
+        return
     with local.cloud() as (folder, cloud):
         for number, (key, transport, resumed, core, goal) in enumerate(_TRIALS):
             trial = Trial(folder / key, cloud, f"{number:024x}", transport, resumed, core)
             how = "resumed session" if resumed else "handshake"
             what = "core" if core else "everything"
             note = f"{what}, {transport}, {how}, publish with ACK, function call; Cortex-M3"
-            figures.append(Figure(key, heap.smallest(trial), "KiB", note, goal))
-    return figures
+            yield Figure(key, heap.smallest(trial), "KiB", note, goal)
 
 
 class Trial:
