@@ -25,24 +25,24 @@ version_number = 0x00010000
 
 def __getattr__(name):
     global cloud
-    if name == "cloud":
-        if name not in globals():
-            cloud = client.Cloud()
-        return cloud
-    if name == "Variable":
-        from .values import Variable
-
-        return Variable
-    for source in (client, errors):
-        if name[0].isupper() and hasattr(source, name):
-            return getattr(source, name)
-    # a verb of the core; none of them takes memory until it is used
-    if name[0] != "_" and callable(getattr(client.Cloud, name, None)):
-        return getattr(__getattr__("cloud"), name)
     try:
+        if name == "cloud":
+            if name not in globals():
+                cloud = client.Cloud()
+            return cloud
+        if name == "Variable":
+            from .values import Variable
+
+            return Variable
+        for source in (client, errors):
+            if name[0].isupper() and hasattr(source, name):
+                return getattr(source, name)
+        # a verb of the core; none of them takes memory until it is used
+        if name[0] != "_" and callable(getattr(client.Cloud, name, None)):
+            return getattr(__getattr__("cloud"), name)
         from .runtime.names import find
-    except ImportError:
-        raise ImportError(name + client.hint) from None
+    except ImportError:  # dir() asks for every name there is
+        raise AttributeError(name + client.hint) from None
     return find(name, lambda: __getattr__("cloud"))
 
 

@@ -132,7 +132,7 @@ class Cloud(Servicing):
             from .optional import find
         except ImportError:
             if name != "_store" or getattr(self._board, "STORE", "littlefs") != "littlefs":
-                raise ImportError(name + hint) from None
+                raise AttributeError(name + hint) from None
             from .store.container import Store  # the core alone knows files only
 
             self._store = Store(self._board.STORE_ROOT)

@@ -163,21 +163,23 @@ def find(client, name):
         try:
             from .wireless import Wifi
         except ImportError as e:
-            raise ImportError("wifi: install the components wifi and networks (%s)" % e) from None
+            raise AttributeError(
+                "wifi: install the components wifi and networks (%s)" % e
+            ) from None
         client.wifi = Wifi(client)
         return client.wifi
     if name == "led":
         try:
             from .runtime.led import Led
         except ImportError:
-            raise ImportError("led: install the component led") from None
+            raise AttributeError("led: install the component led") from None
         client.led = Led(client)
         return client.led
     if name == "setup":
         try:
             from .listening import Setup
         except ImportError as e:
-            raise ImportError("setup: install the component setup (%s)" % e) from None
+            raise AttributeError("setup: install the component setup (%s)" % e) from None
         client.setup = Setup(client)
         return client.setup
     from .verbs import find as verb

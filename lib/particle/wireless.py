@@ -157,7 +157,7 @@ class Wifi:
             setup = None
             try:
                 setup = listen and client.setup
-            except ImportError:
+            except AttributeError:
                 pass  # its component is not installed
             if not setup:
                 raise ConfigError(_NOT_FOUND, _NO_NETWORK, "link")

@@ -34,7 +34,7 @@ class Client:
 
     @property
     def setup(self):
-        raise ImportError("not installed")
+        raise AttributeError("not installed")
 
     def process(self):
         return 0

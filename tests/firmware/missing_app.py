@@ -24,5 +24,5 @@ try:
     particle.Cloud(server="127.0.0.1", device_id="3a" * 12, transport=sys.argv[2]).connect(1)
 except particle.ConfigError as error:
     print("ConfigError", error.errno, error.stage, error.text)
-except ImportError as error:
-    print("ImportError", error)
+except (AttributeError, ImportError) as error:
+    print(type(error).__name__, error)

@@ -48,7 +48,7 @@ def find(name, cloud):
         try:
             from .power import system
         except ImportError:
-            raise ImportError("system: install the component safe") from None
+            raise AttributeError("system: install the component safe") from None
         system.default = cloud
         return system
     if name.isupper():
