@@ -5,6 +5,7 @@ import socket
 import time
 
 from particle.net.sockets import Sock
+from support import raises
 
 _PORT = 12000  # below those the system gives to others
 
@@ -78,6 +79,18 @@ def test_no_memory_for_a_second_buffer():
     c._s = real
     s.sendto(b"as before", back)
     assert _take(c, buf) == b"as before"
+    c.close()
+    s.close()
+
+
+def test_no_memory_for_the_number_of_an_error():
+    s, c, _ = _server()
+
+    def read(buf):
+        raise OSError  # what MicroPython makes of it then
+
+    c._read = read
+    raises(OSError, c.readinto, bytearray(100))
     c.close()
     s.close()
 

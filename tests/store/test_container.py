@@ -76,3 +76,11 @@ def test_unwritable_place():
     e = raises(Error, below.write, "x", b"1")
     assert e.errno == -225 and e.stage == "store"
     assert s.read("plain") == b"1"
+
+
+def test_no_memory_for_the_number_of_an_error():
+    """MicroPython raises an error without arguments where there is no room for these."""
+    s = fresh("f")
+    raises(MemoryError, s._failed, "read", "session", OSError())
+    raises(Error, s._failed, "read", "session", OSError(5))
+    s._failed("read", "session", OSError(2))

@@ -24,7 +24,7 @@ class Sock:
 
     def connect(self, addr, port):
         """Return True when connected to the literal `addr`, False to be called again."""
-        if self._s is None:
+        if not self._s:
             info = socket.getaddrinfo(addr, port, 0, self._kind)[0]
             self._s = s = socket.socket(info[0], self._kind)
             s.setblocking(False)
@@ -34,7 +34,7 @@ class Sock:
             try:
                 s.connect(info[-1])
             except OSError as e:
-                if e.args[0] not in _BUSY:
+                if e.errno not in _BUSY:
                     raise
             self._poll = p = select.poll()
             if self._kind != socket.SOCK_STREAM:
@@ -59,9 +59,8 @@ class Sock:
         try:
             return self._read(buf)
         except OSError as e:
-            if e.args[0] in _BUSY:
-                return None
-            raise
+            if e.errno not in _BUSY:
+                raise
 
     # MicroPython's readinto fills the buffer from as many datagrams as there are, which spoils all
     # of them if the first is garbage: it is for a heap that has no room for a second buffer.
@@ -83,9 +82,8 @@ class Sock:
                 return self._write(buf, n)
             return self._s.send(memoryview(buf)[:n])
         except OSError as e:
-            if e.args[0] in _BUSY:
-                return None
-            raise
+            if e.errno not in _BUSY:
+                raise
 
     def pollable(self):
         """Return the object for `select.poll`, None before `connect`."""
@@ -93,6 +91,6 @@ class Sock:
 
     def close(self):
         """Close the socket; may be called twice."""
-        if self._s is not None:
+        if self._s:
             self._s.close()
             self._s = None

@@ -46,8 +46,9 @@ def _refuse_newer(kind, data):
     if data[:2] == b"PT" and len(data) > 3 and data[3] > _VERSION:
         from ..errors import ConfigError
 
-        text = "%s is of a newer version: update, or erase it" % _NAMES[kind]
-        raise ConfigError(_BAD_DATA, text, "store")
+        raise ConfigError(
+            _BAD_DATA, "%s is of a newer version: update, or erase it" % _NAMES[kind], "store"
+        )
 
 
 class Store:
@@ -64,7 +65,6 @@ class Store:
                 return f.read(n)
         except OSError as e:
             self._failed("read", name, e)
-            return None
 
     def write(self, name, data):
         """Replace file `name` in one step; raise `Error(FILE)`, then the old one is intact."""
@@ -84,8 +84,11 @@ class Store:
 
     def _failed(self, verb, name, e, absent=(2, 20)):
         # ENOENT, ENOTDIR: nothing was ever stored
-        if e.args[0] not in absent:
-            why = "no room, remove files" if e.args[0] == _ENOSPC else e
+        if not e.args:
+            raise MemoryError  # there was none for the number
+        number = e.args[0]
+        if number not in absent:
+            why = "no room, remove files" if number == _ENOSPC else e
             raise Error(_FILE, "cannot %s %s: %s" % (verb, name, why), "store")
 
     def remove(self, name):
