@@ -32,10 +32,20 @@ def limits():
 
 
 @pytest.fixture(scope="module")
-def cloud(tmp_path_factory, limits):
+def time_stands():
+    """Whether the time of the module's cloud stands still; a module overrides this.
+
+    Such a cloud repeats nothing and gives nobody up because this host is slow.
+    """
+    return False
+
+
+@pytest.fixture(scope="module")
+def cloud(tmp_path_factory, limits, time_stands):
     """A running cloud with the users ANN and BOB."""
     running = Running(
-        Settings(data=tmp_path_factory.mktemp("cloud") / "data", user=USER, limits=limits)
+        Settings(data=tmp_path_factory.mktemp("cloud") / "data", user=USER, limits=limits),
+        held=time_stands,
     )
     running.run(running.services.accounts.create(*OTHER))
     yield running

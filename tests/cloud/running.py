@@ -79,6 +79,16 @@ class _Loop(asyncio.SelectorEventLoop):
     _held = None
     _ahead = 0.0
 
+    def __init__(self):
+        super().__init__()
+        self.aside = set()  # what threads still work at
+
+    def run_in_executor(self, executor, function, *args):
+        future = super().run_in_executor(executor, function, *args)
+        self.aside.add(future)
+        future.add_done_callback(self.aside.discard)
+        return future
+
     def time(self):
         return super().time() + self._ahead if self._held is None else self._held
 
@@ -143,16 +153,25 @@ class Running:
         return future.result(60)
 
     def pass_time(self, seconds, step=1.0):
-        """Let time pass in steps; what is due is done after each."""
+        """Let time pass in steps; what is due is done after each.
+
+        What came before is done first: a wait that it begins begins before the time passes.
+        """
+        self.run(self._settle())
         while seconds > 0:
             self.run(self._pass(min(step, seconds)))
             seconds -= step
 
     async def _pass(self, seconds):
         self.loop.skip(seconds)
+        await self._settle()
+
+    async def _settle(self):
         for _ in range(2):
             for _ in range(5):  # of timers, what they wake, what that sends
                 await asyncio.sleep(0)
+            if self.loop.aside:
+                await asyncio.wait(set(self.loop.aside))
             await self.services.db.write(lambda db: None)  # what they have stored
 
     def stop(self):

@@ -28,7 +28,10 @@ def test_definitions(api, other_api, ledger):
     name = ledger.rpartition("/")[2]
     assert api("GET", ledger)[1]["scope"] == "Owner"
     assert name in [d["name"] for d in api("GET", LEDGERS)[1]["ledger_definitions"]]
-    assert api("GET", f"{LEDGERS}?scope=Device")[1]["ledger_definitions"] == []
+    for scope in ("Owner", "Device"):
+        listed = api("GET", f"{LEDGERS}?scope={scope}")[1]["ledger_definitions"]
+        assert {d["scope"] for d in listed} <= {scope}
+        assert (name in [d["name"] for d in listed]) is (scope == "Owner")
     assert other_api("GET", ledger)[0] == 404
     change = {"ledger": {"description": "e", "direction": "Upstream"}}
     body = api("PUT", ledger, change)[1]

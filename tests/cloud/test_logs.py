@@ -93,8 +93,8 @@ def test_tokens_are_hidden_wherever_they_are(log, form):
     assert _TOKEN not in text and "abc" not in text and text.count("[token]") == 3
     assert "Traceback" in text and "&y=1" in text
     if form == "json":
-        (line,) = log.lines()
-        assert line["device_id"] == "d" and line["level"] == "error"
+        (line,) = (line for line in log.lines() if line.get("device_id") == "d")
+        assert line["level"] == "error"
     else:
         assert " error GET /x" in text and "device_id=d" in text
 

@@ -30,6 +30,11 @@ KINDS = {
 }
 
 
+@pytest.fixture(scope="module")
+def time_stands():
+    return True
+
+
 class Witness:
     """Notes every message of a device, in both directions."""
 

@@ -258,8 +258,8 @@ def test_time_scale(tmp_path):
     key = RSA.generate(1024)
     with Process(tmp_path / "d", "--user", LOGIN, "--time-scale", "10") as cloud:
         device_id = provision(cloud.api.login(), key)
+        began = time.monotonic()
         with cloud.device(key, device_id) as device:
-            began = time.monotonic()
             assert device.ended()  # 31 s of silence at 10 times the speed
             assert 2.5 < time.monotonic() - began < 20
         last = cloud.api("GET", "/local/v1/sessions")[1][0]["last_end"]

@@ -180,8 +180,9 @@ def test_refusals_over_rest(cloud, api, other_api, keys):
         refused(cloud, device)
     status, body = api("GET", "/local/v1/refusals")
     assert status == 200
-    newest = body[0]
-    assert newest["device_id"] == device_id and newest["stage"] == "device key"
+    assert [r["at"] for r in body] == sorted((r["at"] for r in body), reverse=True)
+    newest = next(r for r in body if r["device_id"] == device_id)
+    assert newest["stage"] == "device key"
     assert newest["reason"] == "the device's key is not the registered one"
     assert "provisioning" in newest["remedy"] and newest["transport"] == "tcp"
     assert all(r["device_id"] != device_id for r in other_api("GET", "/local/v1/refusals")[1])

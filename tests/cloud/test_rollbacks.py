@@ -114,7 +114,7 @@ def come_back(device):
     device.connect()
 
 
-@pytest.mark.parametrize("first", ["description", "reason"])
+@pytest.mark.parametrize("first", ["description", "reason", "question"])
 def test_what_is_given_up_before_it_was_seen(held, rest, ec_key, told, first):
     old = description(digest(image(600, 7)))
     with held.udp_device(ec_key, provision_ec(rest, ec_key)) as device:
@@ -128,13 +128,17 @@ def test_what_is_given_up_before_it_was_seen(held, rest, ec_key, told, first):
         device.publish(RESET, SAID.encode())  # of what it had before
         reaches(rest, device.id, state="started")
         come_back(device)
-        if first == "description":
+        if first != "reason":
             describe(device, old)
             accept(device, take(device, "S"))
-            finish(device)
+            last = take(device, "F")
+        if first == "description":
+            finish(device, last)
             state, error = ended(rest, device.id)
             assert state == "failed" and error.startswith(LOST)
         device.publish(RESET, SAID.encode())
+        if first == "question":  # it was asked what it has, and is about to be told to forget it
+            finish(device, last)
         reaches(rest, device.id, state="failed", error=SAID)
         assert wait_for(lambda: b"failed" in told(device.id), 30)
         device.ping_through()

@@ -21,6 +21,11 @@ from particle_tools.cloud.settings import Limits
 pytestmark = pytest.mark.usefixtures("no_errors")
 
 
+@pytest.fixture(scope="module")
+def time_stands():
+    return True
+
+
 def tables(cloud):
     """Return how many entries the gateway keeps for handshakes."""
     gateway = cloud.cloud._udp
@@ -264,7 +269,7 @@ def test_a_device_that_floods_its_session(cloud, api, device):
             device.send_raw(burst)
             link = cloud.cloud._udp._by_device[device.id]
             assert len(link._arrived) <= 256
-        quiet.ping()
+        quiet.ping_through()  # what does not fit into the kernel's buffer is lost
     while device.recv_raw(0.3) is not None:
         pass
     device.ping_through()

@@ -9,6 +9,11 @@ from cloud.device import ACK, CON, pack
 from cloud.test_udp_session import listening, state_of, wait_for
 
 
+@pytest.fixture(scope="module")
+def time_stands():
+    return True
+
+
 @pytest.fixture
 def failing(cloud):
     """Give a function that makes every write fail, or work again."""

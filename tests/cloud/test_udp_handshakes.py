@@ -2,7 +2,6 @@
 
 import itertools
 import random
-import time
 
 import pytest
 
@@ -16,6 +15,12 @@ from cloud.dtls_client import (
 from cloud.running import new_ec_key, provision_ec
 from cloud.udp_device import HELLO_FLAGS, Alert, hello_payload
 from particle_tools.cloud.settings import Limits
+
+
+@pytest.fixture(scope="module")
+def time_stands():
+    return True
+
 
 FORMS = {
     "device-os": {},
@@ -247,7 +252,7 @@ def test_a_new_hello_from_the_same_port(cloud, ec_key, udp_id):
     """A device that gave up in the middle begins again; the cookie is asked for again."""
     with cloud.udp_device(ec_key, udp_id) as first:
         first.half_open()
-        time.sleep(Limits().another_hello_s)
+        cloud.pass_time(Limits().another_hello_s)
         second = cloud.udp_device(ec_key, udp_id)
         second.close()
         second.sock = first.sock

@@ -8,6 +8,12 @@ from particle_tools.cloud.settings import Limits
 
 pytestmark = pytest.mark.usefixtures("no_errors")
 
+
+@pytest.fixture(scope="module")
+def time_stands():
+    return True
+
+
 FORGED = {
     "an unfinished message in the Finished's place": b"\x63\0\0\2\0\5\0\0\0\0\0\1x",
     "a whole message in the Finished's place": b"\x63\0\0\1\0\5\0\0\0\0\0\1x",

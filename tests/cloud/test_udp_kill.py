@@ -291,8 +291,10 @@ def test_records_heard_before_a_kill_are_not_heard_after_it(killable):
             )
             sent.append(datagram)
             device.send_raw(datagram)
-        while device.recv(0.5) is not None:
-            pass
+        acknowledged = set()
+        while len(acknowledged) < 25:
+            acknowledged.add(device.recv().mid)
+        device.ping()  # the last of them needs no answer
         killable.kill()
         killable.start()
         state = state_of(killable.api, device_id)

@@ -11,6 +11,11 @@ from cloud.test_udp_session import listening, state_of, wait_for
 from particle_tools.cloud.settings import Limits
 
 
+@pytest.fixture(scope="module")
+def time_stands():
+    return True
+
+
 @pytest.fixture
 def device(cloud, ec_key, udp_id):
     """A connected device."""

@@ -11,6 +11,11 @@ from cloud.running import USER, new_ec_key, provision_ec
 from cloud.test_udp_session import wait_for
 
 
+@pytest.fixture(scope="module")
+def time_stands():
+    return True
+
+
 def spki(key):
     return key.public_key().public_bytes(Encoding.DER, PublicFormat.SubjectPublicKeyInfo)
 

@@ -166,8 +166,9 @@ def test_prefix_device_and_account(cloud, account, other_api, target, keys):
 
 
 def test_system_events_trigger(cloud, account, target, keys):
-    account.hook("spark/status", target.url)
-    with cloud.device(keys[0], provision(account.api, keys[0])).connect():
+    device_id = provision(account.api, keys[0])
+    account.hook("spark/status", target.url, deviceID=device_id)  # others may be going offline
+    with cloud.device(keys[0], device_id).connect():
         assert one(target).form()["data"] == "online"
 
 
