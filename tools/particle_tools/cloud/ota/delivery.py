@@ -233,7 +233,11 @@ class _Step:
 
     async def _stored(self, size: int) -> None:
         # The device has so much of the file.
-        news: dict[str, Any] = {"phase": FINISHING if size == self._size else SENDING}
+        news: dict[str, Any] = {}
+        if size == self._size:
+            news["phase"] = FINISHING
+        elif self._update.phase != APPLIED:  # one that took it all and lost it was only asked
+            news["phase"] = SENDING
         if size > self._most:
             self._most = size
             news |= {"stored": size, "attempts": 1}
