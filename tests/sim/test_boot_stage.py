@@ -6,6 +6,8 @@ import pytest
 
 from particle.ota.bootrecord import BootRecord
 from particle_tools.sim import image
+from particle_tools.sim.interpreter_process import BOOT, MODULES
+from sim.test_serial import Port
 from slot_files import manifest, record
 
 APP = "import sys\nprint('application', {n}, sys.path)\n"
@@ -40,6 +42,67 @@ def test_the_application_sees_what_is_frozen_first(bench):
     assert status == 0
     assert lines[0] == ("['/sim', '.frozen', '/rom', '/boot', '/flash/pt/a', '/flash/pt/a/lib']")
     assert "stray file" not in lines
+
+
+# what is built in, what is frozen, and what a board runs where nothing of ours is frozen
+BUILT_IN = """array asyncio binascii builtins cmath collections cryptolib deflate errno gc hashlib heapq
+io json machine math micropython network os platform random re select socket ssl struct sys time tls
+uctypes vfs websocket""".split()
+OURS = [path.stem for folder in (MODULES, BOOT) for path in folder.glob("*.py")]
+STRAY = sorted({*BUILT_IN, *OURS, "particle", "app", "boot", "main"})
+
+
+def scatter(board, names=STRAY):
+    """Put a file of each name where a board looks for modules, and into its folder."""
+    for name in names:
+        (board.path / f"{name}.py").write_text("print('stray')\n")
+    for place in ("", "/lib"):
+        files = {f"{place}/{name}.py": b"print('stray: %s')" % name.encode() for name in names}
+        image.write(board.flash, files)
+
+
+NEEDS = "import sys\nprint(sys.path)\nimport json, machine, network, os, particle, struct, time\n"
+
+
+def test_stray_files_beside_an_application(bench):
+    made = board(bench, a=(1, NEEDS))
+    scatter(made)
+    status, lines = bench.run(made)
+    assert status == 0
+    assert lines == ["['/sim', '.frozen', '/rom', '/boot', '/flash/pt/a', '/flash/pt/a/lib']"]
+
+
+def test_stray_files_when_the_record_is_lost(bench):
+    made = bench.board()
+    image.write(made.flash, slot("a", 1, NEEDS))
+    scatter(made)
+    _, lines = bench.run(made)
+    # its signature is none; that is the stage's word, not a stray file's
+    assert lines[0].startswith("boot: /flash/pt/a cannot run:")
+    assert not any("stray" in line for line in lines)
+
+
+def test_stray_files_on_a_board_without_slots(bench):
+    made = bench.board({"/pt/config.json": "{}"})
+    # main.py is its application there
+    scatter(made, [name for name in STRAY if name != "main"])
+    sim = bench.start(made)
+    # without keys what is frozen cannot connect
+    sim.wait_for("boot: the application has failed 8 times")
+    sim.wait()
+    assert not any("stray" in line for line in sim.lines)
+
+
+def test_stray_files_at_the_prompt(bench):
+    made = board(bench, a=(1, "print('application')\n"))
+    scatter(made)
+    port = Port(bench.start(made, None, "--pty"))
+    try:
+        assert b"stray" not in port.expect(b">>> ")
+        port.type(b"import sys; print(sys.path[0])\r")
+        assert port.expect(b">>> ").endswith(b"\r\n/sim\r\n>>> ")
+    finally:
+        port.hang_up()
 
 
 def test_a_confirmed_application_that_fails_again_and_again(bench):

@@ -2,7 +2,8 @@
 
 Order and exceptions as on a board (MicroPython docs, reference/reset_boot):
 a traceback goes to the console and the board ends at its prompt; SystemExit is
-a soft reset; at a raw REPL main.py is not run.
+a soft reset; at a raw REPL main.py is not run. With slots it is a board whose
+firmware has both files frozen (firmware/boot): those of the flash are not run.
 """
 
 import io
@@ -17,6 +18,9 @@ import __main__
 
 # where modules are that no update of the board changes
 _FROZEN = ("/sim", ".frozen", "/rom", "/boot")
+_STOCK = ("/sim", ".frozen", "/flash", "/flash/lib", "/rom")
+# what only a boot stage leaves on a flash
+_SLOTS = ("boot.rec", "a", "b")
 _SOFT = "5"  # machine.SOFT_RESET
 _FRAMES = ('  File "/sim/', '  File "' + os.getenv("SIM_MODULES"))
 
@@ -35,7 +39,6 @@ def _mount():
     # from here on an application sees the board's files only
     vfs.umount("/")
     os.chdir("/flash")
-    sys.path[:] = ("",) + firmware + ("/sim", ".frozen", "/flash", "/flash/lib", "/rom")
     sys.argv[:] = []
     return firmware
 
@@ -87,23 +90,35 @@ def _run(name, source):
     return 1
 
 
+def _staged(mode):
+    # whether the boot stage decides what runs; a new board's does where it has no program
+    try:
+        names = os.listdir("pt")
+    except OSError:
+        names = ()
+    return any(name in names for name in _SLOTS) or mode == "run" and "main.py" not in os.listdir()
+
+
 def _main(mode):
     firmware = _mount()
+    # nothing of the flash is looked for before it is decided what runs
+    sys.path[:] = firmware + _FROZEN
     __import__("machine")  # every boot starts with fresh pins
     _sim.tell("up")
-    source = _read("boot.py")
-    if source is not None:
-        _run("boot.py", source)
+    source = _sim.read("ram/main.py")  # the supervisor's --script
+    staged = source is None and _staged(mode)
+    if not staged or mode == "raw":
+        sys.path[:] = ("",) + firmware + _STOCK
+    boot = None if staged else _read("boot.py")
+    if boot is not None:
+        _run("boot.py", boot)
     if mode == "raw":
         return
-    source = _sim.read("ram/main.py")  # the supervisor's --script
-    if source is None:
-        source = _read("main.py")
-    if source is None and (mode == "run" or "boot.rec" in os.listdir("pt")):
-        # as a firmware whose frozen main.py is the boot stage
+    if staged:
         vfs.mount(vfs.VfsPosix(os.getenv("SIM_BOOT")), "/boot", readonly=True)
-        sys.path[:] = firmware + _FROZEN
         source = "import particle_boot\nparticle_boot.start()"
+    elif source is None:
+        source = _read("main.py")
     failed = 0 if source is None else _run("main.py", source)
     if mode == "run":
         _sim.die(failed)

@@ -72,7 +72,8 @@ class Interpreter:
         }
         argv = [*_command(), *(() if boot.mode == "run" else ("-i",))]
         self._process = subprocess.Popen(
-            [*argv, "-c", "__import__('_boot')"],
+            # the first place to look for modules would be the folder: files of the user's
+            [*argv, "-c", "import sys\ndel sys.path[0]\n__import__('_boot')"],
             stdin=subprocess.DEVNULL if tty is None else tty,
             stdout=tty,
             stderr=subprocess.STDOUT,
