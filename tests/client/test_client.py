@@ -317,9 +317,9 @@ def test_time_out_names_the_stage():
     c, link = make()
     link.refuses = True
     start = now()
-    e = raises(Error, lambda: c.connect(timeout=0.3, background=False))
+    e = raises(Error, lambda: c.connect(timeout=2, background=False))
     assert e.errno == -160 and e.stage == "port" and "firewall" in str(e)
-    assert 200 < now() - start < 5000
+    assert 1900 < now() - start < 60000
     # nothing has failed yet when the time is over
     c, link = make()
     link.answers = False
@@ -360,7 +360,7 @@ def test_config():
 def test_settings_take_effect_on_a_connection_that_is_tried():
     c, link = make()
     link.refuses = True
-    e = raises(Error, lambda: c.connect(timeout=0.2, background=False))
+    e = raises(Error, lambda: c.connect(timeout=2, background=False))
     assert e.stage == "port"
     link.port = 7000
     link.refuses = False
