@@ -117,12 +117,12 @@ def test_the_time_out_of_a_publish_is_waited_for_once():
     c, link = connected()
     link.acks = False
     start = now()
-    p = c.publish("a", "1", ack=True, timeout=0.4)
+    p = c.publish("a", "1", ack=True, timeout=2)
     first = now() - start
-    assert 350 < first < 3000 and not p.done()
+    assert first > 1900 and not p.done()
     start = now()
     assert not p and not bool(p)
-    assert now() - start < 200
+    assert now() - start < 1500
     link.acks = True
 
 

@@ -175,7 +175,7 @@ def test_diagnose():
     assert "MAC" in repr(c) and c.device_id in repr(c)
     c, link = make()
     link.refuses = True
-    raises(Error, lambda: c.connect(timeout=0.1, background=False))
+    raises(Error, lambda: c.connect(timeout=2, background=False))
     found = {stage: (ok, text) for stage, ok, text in c.diagnose()}
     assert found["port"][0] is False and "firewall" in found["port"][1]
     assert found["link"][0] is True and found["cloud"][0] is None

@@ -55,7 +55,7 @@ import sys, time
 _X = const(3)
 start = time.ticks_ms()
 time.sleep_ms(5)
-print(_X, 4 <= time.ticks_diff(time.ticks_ms(), start) < 500)
+print(_X, 4 <= time.ticks_diff(time.ticks_ms(), start) < 10000)
 print(time.ticks_diff(time.ticks_add(start, -7), start))
 print(time.ticks_diff(start, time.ticks_add(start, 1000)))
 print(hasattr(sys, "print_exception"))
