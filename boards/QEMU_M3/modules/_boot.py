@@ -1,5 +1,6 @@
-"""Mount the flash and the host's read-only files, then run `main` of the first that has one; the
-boot stage on a board that has slots instead.
+"""Mount the flash and the host's read-only files, then run `main` of the first that has one. On a
+board that has slots the boot stage instead, unless the host gave a `main`: that of the flash is
+not run there, as where `main.py` is frozen.
 """
 
 import os
@@ -26,21 +27,23 @@ if _image[:3] == b"\xd2\xcd\x31":
     vfs.mount(vfs.VfsRom(_image), "/rom")
     sys.path.append("/rom")
 
-for _folder in ("/flash", "/rom"):
+
+def _has(folder, *names):
     try:
-        _names = os.listdir(_folder)
+        found = os.listdir(folder)
     except OSError:
-        continue
-    if "main.py" in _names or "main.mpy" in _names:
-        import main  # noqa: F401
+        return False
+    return any(name in found for name in names)
 
-        break
-else:
+
+if _has("/flash/pt", "boot.rec", "a", "b") and not _has("/rom", "main.py", "main.mpy"):
+    # nothing of the flash is looked for before it is decided what runs
+    sys.path[:] = [".frozen"]
     try:
-        os.stat("/flash/pt/boot.rec")
-        sys.path[:] = [".frozen"]
         import particle_boot
-
+    except ImportError:
+        pass  # there is no boot stage in this firmware
+    else:
         particle_boot.start()
-    except (OSError, ImportError):
-        pass  # there are no applications, or no boot stage in this firmware
+elif _has("/flash", "main.py", "main.mpy") or _has("/rom", "main.py", "main.mpy"):
+    import main  # noqa: F401
