@@ -25,7 +25,7 @@ def over_tcp():
 
 
 def over_udp():
-    """Connect twice at the first boot; publish once."""
+    """Connect twice at the first boot; publish once and say when it was acknowledged."""
     if "booted" not in os.listdir():
         open("booted", "w").close()
         wait(4000)
@@ -33,7 +33,8 @@ def over_udp():
         particle.disconnect(clear_session=True)
         particle.connect()
         wait(4000)
-    particle.publish("vdev/tick", "1")
+    if particle.publish("vdev/tick", "1", ack=True):
+        print("acknowledged")
 
 
 particle.function("setCounter", lambda argument: 1)
