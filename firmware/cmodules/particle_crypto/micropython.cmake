@@ -5,10 +5,14 @@ add_library(usermod_particle_crypto INTERFACE)
 target_sources(usermod_particle_crypto INTERFACE
     ${CMAKE_CURRENT_LIST_DIR}/module.c
     ${CMAKE_CURRENT_LIST_DIR}/p256.c
+    ${CMAKE_CURRENT_LIST_DIR}/p256_field.c
     ${CMAKE_CURRENT_LIST_DIR}/p256_mbedtls.c
     ${CMAKE_CURRENT_LIST_DIR}/ccm.c
 )
-set_source_files_properties(${CMAKE_CURRENT_LIST_DIR}/p256.c PROPERTIES COMPILE_OPTIONS -O2)
+set_source_files_properties(
+    ${CMAKE_CURRENT_LIST_DIR}/p256.c ${CMAKE_CURRENT_LIST_DIR}/p256_field.c
+    PROPERTIES COMPILE_OPTIONS -O2
+)
 target_include_directories(usermod_particle_crypto INTERFACE ${CMAKE_CURRENT_LIST_DIR})
 if(PARTICLE_CRYPTO_MBEDTLS)
     target_compile_definitions(usermod_particle_crypto INTERFACE PARTICLE_CRYPTO_MBEDTLS=1)

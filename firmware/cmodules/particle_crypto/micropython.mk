@@ -5,7 +5,7 @@ PARTICLE_CRYPTO_DIR := $(USERMOD_DIR)
 
 CFLAGS_USERMOD += -DPARTICLE_CRYPTO_MBEDTLS=$(PARTICLE_CRYPTO_MBEDTLS)
 SRC_USERMOD_C += $(PARTICLE_CRYPTO_DIR)/module.c
-SRC_USERMOD_LIB_C += $(addprefix $(PARTICLE_CRYPTO_DIR)/, p256.c p256_mbedtls.c ccm.c)
+SRC_USERMOD_LIB_C += $(addprefix $(PARTICLE_CRYPTO_DIR)/, p256.c p256_field.c p256_mbedtls.c ccm.c)
 
 # behind the port's -Os
-$(BUILD)/particle_crypto/p256.o: CFLAGS += -O2
+$(addprefix $(BUILD)/particle_crypto/, p256.o p256_field.o): CFLAGS += -O2
