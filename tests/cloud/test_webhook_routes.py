@@ -4,6 +4,7 @@ import json
 
 import pytest
 
+from cloud.device import random_id
 from cloud.hook_target import ok
 from cloud.running import provision
 from particle_tools.cloud.webhooks.definitions import BadDefinition, read
@@ -89,7 +90,11 @@ def test_change(api, account, target):
     assert api("PUT", f"{HOOKS}/{hook_id}", {"name": None, "disabled": True})[0] == 200
     whole = shown(api, hook_id)
     assert whole["name"] is None and whole["disabled"] is True and whole["form"] == {"b": "2"}
-    assert api("PUT", f"{HOOKS}/{hook_id}", {"url": "ftp://x"})[0] == 400
+    for change in ({"url": "ftp://x"}, {"url": URL, "nodefaults": True}):
+        assert api("PUT", f"{HOOKS}/{hook_id}", change)[0] == 400
+    assert shown(api, hook_id) == whole
+    # what was shown can be given back
+    assert api("PUT", f"{HOOKS}/{hook_id}", whole)[0] == 200
     assert shown(api, hook_id) == whole
 
 
@@ -181,6 +186,8 @@ def test_try(api, account, target):
         ({"body": "x" * 17000}, "at most 16384 bytes"),
         ({"name": "\ud800"}, "not valid Unicode"),
         ({"json": {"{{": 1}}, "json: The tag"),
+        ({"requestTyp": "GET"}, "requestTyp is unknown; a webhook has .*requestType"),
+        ({"responseTopics": None}, "responseTopics is unknown"),
     ],
 )
 def test_what_is_refused(fields, text):
@@ -212,11 +219,11 @@ def test_an_account_has_so_many(cloud, other_api):
 
 def test_a_hook_goes_with_its_account(cloud, account, target, keys):
     services = cloud.services
-    user = cloud.run(services.accounts.create("eve@example.com", "x"))
+    user = cloud.run(services.accounts.create(f"{random_id()}@example.com", "x"))
     fields = read({"event": "gone", "url": target.url})
     cloud.run(services.webhooks.create(user.id, fields, None))
     cloud.run(services.db.execute("DELETE FROM users WHERE id = ?", user.id))
-    heir = cloud.run(services.accounts.create("mallory@example.com", "x"))
+    heir = cloud.run(services.accounts.create(f"{random_id()}@example.com", "x"))
     cloud.run(services.db.execute("UPDATE users SET id = ? WHERE id = ?", user.id, heir.id))
     provision(account.api, keys[0])
     hooks = cloud.call(services.webhooks.of, user.id, None)

@@ -177,6 +177,11 @@ class Firmwares:
         )
         return [Release(**dict(row)) for row in rows]
 
+    def groups(self, product: Product) -> set[str]:
+        """Return the groups that a release can be for: of some device, or released to before."""
+        released = {release.group_name for release in self.releases(product.id)} - {_ALL}
+        return released | self._products.groups(product)
+
     def target(self, device_id: str) -> Target | None:
         """Return what a device shall have; None if that is left to its user."""
         member = self._products.membership(device_id)

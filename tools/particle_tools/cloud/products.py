@@ -185,18 +185,24 @@ class Products:
                 f"UPDATE product_devices SET {column} = ? WHERE device_id = ?", stored, device.id
             )
 
+    def groups(self, product: Product) -> set[str]:
+        """Return the groups that devices of a product are in."""
+        rows = self._db.all("SELECT groups FROM product_devices WHERE product_id = ?", product.id)
+        return {name for row in rows for name in json.loads(row["groups"])}
+
     def to_json(self, product: Product) -> dict:
         """Return the REST form."""
-        rows = self._db.all("SELECT groups FROM product_devices WHERE product_id = ?", product.id)
-        groups = sorted({name for row in rows for name in json.loads(row["groups"])})
+        count = self._db.one(
+            "SELECT count(*) AS n FROM product_devices WHERE product_id = ?", product.id
+        )
         return {
             "id": product.id,
             "platform_id": product.platform_id,
             "name": product.name,
             "slug": product.slug,
             "description": product.description,
-            "device_count": len(rows),
-            "groups": groups,
+            "device_count": count["n"] if count else 0,
+            "groups": sorted(self.groups(product)),
             "settings": {},
             "created_at": iso(product.created_at),
         }

@@ -140,6 +140,11 @@ async def _release(ask: Ask) -> dict[str, Any]:
     if text and (not _DIGITS.fullmatch(text) or int(text) > _ALL):
         raise catalogue.bad_request("percentage is a whole number from 0 to 100")
     percentage = int(text) if text else None
+    missing = sorted(set(groups) - firmwares.groups(product))
+    if missing:
+        raise catalogue.not_found(
+            f"Group {missing[0]} not found: no device of the product is in it"
+        )
     await firmwares.release(firmware, groups, percentage, paused=_flag(ask, "paused"))
     if _flag(ask, "intelligent"):  # not only when they connect
         for device in ask.services.products.devices(product):

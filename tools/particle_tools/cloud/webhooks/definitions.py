@@ -26,6 +26,12 @@ _SWITCHES = {  # name -> value when absent
     "dataUrlResponseEvent": False,
 }
 _DEVICE = ("deviceID", "deviceId", "deviceid")
+_FIELDS = {
+    *("event", "eventName", "url", "requestType", "integration_type", "query", "headers", "auth"),
+    *(*_BODIES, *_TEXTS, *_SWITCHES, *_DEVICE),
+}
+# What a webhook is shown with, and what changes nothing when it is given back.
+_IGNORED = {"id", "ok", "created_at", "product_id", "hookUrl", "counters"}
 # What describes the connection or the length of the body is not a user's to say.
 _NOT_HEADERS = {
     "connection",
@@ -49,6 +55,7 @@ def read(body: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str
 
     `deviceID` is as it was given; null takes a field out. Raises BadDefinition.
     """
+    _known(body)
     given = {name: value for name, value in body.items() if value is not None}
     fields = {name: value for name, value in (before or {}).items() if name not in body}
     if any(name in given for name in _BODIES):
@@ -79,6 +86,14 @@ def read(body: dict[str, Any], before: dict[str, Any] | None = None) -> dict[str
     _fits(fields)
     Compiled(fields)
     return fields
+
+
+def _known(body: dict[str, Any]) -> None:
+    # Left out, a mistyped field would make another webhook than was meant.
+    strange = sorted(set(body) - _FIELDS - _IGNORED)
+    if strange:
+        known = ", ".join(sorted(_FIELDS))
+        raise BadDefinition(f"{strange[0][:64]} is unknown; a webhook has {known}")
 
 
 def _fits(fields: dict[str, Any]) -> None:
