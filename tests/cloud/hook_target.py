@@ -188,7 +188,9 @@ class Account:
         """Make a product and return its number."""
         status, body = self.api("POST", "/local/v1/products", {"name": name, "platform_id": 3})
         assert status == 200, body
-        return body["product"]["id"]
+        number = body["product"]["id"]
+        self._made.append(f"/local/v1/products/{number}")
+        return number
 
     def publish(self, name, data=""):
         assert self.api("POST", "/v1/devices/events", {"name": name, "data": data})[0] == 200

@@ -27,11 +27,12 @@ def flash(cloud, tmp_path_factory):
 
 
 @pytest.fixture
-def board(flash, tmp_path):
-    """A copy of that board."""
+def board(api, flash, tmp_path):
+    """A copy of that board, which is offline: another test may have left it connected."""
     path = tmp_path / "board"
     path.mkdir()
     (path / "flash.img").write_bytes(flash)
+    assert api("POST", f"/local/v1/devices/{config(path)['device_id']}/offline")[0] == 200
     return path
 
 
@@ -234,10 +235,11 @@ def test_tokens(api, board, doctor):
 
 def test_by_name_and_without_a_board(api, keys, doctor):
     device_id = provision(api, keys[0])
-    api("PUT", f"/v1/devices/{device_id}", {"name": "Lamp"})
-    status, checks = doctor("--device", "lamp")
-    assert status == 0 and checks["id"]["text"] == f"{device_id} is Lamp of this user"
-    assert "Lamp" in doctor()[1]["id"]["text"]
+    name = f"Lamp {device_id}"
+    assert api("PUT", f"/v1/devices/{device_id}", {"name": name})[0] == 200
+    status, checks = doctor("--device", name.lower())
+    assert status == 0 and checks["id"]["text"] == f"{device_id} is {name} of this user"
+    assert name in doctor()[1]["id"]["text"]
 
 
 def test_words_for_people(cloud, board, capsys):

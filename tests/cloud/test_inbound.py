@@ -190,7 +190,8 @@ def test_events_stay_inside_the_account(cloud, api, other_api, keys, device_id):
 
 
 def test_asked_values_go_to_the_asking_device_only(cloud, api, keys, device_id):
-    api("PUT", f"/v1/devices/{device_id}", {"name": "lamp"})
+    name = f"lamp {device_id}"
+    assert api("PUT", f"/v1/devices/{device_id}", {"name": name})[0] == 200
     second = provision(api, keys[0])
     with (
         cloud.device(keys[0], device_id).connect() as device,
@@ -199,7 +200,7 @@ def test_asked_values_go_to_the_asking_device_only(cloud, api, keys, device_id):
         other.subscribe("particle")
         for prefix in ("particle", "spark"):
             for what, check in (
-                ("name", lambda data: data == b"lamp"),
+                ("name", lambda data: data == name.encode()),
                 ("ip", lambda data: data == b"127.0.0.1"),
                 ("random", lambda data: len(data) == 40),
             ):

@@ -274,7 +274,7 @@ def test_counts_of_an_earlier_version_are_kept(held):
         "events_up": 3,
     }
     row = ("00" * 12, "2026-01", json.dumps(old))
-    held.run(services.db.execute("INSERT INTO usage VALUES (?, ?, ?)", *row))
+    held.run(services.db.execute("INSERT OR REPLACE INTO usage VALUES (?, ?, ?)", *row))
     body = held.call(services.usage.earlier, *row[:2]).to_json()
     assert {name: body[name] for name in old} == old
     assert body["operations"] == 0

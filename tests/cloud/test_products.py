@@ -112,7 +112,8 @@ def test_devices_come_and_go(api, other_api, keys, product):
 
 
 def test_a_device_is_in_one_product(api, product, member):
-    other = api("POST", PRODUCTS, {"name": "Desks", "platform_id": 3})[1]["product"]["id"]
+    desks = {"name": f"Desks {member}", "platform_id": 3}
+    other = api("POST", PRODUCTS, desks)[1]["product"]["id"]
     status, body = api("POST", f"/v1/products/{other}/devices", {"id": member})
     assert status == 400 and body["nonmemberDeviceIds"] == [member]
 
@@ -151,7 +152,8 @@ def test_what_is_noted_of_a_device(api, product, member):
 
 
 def test_pages_and_filters(api, keys):
-    number = api("POST", PRODUCTS, {"name": "Many", "platform_id": 3})[1]["product"]["id"]
+    name = f"Many {random_id()}"
+    number = api("POST", PRODUCTS, {"name": name, "platform_id": 3})[1]["product"]["id"]
     ids = sorted(provision(api, keys[0]) for _ in range(5))
     api("POST", f"/v1/products/{number}/devices", {"ids": ids})
     path = f"/v1/products/{number}/devices"

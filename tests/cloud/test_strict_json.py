@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 import pytest
 
+from cloud.device import random_id
 from cloud.hook_target import ok
 from particle_tools.cloud import logs, strict_json, system_description
 from particle_tools.cloud.events import Event
@@ -60,13 +61,14 @@ def test_writing():
 def test_what_was_stored_before_is_valid_json(cloud, api):
     services = cloud.services
     owner = cloud.call(services.accounts.find, "ann@example.com")
-    ledger = cloud.run(services.ledgers.create(owner, "old", "Owner", None, ""))
+    name = f"l-{random_id()}"
+    ledger = cloud.run(services.ledgers.create(owner, name, "Owner", None, ""))
     sql = (
         "INSERT INTO ledger_versions (ledger_id, scope_value, data, size, created_at)"
         " VALUES (?, ?, ?, ?, ?)"
     )
     cloud.run(services.db.execute(sql, ledger["id"], str(owner.id), '{"a":NaN}', 9, 0.0))
-    status, body = api("GET", f"/v1/ledgers/old/instances/{owner.id}")
+    status, body = api("GET", f"/v1/ledgers/{name}/instances/{owner.id}")
     assert status == 200 and body["instance"]["data"] == {"a": None}, body
 
 

@@ -4,6 +4,7 @@ import base64
 
 import pytest
 
+from cloud.device import random_id
 from cloud.running import USER, Api
 
 PASSWORD_GRANT = {"grant_type": "password", "username": USER[0], "password": USER[1]}
@@ -95,7 +96,7 @@ def test_tokens_are_stored_hashed(cloud, api):
 
 
 def test_list_and_revoke_tokens(cloud, anonymous):
-    user = ("cat@example.com", "pw-three")
+    user = (f"{random_id()}@example.com", "pw-three")
     cloud.run(cloud.services.accounts.create(*user))
     first, second = Api(cloud.url).login(user), Api(cloud.url).login(user)
     headers = {"Authorization": basic(*user)}
