@@ -17,7 +17,7 @@ COMMAND = f"apt-get install {' '.join(toolchain.PACKAGES)} && make fetch"
 TESTS = device_suite.ROOT / "tests"
 BOOT = device_suite.ROOT / "firmware" / "boot"
 FAKES = device_suite.ROOT / "boards" / "UNIX_SIM" / "modules"
-_SECONDS = 280  # less than pytest gives a test
+_SECONDS = 600  # less than pytest gives a test
 _MAIN = b"""
 import machine, os, sys, vfs
 import uctypes

@@ -19,7 +19,7 @@ def micropython32(need):
 def test_it_is_32_bit_and_1_25(micropython32):
     ask = "import sys; print(sys.maxsize == 0x7fffffff, sys.implementation.version[:2])"
     done = subprocess.run(
-        [*micropython32, "-c", ask], capture_output=True, text=True, timeout=20, check=False
+        [*micropython32, "-c", ask], capture_output=True, text=True, timeout=60, check=False
     )
     assert done.stdout.strip() == "True (1, 25)", done
 

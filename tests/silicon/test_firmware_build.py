@@ -18,7 +18,7 @@ def test_same_bytes_elsewhere(need, tmp_path):
         "particle_tools",
         *("firmware", "build", "QEMU_M3", "--fresh", "--json"),
         *("--micropython", str(tmp_path / "micro")),
-        seconds=300,
+        seconds=600,
     )
     there = json.loads(said)
     assert os.path.samefile(

@@ -5,11 +5,11 @@ import subprocess
 
 import pytest
 
-from e2e.mpremote import mpremote, refused
+from e2e.mpremote import mpremote, refused, run
 from particle_tools import packing
 from particle_tools.firmware import qemu
 from particle_tools.firmware.bridge import Bridge
-from particle_tools.local import LocalCloud
+from particle_tools.local import LocalCloud, wait_for
 from silicon import cortex_m3
 from silicon.m3_board import M3Board
 from silicon.serial_socket import SerialSocket
@@ -42,6 +42,7 @@ def port(cloud, tmp_path):
         words = qemu.command(elf, psram, [prompt.serial, bridge.serial])
         process = subprocess.Popen(words, stdin=subprocess.DEVNULL)
         try:
+            assert wait_for(lambda: run(prompt.url, "exec", "pass")[0] == 0, 100)
             yield prompt.url
         finally:
             process.kill()
