@@ -19,7 +19,7 @@ import particle
 import particle_boot
 import particle_files
 from boot_choice import client_of
-from bundles import bundle, packed, public, wrapped
+from bundles import bundle, packed, public, tree, wrapped
 from particle.errors import UpdateError
 from particle.ota import bundle as unpacking
 from particle.ota import rescue
@@ -27,7 +27,7 @@ from particle.ota.app_slots import AppSlots
 from particle.ota.bootrecord import ROLLED_BACK, BootRecord
 from particle.wire.module import user_slots
 from ram_flash import Cut, RamFlash, mount, umount
-from slot_files import install, trusted
+from slot_files import install, put, trusted
 from support import drive
 
 BLOCKS = 64
@@ -132,6 +132,37 @@ class Story:
             drive(target.write(image[at : at + _CHUNK]) or iter(()))
         drive(target.verify())
         target.finish()
+
+
+class Spoiled(Story):
+    """The other slot has all of the update, not handed over, and files that are not of it."""
+
+    odd = ("app.mpy", "lib/other.py")
+
+    def life(self):
+        more = super().life()
+        if self.ran[-1] == 2:
+            found = set(tree(ROOT + "/b"))
+            assert found == {"manifest"}.union(_FILES), found
+        return more
+
+    @classmethod
+    def fresh(cls):
+        data = Story.fresh()
+        mount(RamFlash(data, blocks=BLOCKS))
+        target = AppSlots(ROOT, None, ABOUT, KEYS, 12, user_slots(12))
+        drive(target.begin(len(IMAGE), hashlib.sha256(IMAGE).digest(), 5))
+        for at in range(0, len(IMAGE), _CHUNK):
+            drive(target.write(IMAGE[at : at + _CHUNK]) or iter(()))
+        drive(target.verify())
+        for name in cls.odd:
+            put(ROOT + "/b/" + name, b"print(3)\n")
+        umount()
+        return data
+
+
+KINDS["spoiled"] = (True, IMAGE)
+STORIES["spoiled"] = Spoiled
 
 
 def run(story, data, cut=0, tear=0):

@@ -120,9 +120,9 @@ class Slot(Folder):
 
     room = None
 
-    def begin(self, head):
+    def begin(self, head, lines):
         """As of `Folder`."""
-        yield from super().begin(head)
+        yield from super().begin(head, lines)
         return self.room
 
 

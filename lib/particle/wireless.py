@@ -1,9 +1,9 @@
 """The object `particle.wifi` (device-api 6): what a board knows of networks, and joining them."""
 
+import os
 import sys
 import time
 from collections import namedtuple
-from os import urandom
 
 from micropython import const
 
@@ -281,7 +281,9 @@ class Wifi:
         end(0, timeout)
         address = self.resolve(host)
         tries = tries if address else 0
-        return self._served(ping(address or "0.0.0.0", tries, int(timeout * 1000), now, urandom))
+        return self._served(
+            ping(address or "0.0.0.0", tries, int(timeout * 1000), now, os.urandom)
+        )
 
     # networks
 

@@ -1,12 +1,13 @@
 """An update from its bytes to the slot that is tried next."""
 
 import hashlib
+import os
 
 from bundles import ABOUT, FILES, bundle, public, tree, wrapped
 from particle.errors import UpdateError
 from particle.ota.app_slots import AppSlots
 from particle.ota.bootrecord import TRIAL, BootRecord
-from particle.ota.slots import guarded
+from particle.ota.slots import guarded, make_folder, put
 from particle.wire.module import recorded, user_slots
 from slot_files import install
 from support import drive, folder, raises
@@ -43,6 +44,49 @@ def test_what_arrived_is_tried_next():
         assert recorded(f.read()).version == 6
     left = tree(root)
     assert "stage.img" not in left and "stage.rec" not in left and "update.img" not in left
+
+
+def test_nothing_but_what_the_manifest_lists_is_left_in_the_slot():
+    """`app.py` would be run instead of `app.mpy`: an install that goes on removes what is odd."""
+    target, root = _target()
+    data = wrapped(bundle())
+    sha = hashlib.sha256(data).digest()
+    slot = root + "/b"
+    odd = ("app.py", "lib/valve.py", "lib/more/deep.py", "app/__init__.py")
+
+    def spoil():
+        for name in odd:
+            for at in range(len(name)):
+                if name[at] == "/":
+                    make_folder(slot + "/" + name[:at])
+            put(slot + "/" + name, b"print(1)")
+
+    # before anything came, in the middle of it, and when all of it is there and not handed over
+    os.mkdir(slot)
+    for part in (0, 1, 900, len(data)):
+        spoil()
+        target = AppSlots(root, None, dict(ABOUT), [public()], 12, user_slots(12))
+        stored = drive(target.begin(len(data), sha, 5))
+        for at in range(stored, part):
+            drive(target.write(data[at : at + 1]) or iter(()))
+        target._close()
+    spoil()
+    target = AppSlots(root, None, dict(ABOUT), [public()], 12, user_slots(12))
+    _send(target, data)
+    target.finish()
+    found = tree(slot)
+    assert found.pop("manifest")
+    assert found == FILES
+    assert sorted(os.listdir(slot)) == ["empty", "lib", "main.mpy", "manifest"]
+    # the same once more, into the slot that has it and more
+    BootRecord(root).use(0, 1, 0, None)
+    spoil()
+    target = AppSlots(root, None, dict(ABOUT), [public()], 12, user_slots(12))
+    _send(target, data)
+    assert target.finish() == slot
+    found = tree(slot)
+    assert found.pop("manifest")
+    assert found == FILES
 
 
 def test_slots_take_turns():

@@ -38,6 +38,11 @@ def test_a_compressed_update():
         _sample(("packed",), 17)
 
 
+def test_an_update_into_a_slot_with_other_files():
+    if vfs and not SMALL:
+        _sample(("spoiled",), 3, 13, 1300)
+
+
 def test_a_good_firmware():
     if vfs:
         import firmware_cuts  # noqa: F401

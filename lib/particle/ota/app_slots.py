@@ -67,7 +67,7 @@ class AppSlots(Direct):
                 self.resets = False
                 return None
         except OSError as e:
-            raise _flash(e) from None
+            raise unstored(e) from None
         return (yield from super()._staged())
 
     def _installed(self, module, bundle):
@@ -78,7 +78,7 @@ class AppSlots(Direct):
             size = os.stat(path + "/manifest")[6]
             digest = yield from digest_of(Folder(path).read, "manifest", size)
         except OSError as e:
-            raise _flash(e) from None
+            raise unstored(e) from None
         self._ready = slot, bundle.manifest.facts["version"], digest
 
     def finish(self):
@@ -97,7 +97,3 @@ class AppSlots(Direct):
 
     def _slot(self, number):
         return self._root + "/" + _NAMES[number]
-
-
-def _flash(error):
-    return error if isinstance(error, UpdateError) else unstored(error)

@@ -42,7 +42,7 @@ def stored(root):
     """Give (SHA-256, name, bytes) of the assets that are there."""
     data = content(root + "/assets.lst")
     end = len(data) - _SUM_BYTES
-    if end < 0 or data[end:] != struct.pack("<I", binascii.crc32(data[:end]) & 0xFFFFFFFF):
+    if end < 0 or data[end:] != struct.pack("<I", binascii.crc32(data[:end])):
         return []  # they are sent once more
     found = []
     at = 0
@@ -143,7 +143,7 @@ def _list(root, entries):
     data = b""
     for digest, name, size in entries:
         data += struct.pack(_ENTRY, digest, size, len(name)) + name
-    data += struct.pack("<I", binascii.crc32(data) & 0xFFFFFFFF)
+    data += struct.pack("<I", binascii.crc32(data))
     path = root + "/assets.lst"
     put(path + ".new", data)
     os.rename(path + ".new", path)

@@ -181,7 +181,8 @@ class Bundle:
         wanted = m.facts.get("delta_from")
         if wanted and wanted != (yield from self._installed()):
             raise Refused(_DEPENDENCY, "a delta to another version: send the whole bundle")
-        room = yield from self._sink.begin(self._head)
+        self._lines = self._each(Manifest())
+        room = yield from self._sink.begin(self._head, self._lines)
         needed = m.total + (h.content if h.window else 0)
         if room is not None and needed > room:
             raise Refused(_SIZE, "files of %d bytes, room for %d" % (needed, room))

@@ -78,7 +78,7 @@ class Region:
         yield
         return self._part.info()[3]
 
-    def begin(self, head):
+    def begin(self, head, _):
         """Make ready for the file behind `head`; a generator."""
         digest = yield from head.digest()
         if content(self._note)[:_DIGEST_BYTES] == digest:

@@ -200,7 +200,7 @@ def _state(slot):
         for sector in range(2):
             partition.readblocks(sector, data)
             sequence, its, sum_ = struct.unpack(_RECORD, data)
-            if sequence == 0xFFFFFFFF or crc32(data[:4], 0xFFFFFFFF) & 0xFFFFFFFF != sum_:
+            if sequence == 0xFFFFFFFF or crc32(data[:4], 0xFFFFFFFF) != sum_:
                 continue
             if slot is not None and (sequence - 1) % count != slot:
                 continue
@@ -211,4 +211,4 @@ def _state(slot):
 
 
 def _sum(data):
-    return crc32(data[: _BYTES - 4]) & 0xFFFFFFFF
+    return crc32(data[: _BYTES - 4])

@@ -7,9 +7,9 @@ one, and goes back to the file of the old one. It is told in two backup register
 cut may clear; what is to be is in `firmware.rec`.
 """
 
+import binascii
 import os
 import struct
-from binascii import crc32
 
 from micropython import const
 
@@ -181,7 +181,7 @@ class Firmware:
 
 
 def _sum(data):
-    return struct.pack("<I", crc32(data[: _BYTES - 4]))
+    return struct.pack("<I", binascii.crc32(data[: _BYTES - 4]))
 
 
 def _remove(path):

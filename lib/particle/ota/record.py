@@ -4,9 +4,9 @@ It is replaced by a rename, in one step: after a power cut it is the old one or 
 is what the boot stage needs of it, in bootrecord.py the rest.
 """
 
+import binascii
 import os
 import struct
-from binascii import crc32
 
 from micropython import const
 
@@ -103,4 +103,4 @@ class Record:
 
 
 def _sum(data):
-    return struct.pack("<I", crc32(data[:_SUMMED]))
+    return struct.pack("<I", binascii.crc32(data[:_SUMMED]))

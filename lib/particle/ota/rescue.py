@@ -4,7 +4,7 @@ The boot stage loads it then and only then: what is in the slots counts when its
 right and it is for this board, which takes time and memory that a usual boot does without.
 """
 
-from hashlib import sha256
+import hashlib
 
 from micropython import const
 
@@ -73,8 +73,8 @@ def signed(path, facts, signers, watchdog):
     with open(path + "/manifest", "rb") as f:
         data = f.read(_HEADER_BYTES)
         header = Header(data)
-        digest = sha256(data)
-        whole = sha256(data)
+        digest = hashlib.sha256(data)
+        whole = hashlib.sha256(data)
         left = header.manifest
         while left:
             data = f.readline(min(_LINE_BYTES, left))

@@ -51,9 +51,9 @@ class RomfsSlot(Folder):
         """As of `Folder`: the manifest will tell."""
         yield
 
-    def begin(self, head):
+    def begin(self, head, lines):
         """As of `Folder`."""
-        room = yield from super().begin(head)
+        room = yield from super().begin(head, lines)
         return None if room is None else self._region.size
 
     def there(self, name, size):

@@ -1,7 +1,7 @@
 """Signatures of updates: which key, and whether it fits (ota-and-boot 4.5)."""
 
+import binascii
 import hashlib
-from binascii import hexlify
 
 from micropython import const
 
@@ -28,7 +28,7 @@ def keys(board, store):
     frozen = getattr(board, "UPDATE_KEYS", None)
     if frozen is not None:
         return list(frozen)
-    return [der for der in (store.read("update.0.der"), store.read("update.1.der")) if der]
+    return list(filter(None, (store.read("update.0.der"), store.read("update.1.der"))))
 
 
 def find(keys, key_id):
@@ -38,7 +38,7 @@ def find(keys, key_id):
     for der in keys:
         if hashlib.sha256(der).digest()[:8] == key_id:
             return der
-    key_id = hexlify(key_id).decode()
+    key_id = binascii.hexlify(key_id).decode()
     raise Refused(_FAILED, "the bundle is signed with an unknown key: " + key_id)
 
 

@@ -161,10 +161,11 @@ class Folder:
         used = yield from _used(self.path)
         return found[0] * max(0, found[4] - self._reserve) + used
 
-    def begin(self, head):
+    def begin(self, head, lines):
         """Make ready for the files behind `head`, whose signature is right; a generator.
 
-        Returns the bytes there are for them, None when some of them are there already.
+        lines: generator of (kind, size, SHA-256, name) of each. Returns the bytes there are for
+        them, None when some of them are there already; then nothing else is left there.
         """
         self._head = head
         digest = yield from head.digest()
@@ -175,6 +176,13 @@ class Folder:
             except OSError:
                 continue
             if (yield from _sum(f)) in wanted:
+                # somebody's app.py would be found before our app.mpy
+                at = self.path + "/"
+                but = [at + "manifest.new", at + "manifest", at + "content", at + "there"]
+                for line in lines:
+                    but.append(at + line[3])
+                    yield
+                yield from clear(self.path, but)
                 return None
         yield from clear(self.path)
         make_folder(self.path)

@@ -26,8 +26,6 @@ def guarded(call, *args):
     """Call something and give its result; whatever goes wrong is an `UpdateError`."""
     try:
         return call(*args)
-    except UpdateError:
-        raise
     except Refused as e:
         raise UpdateError(e.code, e.args[0], "update") from None
     except OSError as e:
@@ -37,26 +35,32 @@ def guarded(call, *args):
 
 
 def unstored(e):
-    """Give the `UpdateError` for an OSError that ended what was being stored."""
+    """Give the `UpdateError` for an OSError that ended what was being stored, or is one."""
+    if isinstance(e, UpdateError):
+        return e
     full = e.args[0] == _NO_SPACE
     text = "cannot store the update: %s" % ("no room, remove files" if full else e)
     return UpdateError(_SIZE if full else _FLASH, text, "update")
 
 
-def clear(path):
-    """Empty a slot, its manifest first; yields after each file. The folder stays."""
-    remove(path + "/manifest")
+def clear(path, but=()):
+    """Empty a slot, its manifest first; yields after each file. The folder stays.
+
+    but: paths of files that stay; then the manifest is one of them.
+    """
+    if not but:
+        remove(path + "/manifest")
     try:
         names = os.listdir(path)
     except OSError:
         names = ()  # there is no slot yet
     for name in names:
         name = path + "/" + name
-        if remove(name):
-            yield
-        else:
-            yield from clear(name)
-            os.rmdir(name)
+        if name not in but and not remove(name):
+            yield from clear(name, but)
+            if not os.listdir(name):
+                os.rmdir(name)
+        yield
 
 
 def remove(path):

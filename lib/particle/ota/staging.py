@@ -123,7 +123,7 @@ class Staging:
                 self.stored = there
 
     def _count(self, data):
-        self._crc = binascii.crc32(data, self._crc) & 0xFFFFFFFF
+        self._crc = binascii.crc32(data, self._crc)
 
     def write(self, data):
         """Append to the file; raises OSError."""

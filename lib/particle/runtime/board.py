@@ -3,8 +3,8 @@
 The constants are those of boards/*/particle_board.py.
 """
 
+import binascii
 import os
-from binascii import hexlify
 
 from micropython import const
 
@@ -35,4 +35,4 @@ def device_id():
         from machine import unique_id
     except ImportError:
         raise ConfigError(_BAD_DATA, "no device_id: provision the board", "id") from None
-    return hexlify((unique_id() + bytes(12))[:12]).decode()
+    return binascii.hexlify((unique_id() + bytes(12))[:12]).decode()

@@ -1,6 +1,6 @@
 """What settings may be (device-api 13, config), and the data of an event."""
 
-from binascii import unhexlify
+import binascii
 
 from micropython import const
 
@@ -54,7 +54,7 @@ def check(key, value):
         if ok and key == "device_id":
             try:
                 value = value.lower()
-                ok = len(unhexlify(value)) == 12
+                ok = len(binascii.unhexlify(value)) == 12
             except ValueError:
                 ok = False
         elif ok and key == "server":

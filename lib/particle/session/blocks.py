@@ -3,7 +3,7 @@
 Loaded when one does not fit; without this file it is refused.
 """
 
-from binascii import crc32
+import binascii
 
 from micropython import const
 
@@ -103,7 +103,7 @@ def answer(conn, m, body, ctype):
         conn.acknowledge(m)
         w = conn._w
         w.begin(_CON, _CONTENT, conn.next(), conn._token_of(m))
-        w.uint(_ETAG, crc32(body) & 0xFFFF)
+        w.uint(_ETAG, binascii.crc32(body) & 0xFFFF)
         if ctype:
             w.uint(_CONTENT_FORMAT, ctype)
         w.uint(_BLOCK2, number << 4 | (end < len(body)) << 3 | exponent)

@@ -5,7 +5,7 @@ Fast mode is taken on a transport that loses nothing. It has no checksum of the 
 target finds out about it decides.
 """
 
-from binascii import crc32
+import binascii
 
 from micropython import const
 
@@ -96,7 +96,7 @@ class Chunked(Transfer):
             crc, index = found
             data = memoryview(m.buf)[m.payload_at : m.payload_at + m.payload_n]
             index = self._have if index is None else index
-            good = index < self._count and crc32(data) & 0xFFFFFFFF == crc
+            good = index < self._count and binascii.crc32(data) == crc
             try:
                 good = good and self._take(index, data)
             except OSError:

@@ -3,7 +3,7 @@
 A command is a generator of the pieces of its answer; b"" is a slice of calculation.
 """
 
-from binascii import hexlify
+import binascii
 
 from micropython import const
 
@@ -144,7 +144,7 @@ class Commands:
             yield b'{"r":1}'
             return
         padded = key.public + bytes(_PUBLIC - len(key.public))
-        yield b'{"b":"' + hexlify(padded).upper() + b'","r":0}'
+        yield b'{"b":"' + binascii.hexlify(padded).upper() + b'","r":0}'
 
     def _set(self, body):
         try:

@@ -4,7 +4,7 @@ Two keys are ours: `hid` (number, not 0: no scan shows the network) and `ip` (st
 mask, gateway and name server with a space between two, instead of DHCP).
 """
 
-from binascii import unhexlify
+import binascii
 
 import cryptolib
 from micropython import const
@@ -150,7 +150,7 @@ def _enterprise(key, given, password):
 def _private_key(key, secret, digits):
     # whatever is wrong with it is told in one way, and counted: padding tells nobody a plaintext
     try:
-        data = unhexlify(digits)
+        data = binascii.unhexlify(digits)
         if len(secret) != _SECRET or not data or len(data) % 16:
             raise ValueError
         plain = cryptolib.aes(secret[:16], _CBC, secret[16:]).decrypt(data)

@@ -4,7 +4,7 @@ It is that of the cloud over TCP, `device.rsa.der`. A board that has none, becau
 makes one while it listens.
 """
 
-from binascii import unhexlify
+import binascii
 
 from micropython import const
 
@@ -99,7 +99,7 @@ class SetupKey:
         rsa = self._rsa
         good = self.public is not None and not self.exhausted()
         try:
-            data = unhexlify(digits)
+            data = binascii.unhexlify(digits)
             good = good and 0 < len(data) <= _BLOCK * _BLOCKS and not len(data) % _BLOCK
             for at in range(0, len(data), _BLOCK) if good else ():
                 block = data[at : at + _BLOCK]

@@ -6,7 +6,7 @@ from its SSID on. Unknown fields are kept. Passwords leave this file by
 `password` only: a `Network` has none.
 """
 
-from binascii import unhexlify
+import binascii
 
 from micropython import const
 
@@ -284,7 +284,7 @@ def _checked(security, password):
         raise ValueError("password: 8 to 63 bytes, or 64 hex digits; WEP has security=1")
     elif n == 64:
         try:
-            unhexlify(password)
+            binascii.unhexlify(password)
         except ValueError:
             raise ValueError("password: 64 bytes must be hex digits, the key itself") from None
     return security

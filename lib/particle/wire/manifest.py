@@ -21,8 +21,8 @@ A file is in the bundle, or kept as the installed application has it. Paths are 
 of their bytes: none is there twice.
 """
 
+import binascii
 import struct
-from binascii import unhexlify
 
 from micropython import const
 
@@ -208,7 +208,7 @@ def _number(text):
 
 def _digest(text):
     try:
-        digest = unhexlify(text)
+        digest = binascii.unhexlify(text)
     except ValueError:
         digest = b""
     if len(digest) != 32:

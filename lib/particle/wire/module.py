@@ -324,7 +324,7 @@ class Image:
         m.crc32 = bytes(tail[end:])
         m.sha256 = bytes(tail[end - 34 : end - 2])
         m.sha256_ok = self._sha.digest() == m.sha256
-        m.crc32_ok = struct.pack(">I", self._crc & 0xFFFFFFFF) == m.crc32
+        m.crc32_ok = struct.pack(">I", self._crc) == m.crc32
         m.checked |= _INTEGRITY
         if m.sha256_ok and m.crc32_ok:  # Device OS does not look at the first (0)
             m.passed |= _INTEGRITY
