@@ -177,6 +177,23 @@ def test_who_was_offline_stays_offline(restarted, device, end):
     assert state_of(restarted.api, device.id)["online"] is True
 
 
+def test_what_a_goodbye_has_overtaken_puts_nobody_online_after_a_restart(restarted, device):
+    """The event counts; its device has gone (rest-api 7.3)."""
+    event = pack(CON, 2, device.next_mid(), options=[(11, b"E"), (11, b"last")])
+    late, mid = device.seal(event), device.mid
+    _goodbye(restarted, device)
+    wait_for(lambda: not state_of(restarted.api, device.id)["online"])
+    seen, stop = listening(restarted.start(), device.id)
+    device.send_raw(late)
+    assert device.recv().raw == pack(ACK, 0, mid)
+    path = f"/v1/devices/{device.id}"
+    assert restarted.api("GET", path)[1]["online"] is False
+    device.ping()
+    assert restarted.api("GET", path)[1]["online"] is True
+    stop()
+    assert [event.name for event in seen] == ["last", "spark/status"]
+
+
 def test_a_slow_keep_alive_is_not_forgotten(tmp_path, ec_key):
     restarted = Restarted(tmp_path / "d", held=True)
     try:

@@ -64,6 +64,9 @@ class UdpChannel:
         self.hello = stored.hello
         self.subscriptions = list(stored.subscriptions)
         self._mid = stored.state.mid_limit
+        # Who was offline is not there because something arrives that is older than its last word.
+        if not stored.state.online:
+            self._left, self._turn = True, stored.state.read_top
         self.reliability.restore(stored.state.done, self._link.silence.since)
 
     def greeted_first(self, hello: Hello, payload: bytes) -> Session:
@@ -166,7 +169,8 @@ class UdpChannel:
 
     def _repeats(self, message: Message, arrived: Arrived) -> bool:
         # Who has come back and heard nothing yet may repeat what was said before, too.
-        known = message.type == coap.CON and self.reliability.knows(message.mid)
+        now = self.services.clock.monotonic()
+        known = message.type == coap.CON and self.reliability.knows(message.mid, now)
         return known and not arrived.moved
 
     async def _act(

@@ -156,9 +156,9 @@ class Reliability:
         self._seen[mid] = (now, b"")
         return True
 
-    def knows(self, mid: int) -> bool:
+    def knows(self, mid: int, now: float) -> bool:
         """Tell whether a CON of the device was here before."""
-        return mid in self._seen
+        return mid in self._seen and now - self._seen[mid][0] < REMEMBERED_S
 
     def done(self) -> bytes:
         """Return the newest message IDs that got an empty ACK, as they are stored."""
