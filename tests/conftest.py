@@ -36,8 +36,10 @@ def pytest_configure(config):
     os.environ[support.OWN] = own.name
 
 
-def pytest_collection_finish(session):
-    # device code collects garbage now and then: what pytest holds need not be looked at each time
+@pytest.fixture(scope="module", autouse=True)
+def _little_to_collect():
+    # device code collects garbage now and then: what pytest holds, and what the modules before
+    # have imported and left, need not be looked at each time
     gc.collect()
     gc.freeze()
 
