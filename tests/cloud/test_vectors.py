@@ -121,10 +121,10 @@ def test_frames_whole_and_in_pieces(step):
     assert got == expected and up.partial == 0
 
 
-@pytest.fixture(scope="module")
-def vector_cloud(tmp_path_factory):
+@pytest.fixture
+def vector_cloud(tmp_path):
     """A cloud that has the vector's RSA key."""
-    data = tmp_path_factory.mktemp("vector") / "data"
+    data = tmp_path / "data"
     data.mkdir()
     key = RSA.import_key(raw("server_private_key_pkcs1_der"))
     (data / "server.rsa.pem").write_bytes(key.export_key("PEM"))

@@ -74,26 +74,26 @@ def test_what_will_not_pass_is_not_tried_again(held, account, target):
 
 def test_after_ten_errors_it_sleeps(held, account, target):
     target.answer = ok(b"", 404)
-    hook_id = account.hook("s", target.url)
+    hook_id = account.hook("ten", target.url)  # nothing that spark/status begins with
     for count in range(1, 11):
-        account.publish("s")
-        account.heard.wait("hook-error/s", count)
+        account.publish("ten")
+        account.heard.wait("hook-error/ten", count)
     for _ in range(5):
-        account.publish("s")
-    assert account.heard.wait("hook-error/s", 11)[10] == ("hook-error/s/0", SLEEPING)
+        account.publish("ten")
+    assert account.heard.wait("hook-error/ten", 11)[10] == ("hook-error/ten/0", SLEEPING)
     settled(account, hook_id, triggered=15, sent=10, failed=10, skipped=5)
-    assert len(account.heard.named("hook-error/s")) == 11  # of five in one moment one is told
+    assert len(account.heard.named("hook-error/ten")) == 11  # of five in one moment one is told
     held.pass_time(61, 10)
-    account.publish("s")  # one finds out
-    account.heard.wait("hook-error/s", 12)
-    account.publish("s")
+    account.publish("ten")  # one finds out
+    account.heard.wait("hook-error/ten", 12)
+    account.publish("ten")
     settled(account, hook_id, sent=11, skipped=6)
     target.answer = ok()
     held.pass_time(61, 10)
-    account.publish("s")
-    account.heard.wait("hook-response/s", 1)
-    account.publish("s")
-    account.heard.wait("hook-response/s", 2)
+    account.publish("ten")
+    account.heard.wait("hook-response/ten", 1)
+    account.publish("ten")
+    account.heard.wait("hook-response/ten", 2)
     settled(account, hook_id, sent=13, failed=11, succeeded=2)
 
 
