@@ -56,7 +56,7 @@ class More:
             from .runtime.system import restart, say
 
             def publish(now, name, data):
-                say(client, now, name, data)
+                return say(client, now, name, data)
 
             self.trial = Trial(client, boot, lambda now: restart(client, now), publish)
         if not hasattr(client._store, "step"):

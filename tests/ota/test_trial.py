@@ -13,6 +13,7 @@ class Conn:
     """A connection, as far as a trial asks: IDs of what waits; over TCP some of it is missing."""
 
     _closed = False
+    _type = 0  # of events: CON, 1 over TCP
 
     def __init__(self):
         self.ready = False
@@ -42,6 +43,7 @@ class World:
         self.fed = self.resets = 0
         self.watchdog = self if trial else None
         self.said = []
+        self.full = False  # the queue of messages
         self._jobs = {}
         self._conn = Conn()
         sys.modules.pop("app", None)
@@ -62,11 +64,14 @@ class World:
         self.resets += 1
 
     def say(self, now, name, data):
+        if self.full:
+            return None
         self.said.append((name, data))
+        return len(self.said)
 
     def run(self, seconds):
         """Let time pass, by the steps it asks for."""
-        for _ in range(2 * seconds):
+        for _ in range(int(2 * seconds)):
             due = self._jobs.pop(self.tried.step, None)
             if due is None:
                 return
@@ -288,6 +293,33 @@ def test_a_rollback_is_told_once():
     w._conn._waiting = {}
     w.run(10)
     assert len(w.said) == 1 and not w.stored().flags & ROLLED_BACK
+
+
+def test_a_rollback_is_told_when_there_is_room_for_it():
+    w = World(False, ROLLED_BACK)
+    w._conn.ready = w.full = True
+    w.run(5)
+    assert not w.said and w.stored().flags & ROLLED_BACK
+    w.full = False
+    w.run(5)
+    assert len(w.said) == 1 and not w.stored().flags & ROLLED_BACK
+
+
+def test_a_rollback_is_told_again_when_the_connection_has_lost_it():
+    for kind in range(2):
+        w = World(False, ROLLED_BACK)
+        conn = w._conn
+        conn._type = kind
+        conn.ready = True
+        while not w.said:
+            w.run(0.5)
+        conn.ready = False  # before anybody could know that it has left
+        w.run(1)
+        assert w.stored().flags & ROLLED_BACK
+        conn.ready = True
+        w.run(5)
+        # over UDP the connection sends what was not acknowledged again, over TCP nobody does
+        assert len(w.said) == 1 + kind and not w.stored().flags & ROLLED_BACK
 
 
 def test_telling_of_a_rollback_does_not_undo_an_update_that_came_meanwhile():

@@ -40,7 +40,8 @@ class Trial:
     """What becomes of the application that the boot stage `boot` has started, for its `client`,
     and of the firmware, where that can be replaced too.
 
-    restart: function(now) that resets the board. say: function(now, name, data) that publishes.
+    restart: function(now) that resets the board. say: function(now, name, data) that publishes,
+    and gives None where it cannot.
     """
 
     def __init__(self, client, boot, restart, say):
@@ -116,6 +117,8 @@ class Trial:
         conn = self._client._conn
         if conn is None or not conn.ready:
             self._said = None
+            if conn and conn._type:
+                self._told = None  # nobody repeats what was on its way over TCP
             return False
         waits = _waits(conn)
         if self._said is None:
@@ -152,10 +155,10 @@ class Trial:
     def _tell_of(self, now, what, record, told):
         # first it is said, then noted that the cloud has it
         if self._told is not record:
-            self._told = record
             why = _REASONS[record.reason if record.reason < len(_REASONS) else 0]
             text = "update_rollback, %sversion %d: %s" % (what, record.trial_version, why)
-            self._say(now, "spark/device/last_reset", text)
+            if self._say(now, "spark/device/last_reset", text) is not None:
+                self._told = record
             self._said = _waits(self._client._conn)
         else:
             told()

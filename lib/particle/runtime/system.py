@@ -135,13 +135,16 @@ def _begin_anew(client, now):
 
 
 def say(client, now, name, data=b""):
-    """Publish an event of the system; data: text, bytes, or a flag."""
+    """Publish an event of the system, return its ID; data: text, bytes, or a flag.
+
+    None: the queue is full, the next connect says it again.
+    """
     if isinstance(data, bool):
         data = "true" if data else "false"
     try:
-        client._conn.publish(now, name, data, 0, None)
+        return client._conn.publish(now, name, data, 0, None)
     except Error:
-        pass  # the queue is full: the next connect says it again
+        return None
 
 
 def reset_text(client):
