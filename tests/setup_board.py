@@ -13,7 +13,7 @@ from sim.boards import Sim
 
 VECTORS = json.loads(Path("tests/vectors/setup-softap.json").read_text())
 DEVICE_ID = "3200200018473335313231ef"
-_SECONDS = 30
+_SECONDS = 60
 
 # The application goes on meanwhile: it prints what the board knows as soon as it has changed.
 _PROGRAM = """

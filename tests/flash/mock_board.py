@@ -12,7 +12,7 @@ import subprocess
 import sys
 import time
 
-LIMIT = 30  # seconds
+LIMIT = 60  # seconds
 _CAPACITY = 16  # of the JEDEC id: 2 ** n bytes
 
 

@@ -106,7 +106,7 @@ def test_interrupted_at_every_call_it_is_repeated(bench, rest, board):
     def before(number):
         if number in held:
             reached.set()
-            hold.wait(30)
+            hold.wait(60)
 
     rest.before = before
     # token, info, two server keys, two provisionings, claim
@@ -116,7 +116,7 @@ def test_interrupted_at_every_call_it_is_repeated(bench, rest, board):
         reached.clear()
         hold.clear()
         sim = bench.start(board, "print('ran')", *arguments)
-        assert reached.wait(30), rest.calls
+        assert reached.wait(60), rest.calls
         sim.process.kill()
         assert sim.wait() == -9
         hold.set()

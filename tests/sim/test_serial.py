@@ -50,7 +50,7 @@ class Port:
             tty.setraw(self._fd, termios.TCSANOW)  # keeps what came before
         os.write(self._fd, text)
 
-    def expect(self, text, seconds=20):
+    def expect(self, text, seconds=60):
         """Return what the terminal shows up to and including `text`."""
         self.type(b"")
         end = time.monotonic() + seconds
@@ -280,7 +280,7 @@ def test_output_that_nobody_reads_does_not_stop_the_board(port):
     """
     p = port(program=program)
     pins = p.board.path / "pins.json"
-    end = time.monotonic() + 30
+    end = time.monotonic() + 60
     while not pins.exists() or '"value": 1' not in pins.read_text():
         assert time.monotonic() < end
         time.sleep(0.05)

@@ -13,7 +13,7 @@ from process_sockets import family, sockets
 from setup_board import VECTORS, SetupBoard
 
 AIR = [{"ssid": "HomeWiFi", "password": "correct horse", "channel": 6}]
-_LIMIT_S = 30
+_LIMIT_S = 60
 _CONFIGURE = next(e for e in VECTORS["exchanges"] if e["name"] == "configure-ap WPA2")
 
 
@@ -52,13 +52,15 @@ def rest(s):
 
 def works(board):
     """Assert that somebody else is served, by both protocols and the name server."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{board.http}/version", timeout=20) as answer:
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{board.http}/version", timeout=_LIMIT_S
+    ) as answer:
         assert json.load(answer) == {"v": 2}
-    with socket.create_connection(("127.0.0.1", board.tcp), 20) as s:
+    with socket.create_connection(("127.0.0.1", board.tcp), _LIMIT_S) as s:
         s.sendall(b"version\n0\n\n")
         assert rest(s) == b'\n\n{"v":2}'
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-        s.settimeout(20)
+        s.settimeout(_LIMIT_S)
         s.sendto(bytes.fromhex(VECTORS["dns"]["query"]), ("127.0.0.1", board.ports["53"]))
         assert s.recv(512).hex() == VECTORS["dns"]["reply"]
 
