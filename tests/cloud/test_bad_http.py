@@ -147,6 +147,21 @@ def test_no_request_at_all(cloud, api, raw):
     assert works(api)
 
 
+@pytest.mark.parametrize("begin", [b"", b"GET /v1/devices HTTP/1.1\r\nHost: x\r\nX-Slow: "])
+def test_a_request_that_does_not_come(held, begin):
+    """Whoever only opens connections keeps them for a minute or two, not for an hour."""
+    with connect(held) as sock:
+        sock.sendall(begin)
+        before = held.services.clock.monotonic()
+        while not select.select([sock], [], [], 0.05)[0]:
+            if begin:
+                sock.sendall(b"x")  # and so on, for ever
+            held.pass_time(5, 5)
+            assert held.services.clock.monotonic() - before < 120
+        assert held.services.clock.monotonic() - before >= 60  # a client may keep it for the next
+        assert sock.recv(1000) == b""
+
+
 def test_a_body_that_does_not_come(held):
     api = Api(held.url).login()
     with connect(held) as sock:

@@ -2,7 +2,9 @@
 
 import pytest
 
+from cloud.device import NON, pack
 from cloud.dtls_client import DtlsClient, handshake_message, plain_record
+from cloud.test_udp_session import wait_for
 from particle_tools.cloud.dtls.messages import ClientHello
 from particle_tools.cloud.settings import Limits
 
@@ -45,6 +47,29 @@ def test_a_forged_record_does_not_end_a_handshake(cloud, ec_key, udp_id, name, f
             client.datagram(device.recv_raw())
         assert client.done
         device.hello()
+
+
+def test_what_comes_before_the_keys_is_kept_if_it_is_small(cloud):
+    """Each of so many handshakes would keep half a megabyte for whoever has a cookie."""
+    with cloud.udp_device(None, "00" * 12).half_open() as device:
+        link = cloud.cloud._udp._handshaking[device.address]
+        for n, size in enumerate((60000, 1200, 60000, 3000)):
+            head = b"\x17\xfe\xfd\0\1" + n.to_bytes(6, "big") + size.to_bytes(2, "big")
+            device.send_raw(head + bytes(size))
+        wait_for(lambda: link.dtls._early)
+        assert device.recv_raw(0.1) is None
+        assert [len(record.body) for record in link.dtls._early] == [1200]
+
+
+def test_what_comes_before_the_hello_is_kept_if_it_is_small(cloud, ec_key):
+    with cloud.udp_device(ec_key, "00" * 12).handshake() as device:
+        link = cloud.cloud._udp._handshaking[device.address]
+        for size in (60000, 1000, 3000):
+            options = [(11, b"E"), (11, b"x")]
+            device.send(pack(NON, 2, device.next_mid(), options=options, payload=bytes(size)))
+        wait_for(lambda: link._overtook)
+        assert device.recv_raw(0.1) is None
+        assert [len(arrived.content) > 3000 for arrived in link._overtook] == [False]
 
 
 @pytest.fixture(scope="module")

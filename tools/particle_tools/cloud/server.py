@@ -33,6 +33,7 @@ _TICK_S = 1.0
 _LONGEST_FLUSH_S = 10.0
 _SHARE = 50  # of the time may pass between two flushes for each that one takes
 _SHUTDOWN_S = 0.5  # real seconds that open requests have
+_IDLE_S = 75.0  # of an HTTP connection without a request, also of one that never had any
 _FIRST_USER = "me@local.cloud"
 _EVERYWHERE = "0.0.0.0"
 
@@ -180,7 +181,10 @@ class Cloud:
             ) from error
         addresses.host = _lan_address() if settings.lan else settings.host
         self._runner = Runner(
-            make_app(self.services), access_log=None, shutdown_timeout=_SHUTDOWN_S
+            make_app(self.services),
+            access_log=None,
+            shutdown_timeout=_SHUTDOWN_S,
+            keepalive_timeout=_IDLE_S,
         )
         await self._runner.setup()
         site = web.TCPSite(self._runner, settings.host, settings.http_port)

@@ -18,6 +18,7 @@ from particle_tools.cloud.refusals import SERVER_KEY, TRANSPORT, Refused
 
 DATAGRAM = 1200  # bytes of UDP payload at most; a real device takes 1205 (2.1)
 _EARLY = 8  # records that may come before the keys or the Finished they need
+EARLY_BYTES = 2048  # of each such record; a device's fit into a datagram of a network
 _REPEATS = 24  # of our flights in one handshake
 _PLAIN = len(dtls_records.plain(0, 0, b""))
 _WARNING, _FATAL = 1, 2
@@ -93,7 +94,7 @@ class Association:
     def receive(self, record: Record, address: Address) -> bool:
         """Take a protected record; False if it is not authentic or was here before."""
         if self.connection is None:
-            if len(self._early) < _EARLY:
+            if len(self._early) < _EARLY and len(record.body) <= EARLY_BYTES:
                 self._early.append(record)
             return True
         received = self.connection.receive(record)
@@ -110,7 +111,7 @@ class Association:
             arrived = Arrived(received.content, received.number, record.moved, resumed)
             if self.verified:
                 self._owner.message(arrived)
-            elif len(self._before) < _EARLY:
+            elif len(self._before) < _EARLY and len(received.content) <= EARLY_BYTES:
                 self._before.append(arrived)
         elif received.kind == dtls_records.HANDSHAKE:
             self.flight(received.content, protected=True)

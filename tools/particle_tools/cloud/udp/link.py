@@ -20,7 +20,7 @@ from particle_tools.cloud.dtls.handshake import ACCESS_DENIED
 from particle_tools.cloud.dtls.records import Window
 from particle_tools.cloud.hello import Hello
 from particle_tools.cloud.refusals import Refused
-from particle_tools.cloud.udp.association import Address, Arrived, Association
+from particle_tools.cloud.udp.association import EARLY_BYTES, Address, Arrived, Association
 from particle_tools.cloud.udp.channel import UdpChannel
 from particle_tools.cloud.udp.greeting import identify, read_hello
 from particle_tools.cloud.udp.outbox import Outbox
@@ -212,7 +212,8 @@ class Link:
             return
         if not self.kept:
             if message.path != ("h",) and len(self._overtook) < _OVERTAKING:
-                self._overtook.append(arrived)
+                if len(arrived.content) <= EARLY_BYTES:
+                    self._overtook.append(arrived)
             else:
                 await self._greet(message, len(arrived.content))
             return
