@@ -132,6 +132,26 @@ def test_many_states_are_few_statements(held, device, states, most):
     assert held.call(gateway.store.get, device.id).state == changed
 
 
+def test_a_device_is_looked_at_when_a_time_out_may_be_due(held, rest, ec_key):
+    """Not each second: ten thousand of them would stop everything for 10 ms each time."""
+    with held.udp_device(ec_key, provision_ec(rest, ec_key)).connect() as device:
+        held.pass_time(61)  # the last flight of its handshake is not repeated any more
+        device.ping()
+        link = held.services.doors.udp._by_device[device.id]
+        with counted(link, "sweep") as sweep:
+            for _ in range(6):
+                held.pass_time(25)
+                device.ping()
+        assert 1 <= sweep.call_count <= 150 / 25
+        held.pass_time(50)
+        assert held.services.sessions.get(device.id) is not None
+        with counted(link, "sweep") as sweep:
+            held.pass_time(2)
+            assert held.last_end(device.id) == "nothing came from the device for 50 s"
+            held.pass_time(300)  # and while it is gone
+        assert sweep.call_count <= 2 + 300 / 50
+
+
 def test_an_event_is_written_once_for_all_streams(held):
     event = Event("x", b"1", "d", 1, 0.0)
     selection = mock.Mock(services=held.services)

@@ -101,6 +101,7 @@ def test_a_link_that_fails_does_not_stop_the_sweep(cloud, device, monkeypatch, c
         raise TypeError("x")
 
     monkeypatch.setattr(link, "sweep", broken)
+    link.look = 0.0
     wait_for(lambda: link.ended)
     assert "time-outs" in caplog.text
     assert not any(task.done() for task in gateway._clocks)

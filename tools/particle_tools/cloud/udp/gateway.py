@@ -386,10 +386,12 @@ class UdpGateway:
         clock = self.services.clock
         while True:
             await clock.sleep(_SWEEP_S)
-            now = clock.monotonic()
-            for link in [*self._handshaking.values(), *self._by_device.values()]:
-                if not link.ended:
-                    self._sweep_link(link, now)
+            self._look(clock.monotonic())
+
+    def _look(self, now: float) -> None:
+        for link in [*self._handshaking.values(), *self._by_device.values()]:
+            if link.look <= now and not link.ended:
+                self._sweep_link(link, now)
 
     def _sweep_link(self, link: Link, now: float) -> None:
         try:

@@ -49,6 +49,7 @@ class Link:
         self.device_id = ""
         self.kept = False  # on storage
         self.ended = False
+        self.look = 0.0  # no time-out is due before
         self.since = self.services.clock.monotonic()
         self.silence = Silence(self.since)
         self.channel = UdpChannel(self, gateway.store)
@@ -287,7 +288,7 @@ class Link:
     # Time.
 
     def sweep(self, now: float) -> None:
-        """Give up what has taken too long. Called about once a second."""
+        """Give up what has taken too long; called about once a second from `look` on."""
         limit = self.services.settings.limits.udp_greeting_s
         if now - self.since > limit:
             if not self.kept:
@@ -299,3 +300,7 @@ class Link:
                 self.dtls.handshake = None
         if self.channel.session is not None and now - self.silence.since > self.silence.limit:
             self.offline(f"nothing came from the device for {self.silence.limit:g} s")
+        heard = now if self.channel.session is None else self.silence.since
+        self.look = heard + self.silence.least
+        if not self.kept or self.dtls.handshake is not None:
+            self.look = min(self.look, self.since + limit)

@@ -30,6 +30,11 @@ class Silence:
         """The silence after which a device counts as offline."""
         return 2 * self.longest
 
+    @property
+    def least(self) -> float:
+        """What `limit` never falls below, whatever the device learns to do."""
+        return 2 * self.usual
+
     def restore(self, since: float, usual: float, longest: float) -> None:
         """Go on after a restart."""
         self.since, self.usual = since, usual
