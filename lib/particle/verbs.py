@@ -11,7 +11,7 @@ from .errors import Error
 from .operation import Operation, end, in_task, now
 from .runtime.limiter import full
 from .runtime.rules import check, checked, known
-from .session.messaging import diff
+from .session.messaging import add, diff
 
 _INVALID_STATE = const(-210)
 _USER = const(2)  # reason of a cloud disconnection (cloud-protocol 4.11)
@@ -332,7 +332,7 @@ def state(client):
     v = client._values
     up = "not connected"
     if client.connected():
-        up = "connected for %d s" % (diff(now(), client._conn._since) // 1000)
+        up = "connected for %d s" % (add(now(), -client._conn._since) // 1000)
     text = "<Cloud %s %s %s %s, %d operations" % (
         client.device_id,
         v["transport"],

@@ -4,6 +4,7 @@ import sys
 
 import particle
 from fake_cloud import connected, make
+from particle.operation import now
 from particle.runtime import clock, power, vitals
 from particle.runtime.events import Subscription
 
@@ -29,7 +30,11 @@ def test_a_client_says_where_it_stands():
     helpful(c, "<Cloud ", c.device_id, " tcp 10.0.0.1 not connected, 0 operations")
     c, link = connected()
     c.publish("t")
-    helpful(c, " connected for 0 s, 1 operations, encrypted without a MAC>")
+    for days in (0, 3, 7, 12):  # ticks go round in 12.4
+        c._conn._since = (now() - days * 86400000) & 0x3FFFFFFF
+        text = helpful(c, " s, 1 operations, encrypted without a MAC>")
+        seconds = int(text.split(" connected for ")[1].split(" ")[0])
+        assert 0 <= seconds - days * 86400 < 60, text
 
 
 def test_the_core_alone_has_a_prompt_too():

@@ -157,6 +157,28 @@ def test_event_stream():
     assert c._handlers == []
 
 
+def test_an_event_stream_that_is_closed_ends():
+    c, link = connected()
+    stream = c.events("door")
+    got = []
+
+    async def read():
+        async for e in stream:
+            got.append(e.data)
+
+    async def main():
+        reader = asyncio.create_task(read())
+        link.say(b"\x50\x02\xb1E\x04door\xffopen")
+        await until(lambda: got)
+        link.say(b"\x50\x02\xb1E\x04door\xffshut")
+        stream.close()
+        await asyncio.wait_for(reader, 30)
+        await read()  # and stays so
+
+    asyncio.run(main())
+    assert got == ["open"]
+
+
 def test_answers_inside_a_task():
     c, link = connected()
     link.answer = {"particle/device/name": b"lamp"}

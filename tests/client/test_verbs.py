@@ -6,6 +6,7 @@ import particle
 from fake_cloud import connected, hurried, make, settle
 from particle import Error
 from particle.runtime import clock, vitals
+from particle.runtime.limiter import full
 from support import raises
 
 
@@ -31,6 +32,17 @@ def test_four_events_in_a_second():
     c.more.recent = [(t - 1100) & 0x3FFFFFFF for t in c.more.recent]
     assert c.can_publish()
     c.publish("a")
+
+
+def test_events_of_weeks_ago_are_no_limit():
+    """Ticks go round in 12 days: what was long ago must not look like the future."""
+    day = 86400000
+    for t in (0, 500, 0x3FFFFFFF):
+        recent = [t] * 4
+        assert full(recent, t) and full(recent, (t + 999) & 0x3FFFFFFF)
+        assert full(recent, (t - 20) & 0x3FFFFFFF)  # a step that began before them
+        for later in (1000, day, 6 * day, 7 * day, 12 * day):
+            assert not full(recent, (t + later) & 0x3FFFFFFF), later
 
 
 def test_limit_of_system_events():

@@ -1,6 +1,7 @@
 """The DNS client against servers that are right, slow, silent and lying (RFC 1035)."""
 
 from particle.errors import Error
+from particle.net import sockets
 from particle.net.dns import Resolver, answer, literal, question
 from particle.session.messaging import add, diff
 from support import raises
@@ -186,6 +187,25 @@ def test_server_that_cannot_be_reached():
     link.broken = ("1.1.1.1",)
     assert raises(Error, resolve, link).stage == "DNS"
     assert len(link.asked) == 3
+
+
+def test_a_board_without_a_free_socket():
+    class Used:
+        SOCK_DGRAM = sockets.socket.SOCK_DGRAM
+
+        @staticmethod
+        def getaddrinfo(*_):
+            raise OSError(23)
+
+    link = FakeLink()
+    link.open = sockets.Sock
+    kept = sockets.socket
+    sockets.socket = Used
+    try:
+        e = raises(Error, resolve, link)
+    finally:
+        sockets.socket = kept
+    assert e.stage == "DNS" and e.errno == -160
 
 
 def test_unknown_name():

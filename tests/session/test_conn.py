@@ -166,6 +166,16 @@ def test_a_fleet_does_not_come_back_in_one_moment():
         assert len(set(fleet)) > 20, fleet
 
 
+def test_a_connection_of_a_week_starts_the_back_off_again():
+    for days in (0.001, 3, 7, 12):
+        w = World().connect()
+        w.conn.failures = 30
+        w.now += int(days * 86400000)
+        w.now &= 0x3FFFFFFF
+        w.conn._fail(w.now, "cloud", -230)
+        assert w.conn.failures == 0, days
+
+
 def test_stage_tells_what_it_is_doing():
     w = World("cloud.example")
     w.conn.start(w.now)

@@ -90,7 +90,7 @@ class Resolver:
         host = self._host
         if literal(host) or host == "localhost" or host.endswith(".local"):
             return [host]
-        if self._sock:
+        if self._sock and self._sock.pollable():
             try:
                 n = self._sock.readinto(self._buf)
                 found = answer(self._buf, n, self._query) if n else None

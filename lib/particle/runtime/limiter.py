@@ -8,14 +8,14 @@ _LIMIT_EXCEEDED = const(-200)
 _BURST = const(4)  # events of the application in any second
 _SECOND_MS = const(1000)
 _SYSTEM = const(255)  # events named spark... or particle... in a window of 65.536 s
-_HALF = const(0x20000000)
 
 
 def full(recent, now):
     """Return True when the last four attempts (ticks) are all of the last second."""
     if len(recent) < _BURST:
         return False
-    return ((now - recent[-_BURST] + _HALF) & 0x3FFFFFFF) - _HALF < _SECOND_MS
+    # `now` may be that of a step that began a little earlier
+    return (now - recent[-_BURST] + _SECOND_MS) & 0x3FFFFFFF < 2 * _SECOND_MS
 
 
 def count(client, now, name):

@@ -44,7 +44,8 @@ class EventStream:
         self._queue.append(Event(name, data, self._client._ctype))
 
     def close(self):
-        """Take no more events."""
+        """Take no more events: the iteration ends behind those that wait."""
+        self._prefix = None
         # bound methods are equal, not identical
         handlers = self._client._handlers
         self._client._handlers = [h for h in handlers if h[1] != self._take]
@@ -55,6 +56,8 @@ class EventStream:
     async def __anext__(self):
         client = self._client
         while not self._queue:
+            if self._prefix is None:
+                raise StopAsyncIteration
             client.process()
             await client._pause()
         return self._queue.pop(0)

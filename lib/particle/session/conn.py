@@ -236,7 +236,7 @@ class Conn(Messaging):
             self._state = _LINK  # if memory ends here it goes on all the same
             if state >= _DIAL:
                 self._addresses.pop(0)  # the next attempt takes the next address, or asks again
-            if state == _ON and diff(now, self._since) >= _STEADY_MS:
+            if state == _ON and add(now, -self._since) >= _STEADY_MS:
                 self.failures = 0
             else:
                 self.failures += 1

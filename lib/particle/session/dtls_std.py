@@ -156,4 +156,4 @@ class Standard(Dtls):
         return self._down("server key", _NOT_ALLOWED, _BAD_CERTIFICATE)
 
     def _fly(self, flight):
-        super()._fly([m for m in flight if m])
+        super()._fly(list(filter(None, flight)))

@@ -78,8 +78,8 @@ def addresses(static):
     """Return (address, mask, gateway, name server) as 16 bytes; raise ValueError."""
     try:
         parts = [[int(n) for n in address.split(".")] for address in static]
-        out = b"".join([bytes(part) for part in parts])
-        if [len(part) for part in parts] == [4, 4, 4, 4]:
+        out = b"".join(map(bytes, parts))
+        if list(map(len, parts)) == [4, 4, 4, 4]:
             return out
     except (AttributeError, TypeError, ValueError):
         pass
