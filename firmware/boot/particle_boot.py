@@ -131,6 +131,10 @@ def _get(name):
 
 
 def _put(name, data):
+    try:
+        os.mkdir(root)  # of a board that has never stored anything
+    except OSError:
+        pass
     with open(root + "/" + name, "wb") as f:
         f.write(data)
 

@@ -126,6 +126,14 @@ def test_an_application_that_ends_at_once_again_and_again(bench):
     assert sim.lines.count("begin") == 8
 
 
+def test_a_frozen_application_that_fails_on_a_board_that_has_stored_nothing(bench):
+    sim = bench.start(bench.board())
+    sim.wait_for("boot: the application has failed 8 times")
+    sim.wait()
+    assert sum("no server: particle.server(host)" in line for line in sim.lines) == 9
+    assert not any("cannot write" in line for line in sim.lines)
+
+
 def test_a_hanging_application_that_was_confirmed_is_not_watched(bench):
     made = board(bench, a=(1, "import machine\nprint(machine.reset_cause())\n"))
     assert bench.run(made) == (0, ["1"])
