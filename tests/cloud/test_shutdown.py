@@ -6,9 +6,13 @@ import http.client
 import json
 import signal
 import sqlite3
+from operator import attrgetter
 
-from cloud.running import provision_ec
+import pytest
+
+from cloud.running import USER, Running, provision_ec
 from cloud.test_process import LOGIN, Process
+from particle_tools.cloud.settings import Settings
 from particle_tools.local import wait_for
 
 
@@ -32,6 +36,26 @@ def test_streams_end_in_order_and_counts_are_stored(tmp_path, ec_key):
     with Process(tmp_path / "d") as process:
         account = process.api.login()("GET", "/local/v1/usage")[1]["account"]
         assert account["operations"] == 1
+
+
+@pytest.mark.parametrize("what", ["plans.tick", "updates.unreturned", "doors.udp.store.expire"])
+def test_what_goes_on_for_ever_goes_on_after_a_failure(tmp_path, monkeypatch, caplog, what):
+    running = Running(Settings(data=tmp_path / "d", user=USER), held=True)
+    try:
+        owner, _, name = what.rpartition(".")
+        tried = []
+
+        def fails(*_):
+            tried.append(what)
+            raise TypeError("a defect")
+
+        with monkeypatch.context() as patch:
+            patch.setattr(attrgetter(owner)(running.services), name, fails)
+            for _ in range(3):
+                running.pass_time(3700, 3700)
+            assert len(tried) > 1 and "a defect" in caplog.text
+    finally:
+        running.stop()
 
 
 def lock(folder):

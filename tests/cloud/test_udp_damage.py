@@ -54,9 +54,11 @@ def damaged(cloud, device_id, column, value):
 
 @pytest.fixture
 def device(cloud, ec_key, udp_id):
-    """A connected device."""
+    """A connected device, of which nothing stays."""
     with cloud.udp_device(ec_key, udp_id) as device:
         yield device.connect()
+    gone = "DELETE FROM udp_sessions WHERE device_id = ?"
+    cloud.run(cloud.services.db.execute(gone, udp_id))
 
 
 @pytest.mark.parametrize(("column", "value"), DAMAGE)

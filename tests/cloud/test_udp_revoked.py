@@ -1,5 +1,6 @@
 """A session that was ended from outside does not come back, whatever the database does."""
 
+import gc
 import logging
 import sqlite3
 
@@ -81,6 +82,17 @@ def test_a_key_that_changes_during_the_hello(cloud, api, ec_key, udp_id, monkeyp
     assert stored(cloud, udp_id) is None and cloud.services.sessions.get(udp_id) is None
     with cloud.udp_device(other, udp_id) as device:
         device.connect()
+
+
+def test_what_a_session_does_beside_is_looked_at(cloud, ec_key, udp_id, monkeypatch, caplog):
+    monkeypatch.setattr(cloud.services.updates, "before_offer", fails)
+    with caplog.at_level(logging.ERROR), cloud.udp_device(ec_key, udp_id) as device:
+        device.connect()
+        text = f"what was done beside the messages of {udp_id} failed: database is locked"
+        wait_for(lambda: text in caplog.text)
+        device.ping()
+    gc.collect()
+    assert "never retrieved" not in caplog.text
 
 
 def test_what_is_done_beside_is_looked_at(cloud, caplog):

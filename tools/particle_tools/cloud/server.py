@@ -214,6 +214,8 @@ class Cloud:
                     due = loop.time() + min(_LONGEST_FLUSH_S, took * _SHARE) - _TICK_S
             except sqlite3.Error as error:
                 _LOG.error("the counters cannot be stored: %s", error)
+            except Exception:  # a defect must not end what every account hangs on
+                _LOG.exception("the counters cannot be looked at")
 
 
 def _check_host(settings: Settings) -> None:

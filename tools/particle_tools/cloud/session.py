@@ -7,6 +7,7 @@ closes it when the connection ends. What a message means is in inbound.py.
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 from collections.abc import Coroutine, Sequence
 from dataclasses import replace
@@ -43,6 +44,7 @@ from particle_tools.cloud.services import Services
 if TYPE_CHECKING:
     from particle_tools.cloud.ota.transfer import Transfer
 
+_LOG = logging.getLogger("particle.cloud")
 METRICS = 4  # flag of a Describe request
 _LARGEST_BODY = 64 * 1024
 _TYPED, _CBOR = 65001, 60  # content formats: what a device publishes, what one is given (4.5)
@@ -96,8 +98,15 @@ class Session:
         """Run something beside the message loop until it is done or the session ends."""
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(self._done)
         return task
+
+    def _done(self, task: asyncio.Task) -> None:
+        self._tasks.discard(task)
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            text = "what was done beside the messages of %s failed: %s"
+            _LOG.error(text, self.device_id, error, exc_info=error)
 
     def start(self, *, resumed: bool = False) -> None:
         """Go online: replace an older session, ask for a Describe if the device will not."""

@@ -113,6 +113,8 @@ class Delivery:
                     await self._updates.finish(update, GONE)
             except sqlite3.Error as error:
                 _LOG.error("updates cannot be looked at: %s", error)
+            except Exception:
+                _LOG.exception("updates cannot be looked at")
 
     # One device, as long as its session lasts.
 

@@ -405,14 +405,14 @@ class UdpGateway:
         clock, days = self.services.clock, self.services.settings.limits.session_days
         while True:
             try:
-                expired = await self.store.expire(clock.time() - days * _DAY_S)
+                for device_id in await self.store.expire(clock.time() - days * _DAY_S):
+                    self._forget_stored(device_id)
+                    if device_id in self._by_device:
+                        self._by_device[device_id].end("nobody used the session for too long")
             except sqlite3.Error as error:
                 _LOG.error("old sessions cannot be removed: %s", error)
-                expired = []
-            for device_id in expired:
-                self._forget_stored(device_id)
-                if device_id in self._by_device:
-                    self._by_device[device_id].end("nobody used the session for too long")
+            except Exception:
+                _LOG.exception("old sessions cannot be removed")
             await clock.sleep(_EXPIRE_S)
 
 
