@@ -112,13 +112,15 @@ class _Board:
 
     def modules(self):
         # the list `m` of the description of the system, as JSON
-        record = self._client._store.read("module")
-        if not record:
-            return b"[]"
+        from .optional import booted
         from .wire.describe import installed
 
-        text = installed(record, _LEVEL, 0, True)[0]
-        return text[text.index(b"[") : -1]
+        record = self._client._store.read("module" + getattr(booted(), "slot", ""))
+        try:
+            text = installed(record or b"-", _LEVEL, 0, True)[0]
+            return text[text.index(b"[") : -1]
+        except ValueError:
+            return b"[]"  # there is none, or it is damaged
 
     def vitals(self):
         from .runtime.vitals import snapshot

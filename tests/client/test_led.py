@@ -4,7 +4,10 @@ import sys
 
 from fake_cloud import Board, connected, make, settle
 from particle import Error
+from particle.operation import now
+from particle.runtime import vitals
 from particle.runtime.led import colour, show, state
+from particle.session.messaging import diff
 from support import raises
 
 
@@ -13,8 +16,10 @@ class Link:
 
     now = 0
     kind = "wifi"
+    asked = None  # the ticks of the last look
 
     def step(self, now):
+        self.asked = now
         return self.now
 
 
@@ -48,6 +53,17 @@ def test_states():
     assert c.led.state == "LISTENING_MODE"
     c.more.signal = True
     assert c.led.state == "SIGNAL"
+
+
+def test_a_link_is_asked_with_the_time_of_now():
+    """Any other is half of all ticks in the future for it: it would not look for days."""
+    c, _ = make()
+    c.connect(timeout=30, background=False)
+    link = c._link = Link()
+    c._conn.ready = False
+    for look in (lambda: c.led.state, lambda: vitals.snapshot(c)):
+        look()
+        assert -60000 < diff(link.asked, now()) <= 0
 
 
 def test_colours():

@@ -1,14 +1,17 @@
 """Listening mode of a client: what it interrupts, how it ends, and what goes on afterwards."""
 
 import asyncio
+import json
 import sys
 import time
 
+from bundles import bundle, wrapped
 from fake_cloud import ID, Board, CloudLink, Files, settle
 from particle import Cloud, ConfigError, Error, operation
 from particle.runtime.events import EVENTS, on
 from particle.store.access import claim_code
 from particle.store.container import Store
+from particle.wire.module import Image, user_slots
 from radio import HOME, SOURCE, Radio
 from support import folder, raises
 
@@ -372,3 +375,33 @@ def test_the_folder_does_not_hide_the_object():
         assert not particle.setup.active()
     finally:
         del particle.cloud
+
+
+class Boot:
+    """A boot stage that has chosen the application in a slot."""
+
+    record = True
+    slot = ".b"
+
+
+def test_the_console_tells_of_the_application_that_runs():
+    data = wrapped(bundle())
+    image = Image(len(data), 12, user_slots(12))
+    image.feed(data)
+    for port in PORTS[:1]:
+        with World(port) as w:
+            board = w.setup.mode.ports["client"]
+            assert board.modules() == b"[]"
+            w.store.write("module.b", image.modules[0].record())
+            assert board.modules() == b"[]"
+            before = sys.modules.get("particle_boot")
+            sys.modules["particle_boot"] = Boot
+            try:
+                kinds = [(m["f"], m["v"]) for m in json.loads(board.modules())]
+                assert kinds == [("s", 6200), ("u", 6)]
+                w.store.write("module.b", b"damaged")
+                assert board.modules() == b"[]"
+            finally:
+                del sys.modules["particle_boot"]
+                if before:
+                    sys.modules["particle_boot"] = before

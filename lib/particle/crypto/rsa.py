@@ -47,7 +47,7 @@ def encrypt(n, e, message, rng):
         tries += 1
         if tries > 99:
             raise ValueError("rng")
-        padding += bytes([x for x in rng(count - len(padding)) if x])
+        padding += bytes(filter(None, rng(count - len(padding))))
     block = b"\x00\x02" + padding + b"\x00" + message
     c = yield from powmod(int.from_bytes(block, "big"), e, n)
     return c.to_bytes(size, "big")

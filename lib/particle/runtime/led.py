@@ -115,7 +115,7 @@ class Led:
     def state(self):
         """Return the name of the signal that is shown, as in device-api 9, or "SIGNAL"."""
         more = self._client.more
-        return "SIGNAL" if more.signal else state(self._client, self._since)
+        return "SIGNAL" if more.signal else state(self._client, time.ticks_ms() & _TICKS)
 
     def driver(self, device=None):
         """Show the status from now on; without `device` on the LED of the board's profile.

@@ -10,6 +10,7 @@ from micropython import const
 from ..errors import Error
 
 _NOT_SUPPORTED = const(-120)
+_MASK = const(0x3FFFFFFF)  # of ticks
 default = None  # function that returns the default client
 _own = []  # (id, name, getter, signed)
 _ticks = time.ticks_ms()
@@ -47,7 +48,8 @@ def values(client):
     error = client.error.args[0] if client.error else 0
     out = [
         (6, "sys:uptime", uptime()),
-        (8, "net:stat", 4 if client._link and client._link.step(0) == 4 else 2),
+        # the ticks of now, as `uptime` saw them: told others, a link may not look for days
+        (8, "net:stat", 4 if client._link and client._link.step(_ticks & _MASK) == 4 else 2),
         (10, "cloud:stat", 2 if up else 1 if conn else 0),
         (13, "cloud:err", error),
         (14, "cloud:dconn", client.drops),

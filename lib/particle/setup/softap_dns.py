@@ -41,7 +41,7 @@ class Names(Bound):
 
     def __init__(self, address, port, says):
         super().__init__(address, port, socket.SOCK_DGRAM)
-        self._says = bytes([int(n) for n in says.split(".")])
+        self._says = bytes(map(int, says.split(".")))
 
     def step(self, now, buf):
         """Answer a few questions; there is nothing to calculate. Never raises OSError."""

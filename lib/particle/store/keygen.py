@@ -90,5 +90,5 @@ def make(store, transport, rng):
         store.write("device.ec.der", der)
     else:
         # RFC 8017, A.1.2
-        body = b"\x02\x01\x00" + b"".join([_number(x) for x in made])
+        body = b"\x02\x01\x00" + b"".join(map(_number, made))
         store.write("device.rsa.der", b"\x30" + _length(len(body)) + body)
