@@ -114,8 +114,8 @@ class Led:
     @property
     def state(self):
         """Return the name of the signal that is shown, as in device-api 9, or "SIGNAL"."""
-        more = self._client.more
-        return "SIGNAL" if more.signal else state(self._client, time.ticks_ms() & _TICKS)
+        client = self._client
+        return "SIGNAL" if client.more.signal else state(client, time.ticks_ms() & _TICKS)
 
     def driver(self, device=None):
         """Show the status from now on; without `device` on the LED of the board's profile.
@@ -131,7 +131,7 @@ class Led:
             device, inverted = _device(*found)
         self._show = show(device, inverted)
         self._last = None
-        self._client._jobs[self._step] = time.ticks_ms() & _TICKS
+        self.on_signal(self._handler)  # from now on it is served
 
     def on_signal(self, handler):
         """Have `handler(on)` called when the cloud wants the board to be seen, or no more."""
