@@ -8,7 +8,7 @@ import pytest
 
 from cloud.device import random_id
 from cloud.running import provision
-from particle_tools.cloud import vitals
+from particle_tools.cloud import diagnostics, vitals
 
 LEDGERS = "/v1/ledgers"
 
@@ -206,6 +206,14 @@ def test_vitals_are_kept(cloud, api, other_api, keys, device_id):
     api("POST", f"/v1/products/{number}/devices", {"id": device_id})
     same = api("GET", f"/v1/products/{number}/diagnostics/{device_id}/last")[1]["diagnostics"]
     assert json.dumps(same) == json.dumps(last)
+
+
+def test_vitals_of_a_device_that_floods_are_bounded(cloud, device_id, monkeypatch):
+    monkeypatch.setattr(diagnostics, "_KEPT", 5)
+    for uptime in range(9):
+        cloud.run(cloud.services.diagnostics.add(device_id, {"uptime": uptime}))
+    found = cloud.call(cloud.services.diagnostics.between, device_id, 0.0, 1e11)
+    assert [row["payload"]["uptime"] for row in found] == [8, 7, 6, 5, 4]
 
 
 def stored(api, path, uptime):

@@ -87,6 +87,20 @@ def test_expired_token(cloud, anonymous):
     assert anonymous("GET", "/v1/devices")[0] == 401
 
 
+def test_tokens_that_have_expired_are_forgotten(cloud):
+    """Whoever logs in with each call would fill the disk."""
+    services = cloud.services
+    user = cloud.run(services.accounts.create(f"{random_id()}@example.com", "x"))
+    for _ in range(3):
+        token = cloud.run(services.accounts.issue(user, "test", 0.0))[0]
+    kept = cloud.run(services.accounts.issue(user, "test", None))[0]
+    rows = cloud.call(services.db.all, "SELECT * FROM tokens WHERE user_id = ?", user.id)
+    kinds = sorted(row["kind"] for row in rows)
+    assert kinds == ["access", *["refresh"] * 4]  # those are good for two weeks
+    assert cloud.call(services.accounts.check, token) is None
+    assert cloud.call(services.accounts.check, kept).user == user
+
+
 def test_tokens_are_stored_hashed(cloud, api):
     rows = cloud.call(cloud.services.db.all, "SELECT * FROM tokens")
     assert rows and all(api.token.encode() not in bytes(row["hash"]) for row in rows)

@@ -137,9 +137,12 @@ class Accounts:
             (_digest(access), "access", user.id, client, access[:8], now, ends),
             (_digest(refresh), "refresh", user.id, client, refresh[:8], now, now + REFRESH_S),
         ]
-        await self._db.write(
-            lambda db: db.executemany("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
-        )
+
+        def job(db: sqlite3.Connection) -> None:
+            db.execute("DELETE FROM tokens WHERE user_id = ? AND expires_at <= ?", (user.id, now))
+            db.executemany("INSERT INTO tokens VALUES (?, ?, ?, ?, ?, ?, ?)", rows)
+
+        await self._db.write(job)
         return access, refresh
 
     def check(self, token: str, kind: str = "access") -> Token | None:

@@ -1,4 +1,4 @@
-"""The vitals that devices have sent, kept for thirty days (rest-api 9)."""
+"""The vitals that devices have sent, kept for thirty days, the last ones (rest-api 9)."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from particle_tools.cloud.clock import Clock, iso
 from particle_tools.cloud.database import Database
 
 _KEPT_S = 30 * 86_400
+_KEPT = 10_000  # of one device: one in four minutes; one that floods loses its own
 _MOST = 1000  # in one answer
 
 
@@ -33,6 +34,11 @@ class Diagnostics:
             db.execute(
                 "DELETE FROM diagnostics WHERE device_id = ? AND taken_at < ?",
                 (device_id, now - _KEPT_S),
+            )
+            db.execute(
+                "DELETE FROM diagnostics WHERE device_id = ?1 AND taken_at <= (SELECT taken_at"
+                " FROM diagnostics WHERE device_id = ?1 ORDER BY taken_at DESC LIMIT 1 OFFSET ?2)",
+                (device_id, _KEPT),
             )
 
         await self._db.write(job)
