@@ -219,6 +219,18 @@ def test_a_claim_that_cannot_be_read_does_not_break_the_line():
     assert lines[at].startswith("store: claim is damaged") and "connected as" in lines[at - 1]
 
 
+def test_a_network_whose_name_is_no_text():
+    """Any bytes may be one, and there is none while the board joins another."""
+    for ssid, text in ((b"caf\xe9", "b'caf\\xe9'"), (None, "None"), (b"Home", "Home")):
+        c, link = make()
+        link.kind = "wifi"
+        c.wifi = type("Wifi", (), {"ssid": ssid})
+        with Said() as lines:
+            c.connect(timeout=30, background=False)
+        (line,) = [line for line in lines if line.startswith("wifi: ")]
+        assert line.split(" ")[1] == text, line
+
+
 def test_data_within_itself():
     c, link = connected()
     endless = []

@@ -115,7 +115,7 @@ CEILINGS = {
     "runtime/rules": 1850,
     "runtime/stream": 900,
     "runtime/system": 3850,
-    "runtime/talk": 800,
+    "runtime/talk": 850,
     "runtime/vitals": 1300,
 }
 TOTALS = {"core-udp": 42_000, "core-tcp": 30_000}

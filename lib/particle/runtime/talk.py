@@ -50,4 +50,9 @@ def _tell_network(client):
     found = client.wifi.ssid, link.info()[0]
     if found != _network:
         _network = found
-        print("wifi: %s %s" % (found[0].decode(), found[1]))
+        name = found[0]
+        try:
+            name = name.decode()
+        except (AttributeError, ValueError):
+            pass  # it was just left, or its name is no text
+        print("wifi: %s %s" % (name, found[1]))

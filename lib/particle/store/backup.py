@@ -4,8 +4,8 @@ The session is written to it before every record. The flash has a copy whose num
 256 ahead, for the next power-on; it is written when they are used up or the session changes.
 """
 
+import binascii
 import struct
-from binascii import crc32
 
 from micropython import const
 
@@ -106,7 +106,7 @@ class Backup:
         if data and len(data) >= _REST:
             kept = self._memory.get(kind)
             # made for another copy, it is old
-            if kept and struct.unpack_from("<I", kept)[0] == crc32(data):
+            if kept and struct.unpack_from("<I", kept)[0] == binascii.crc32(data):
                 return kept[4:]
         return data
 
@@ -126,7 +126,7 @@ class Backup:
             self._store.put(kind, copy)
             self._flash = bytes(copy)
         try:
-            self._memory.put(kind, struct.pack("<I", crc32(self._flash)) + payload)
+            self._memory.put(kind, struct.pack("<I", binascii.crc32(self._flash)) + payload)
         except ValueError:
             pass  # taken by the application: the copy on flash lies ahead of all that was sent
 

@@ -2,8 +2,8 @@
 (cloud-protocol 4.2, ota-and-boot 1.10).
 """
 
+import binascii
 import struct
-from binascii import hexlify
 
 from micropython import const
 
@@ -86,7 +86,7 @@ def _json(platform_id, modules, assets):
     for function, index, version, room, flags, digest, needs, wanted, _ in modules:
         m = '{"s":%d,"l":"m","vc":%d,"vv":%d,' % (room, flags and _PASSED, flags)
         if digest and function == _USER:
-            m += '"u":"%s",' % hexlify(digest).decode()
+            m += '"u":"%s",' % binascii.hexlify(digest).decode()
         d = ",".join(["{%s}" % _names(*need) for need in needs])
         m += '%s,"d":[%s]' % (_names(function, index, version), d)
         if wanted:
@@ -104,7 +104,9 @@ def _assets(every):
     for each in every:
         size = ',"size":%d' % each[2] if len(each) > 2 else ""
         name = each[1].decode()
-        found.append('{"hash":"%s","name":"%s"%s}' % (hexlify(each[0]).decode(), name, size))
+        found.append(
+            '{"hash":"%s","name":"%s"%s}' % (binascii.hexlify(each[0]).decode(), name, size)
+        )
     return "[%s]" % ",".join(found)
 
 
