@@ -177,6 +177,11 @@ def test_static_address():
         link.up()
         run(radio, link, "READY", 3)
         assert link.info()[0] == "192.168.4.2" and radio.hostname() == "pump-7"
+        # a name that is no text must not end the program with every boot
+        link.down()
+        known.options = {"hostname": b"caf\xe9"}
+        link.up()
+        run(radio, link, "READY", 3)
 
 
 def test_enterprise_with_an_eap_client():

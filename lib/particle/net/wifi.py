@@ -209,7 +209,7 @@ class WifiLink:
             pass
         hostname = self._networks.option("hostname")
         if hostname and hasattr(self._network, "hostname"):
-            self._network.hostname(hostname.decode())
+            self._network.hostname(_text(hostname))
         todo = [n for n in self._networks if self.only in (None, n.ssid)]
         if not todo:
             self._why["none"] = None
