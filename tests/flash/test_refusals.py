@@ -73,7 +73,7 @@ def test_image_from_address_0_on(flash, damaged):
 
 def test_image_of_another_chip(refused, images):
     line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", images("esp32c3"))
-    assert line.endswith("its bootloader is for esp32c3, not esp32")
+    assert line.endswith("its bootloader is for esp32c3, not esp32: take one for it")
 
 
 def test_image_larger_than_its_partition(refused, images):
@@ -85,7 +85,9 @@ def test_image_larger_than_its_partition(refused, images):
 
 def test_bootloader_for_a_smaller_flash(refused, images):
     line = refused("ESP32_GENERIC", *NOWHERE, "--firmware", images(flash="2MB"))
-    assert line.endswith("its bootloader is for 2 MB of flash, ESP32_GENERIC needs 4 MB")
+    assert line.endswith(
+        "for 2 MB of flash, ESP32_GENERIC needs 4 MB: take one made for this board"
+    )
 
 
 def test_micropython_of_another_version(refused, images):
@@ -164,7 +166,7 @@ def test_board_that_is_none(refused, tmp_path, monkeypatch):
     line = refused("ESP32_GENERIC-UTA", *NOWHERE)
     assert "no variant UTA of ESP32_GENERIC" in line
     line = refused("UNIX_SIM", *NOWHERE)
-    assert line.startswith("UNIX_SIM has no flash to write")
+    assert line == "UNIX_SIM has no flash to write (unix): see boards/UNIX_SIM/board.md"
     folder = tmp_path / "boards" / "MINE"
     folder.mkdir(parents=True)
     (folder / "board.json").write_text('{"mcu": "esp32"}')

@@ -184,7 +184,10 @@ def test_image_larger_than_its_place(refused, flash, image, title, family, start
 def test_another_board(refused, drive, image):
     place = drive(NRF_INFO)
     line = refused("RPI_PICO_W", "--port", place, "--firmware", image(blocks()))
-    assert line == (f"{place} is nRF52840-Xenon-v1, RPI_PICO_W has rp2040: nothing was written")
+    assert line == (
+        f"{place} is nRF52840-Xenon-v1, RPI_PICO_W has rp2040: nothing was written;"
+        " `particle-mp boards` lists what there is"
+    )
     assert [path.name for path in place.iterdir()] == [uf2._INFO]
 
 

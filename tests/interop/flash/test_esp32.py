@@ -86,7 +86,10 @@ def test_wrong_chip(chip, refused, images):
 def test_flash_too_small(chip, refused, images):
     board = chip("esp32", 2)
     line = refused("ESP32_GENERIC", "--port", board.port, "--firmware", images(), *BARE)
-    assert line == f"{board.port}: 2 MB of flash, ESP32_GENERIC has 4 MB: nothing was written"
+    assert line == (
+        f"{board.port}: 2 MB of flash, ESP32_GENERIC has 4 MB: nothing was written;"
+        " `particle-mp boards` lists what there is"
+    )
 
 
 def test_port_is_busy(chip, refused, images):
@@ -105,7 +108,11 @@ def test_port_is_not_there(refused, images, tmp_path):
 
 @pytest.mark.parametrize(
     ("port", "what"),
-    [("{folder}", "a folder"), ("foo://x", "invalid URL, protocol 'foo' not known")],
+    [
+        ("{folder}", "a folder"),
+        ("foo://x", "invalid URL, protocol 'foo' not known"),
+        (__file__, "Inappropriate ioctl for device"),
+    ],
 )
 def test_port_that_is_none(refused, images, tmp_path, port, what):
     port = port.format(folder=tmp_path)

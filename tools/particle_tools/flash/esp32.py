@@ -178,7 +178,7 @@ class Esp32:
         if found.flash is not None and found.flash < need:
             raise UserError(
                 f"{wishes.where}: {found.flash >> 20} MB of flash, {board.title} has"
-                f" {need >> 20} MB: nothing was written"
+                f" {need >> 20} MB: nothing was written; `particle-mp boards` lists what there is"
             )
         self._found = found
 

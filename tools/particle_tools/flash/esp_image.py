@@ -73,7 +73,8 @@ def _image(path: Path, what: str, data: bytes, chip: str) -> ImageMetadata:
     try:
         header = ImageHeader.from_bytes(data)
         if header.chip_id.chip_name != chip:
-            raise UserError(f"{path}: its {what} is for {header.chip_id.chip_name}, not {chip}")
+            other = header.chip_id.chip_name
+            raise UserError(f"{path}: its {what} is for {other}, not {chip}: take one for it")
         return ImageMetadata.from_bytes(data)
     except (ValueError, struct.error) as error:
         raise UserError(f"{path}: its {what} is damaged ({error}): get it again") from None

@@ -254,6 +254,8 @@ def _explain(port: str, text: str) -> str:
         return f"{port}: no permission: add yourself to the group that owns it (dialout, uucp)"
     if "Could not open" in text or "invalid URL" in text:
         what = "a folder" if Path(port).is_dir() else text.rpartition(": ")[2].rstrip(")")
+        if what.startswith("("):  # an error's number, and its text
+            what = what.partition(", ")[2].strip("'")
         return f"{port} is no serial port ({what}): `mpremote devs` shows ports"
     if "connect" in text or "No serial data" in text:
         return (

@@ -41,4 +41,6 @@ def choose(wishes: Wishes):
         from particle_tools.flash.dfu import Dfu
 
         return Dfu(wishes)
-    raise UserError(f"{board.title} has no flash to write ({board.chip}): boards/{board.name}")
+    raise UserError(
+        f"{board.title} has no flash to write ({board.chip}): see boards/{board.name}/board.md"
+    )

@@ -40,7 +40,7 @@ def fixed(board: Board, path: Path, image: EspImage, table: PartitionTable, at: 
     if image.flash < need:
         raise UserError(
             f"{path}: its bootloader is for {image.flash >> 20} MB of flash,"
-            f" {board.title} needs {need / (1 << 20):g} MB"
+            f" {board.title} needs {need / (1 << 20):g} MB: take one made for this board"
         )
     if at + len(image.bootloader) > TABLE_AT:
         raise UserError(f"{path}: its bootloader reaches into the table of partitions")

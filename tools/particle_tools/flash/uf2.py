@@ -187,7 +187,8 @@ class Uf2:
         name = lines.get("Board-ID", lines.get("Model", "something else")).strip()
         if self._kind.says.lower() not in text.lower():
             raise UserError(
-                f"{self._drive} is {name}, {board.title} has {board.chip}: nothing was written"
+                f"{self._drive} is {name}, {board.title} has {board.chip}: nothing was written;"
+                " `particle-mp boards` lists what there is"
             )
         wanted = _board_id(board)
         if wanted and not name.lower().startswith(wanted.lower()):
