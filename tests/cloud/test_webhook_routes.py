@@ -195,6 +195,11 @@ def test_what_is_refused(fields, text):
         read({"event": "x", "url": URL} | fields)
 
 
+def test_a_template_of_years_ago():
+    fields = {"event": "x", "url": URL}
+    assert read(fields | {"mydevices": True}) == read(fields)
+
+
 def test_refusals_are_400(api):
     for body in ({}, {"event": "x"}, {"url": URL}, {"event": "x", "url": URL, "json": "{{"}):
         status, answer = api("POST", HOOKS, body)

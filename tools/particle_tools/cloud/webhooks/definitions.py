@@ -30,8 +30,9 @@ _FIELDS = {
     *("event", "eventName", "url", "requestType", "integration_type", "query", "headers", "auth"),
     *(*_BODIES, *_TEXTS, *_SWITCHES, *_DEVICE),
 }
-# What a webhook is shown with, and what changes nothing when it is given back.
-_IGNORED = {"id", "ok", "created_at", "product_id", "hookUrl", "counters"}
+# What a webhook is shown with, and what changes nothing when it is given back; older templates
+# have `mydevices`, which has been so for long.
+_IGNORED = {"id", "ok", "created_at", "product_id", "hookUrl", "counters", "mydevices"}
 # What describes the connection or the length of the body is not a user's to say.
 _NOT_HEADERS = {
     "connection",
