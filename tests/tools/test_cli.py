@@ -1,5 +1,7 @@
 """The command line: verbs are found, mistakes are one line."""
 
+import os
+import signal
 import subprocess
 import sys
 
@@ -110,3 +112,82 @@ def test_old_micropython_is_refused(monkeypatch, tmp_path):
     monkeypatch.setenv("MICROPYTHON", str(old))
     with pytest.raises(UserError, match=r"is 1\.24"):
         interpreter.find()
+
+
+def test_output_that_has_no_room_is_one_line():
+    with open("/dev/full", "wb") as full:
+        done = subprocess.run(
+            [sys.executable, "-m", "particle_tools", "boards", "--json"],
+            stdout=full,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert done.returncode == 1
+    assert done.stderr == "particle-mp boards: No space left on device\n"
+
+
+def test_a_reader_that_has_gone_is_no_traceback():
+    ours, theirs = os.pipe()
+    os.close(ours)
+    with open(theirs, "wb") as pipe:
+        done = subprocess.run(
+            [sys.executable, "-m", "particle_tools", "boards"],
+            stdout=pipe,
+            stderr=subprocess.PIPE,
+            text=True,
+            timeout=30,
+            check=False,
+        )
+    assert (done.returncode, done.stderr) == (1, "")
+
+
+def test_names_that_the_terminal_cannot_show(tmp_path, monkeypatch):
+    assert cli.main(["keys", "make", "--dir", str(tmp_path)]) == 0
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")
+    out = tmp_path / "schlüssel.pem"
+    done = run("keys", "export", "device.ec", "--dir", str(tmp_path), str(out))
+    assert (done.returncode, done.stderr) == (0, "") and out.exists()
+    assert done.stdout.endswith("schl\\xfcssel.pem\n")
+
+
+def test_a_folder_that_cannot_be_made_is_one_line(tmp_path):
+    file = tmp_path / "file"
+    file.touch()
+    refused(run("sim", "--data", str(file)), "particle-mp sim", f"{file}: ")
+    home = {"XDG_CACHE_HOME": str(file)}
+    code = "from particle_tools import cli, cache; from particle_tools.verbs import boards;"
+    code += "boards.run = lambda args: cache.install('x', print); cli.main(['boards'])"
+    done = subprocess.run(
+        [sys.executable, "-c", code + " == 1 or exit(9)"],
+        env=os.environ | home,
+        capture_output=True,
+        text=True,
+        timeout=30,
+        check=False,
+    )
+    assert (done.returncode, done.stdout) == (0, "")
+    assert done.stderr.startswith(f"particle-mp boards: {file}") and done.stderr.count("\n") == 1
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_a_process_that_is_ended_cleans_up(number):
+    """A folder with keys, a cloud and boards were left."""
+    code = "import signal, sys, time; from particle_tools import cli\n"
+    code += "from particle_tools.verbs import boards\n"
+    code += "def work(args):\n"
+    code += "    try:\n"
+    code += "        print('at work', flush=True)\n"
+    code += "        time.sleep(60)\n"
+    code += "    finally:\n"
+    code += f"        signal.raise_signal({int(number)})\n"
+    code += "        print('tidy')\n"
+    code += "boards.run = work\n"
+    code += f"signal.signal({int(number)}, signal.SIG_DFL)\n"  # these tests may run under nohup
+    code += "sys.exit(cli.main(['boards']))\n"
+    with subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True) as it:
+        assert it.stdout.readline() == "at work\n"
+        it.send_signal(number)
+        assert it.communicate(timeout=30)[0] == "tidy\n"
+    assert it.returncode == 128 + number

@@ -5,10 +5,15 @@ A verb is a module `particle_tools.verbs.NAME` with `HELP` (one line),
 """
 
 import argparse
+import contextlib
 import importlib
+import io
+import os
 import pkgutil
+import signal
 import sys
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from particle_tools import __version__, verbs
@@ -51,14 +56,77 @@ def main(argv: Sequence[str] | None = None) -> int:
     # Only the verb asked for is imported: each brings its own heavy libraries.
     if argv and argv[0] in names:
         names = [argv[0]]
-    args = build_parser(names).parse_args(argv)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # a name that the terminal's encoding lacks is no reason to end after the work
+        sys.stdout.reconfigure(errors="backslashreplace")
+    who = " ".join(["particle-mp", *names]) if len(names) == 1 else "particle-mp"
     try:
-        return args.run(args) or 0
+        with _ending():
+            args = build_parser(names).parse_args(argv)
+            status = args.run(args) or 0
+            _flush()
+    except _Ended as ended:
+        return 128 + ended.number
     except UserError as error:
-        print(f"particle-mp {args.verb}: {error}", file=sys.stderr)
-        return 1
+        return _refused(f"{who}: {error}")
     except KeyboardInterrupt:
-        return 130
+        return 128 + signal.SIGINT
     except BrokenPipeError:
-        sys.stderr.close()
+        _forget_output()
         return 1
+    except OSError as error:
+        # of the computer it runs on: a full disk, a folder that is a file, no permission
+        name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
+        status = _refused(f"{who}: {name}{error.strerror or error}")
+        _forget_output()
+    return status
+
+
+class _Ended(KeyboardInterrupt):
+    """Somebody asked the process to end: what Ctrl-C cleans up is cleaned up."""
+
+    def __init__(self, number: int) -> None:
+        super().__init__()
+        self.number = number
+
+
+@contextlib.contextmanager
+def _ending() -> Iterator[None]:
+    # children and folders with keys must not be left by SIGTERM or a terminal that is closed
+    ended = False
+
+    def end(number: int, _frame: object) -> None:
+        nonlocal ended
+        if not ended:  # `timeout` sends it twice, the second would end the cleaning up
+            ended = True
+            raise _Ended(number)
+
+    taken = []
+    if threading.current_thread() is threading.main_thread():
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            if signal.getsignal(number) == signal.SIG_DFL:  # else nohup, or a caller's
+                signal.signal(number, end)
+                taken.append(number)
+    try:
+        yield
+    finally:
+        for number in taken:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def _flush() -> None:
+    # at the end of the process nobody would say what happened
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _forget_output() -> None:
+    # what cannot be written is not tried once more when the process ends
+    with contextlib.suppress(AttributeError, OSError, ValueError):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _refused(line: str) -> int:
+    with contextlib.suppress(OSError):
+        print(line, file=sys.stderr)
+    return 1
