@@ -278,12 +278,10 @@ class Wifi:
         """
         from .net.ping import ping
 
-        end(0, timeout)
+        timeout = end(0, timeout)
         address = self.resolve(host)
         tries = tries if address else 0
-        return self._served(
-            ping(address or "0.0.0.0", tries, int(timeout * 1000), now, os.urandom)
-        )
+        return self._served(ping(address or "0.0.0.0", tries, timeout, now, os.urandom))
 
     # networks
 

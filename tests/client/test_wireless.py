@@ -156,6 +156,7 @@ def test_settings():
                 assert wifi.local_ip == address
             raises(ValueError, wifi.set_static_ip, "10.0.0", "", "", "")
             assert wifi.ping("") == 0
+            with_ticks_that_wrap(wifi)
             assert wifi.hostname("pump-7") == "pump-7" == wifi.hostname()
             assert Networks(w.client._store).option("hostname") == b"pump-7"
             raises(ValueError, wifi.hostname, "x" * 33)
@@ -166,6 +167,25 @@ def test_settings():
             wifi.clear_credentials("Home")
             assert not wifi.has_credentials()
             raises(ConfigError, wifi.connect)
+
+
+def with_ticks_that_wrap(wifi):
+    """Ping with a time-out that ticks cannot count: it would never be over."""
+    module = sys.modules["particle.net.ping"]
+    real = module.ping
+    waits = []
+
+    def ping(address, tries, timeout_ms, *_):
+        waits.append(timeout_ms)
+        yield
+
+    module.ping = ping
+    try:
+        wifi.ping("", 1, 2000000)
+        wifi.ping("", 1, 1.5)
+    finally:
+        module.ping = real
+    assert waits[0] < 0x20000000 and waits[1] == 1500
 
 
 class Pin:

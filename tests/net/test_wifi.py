@@ -210,9 +210,35 @@ def test_what_the_driver_says_is_no_end():
 
         link.wlan.connect = refuse
         run(radio, link, "FAILED", 3)
-        assert "Wifi Internal Error" in str(link.error)
+        assert "Wifi Internal Error" in str(link.error) and link.why is None
         link.wlan.connect = connect
         run(radio, link, "READY", 10)
+
+
+def test_it_is_looked_at_after_a_week_without_a_look():
+    # ticks count half of 12.4 days in each direction
+    for port in PORTS:
+        for days in (1, 7, 13, 20):
+            radio, link = world(port, Known(Entry(b"Home", GOOD)), HOME)
+            run(radio, link, "READY", 3)
+            radio.clock.air["networks"] = []
+            radio.clock.ms += days * 86400000
+            assert "JOINING" in run(radio, link, "FAILED", 30), days
+
+
+def test_why_it_failed_before_is_not_why_the_driver_refuses():
+    for port in PORTS:
+        radio, link = world(port, Known(Entry(b"Home", b"wrong word")), HOME)
+        run(radio, link, "FAILED", 40)
+        assert link.why == "password"
+
+        def refuse(*_, **__):
+            raise OSError("Wifi Internal Error")
+
+        link.wlan.connect = refuse
+        radio.clock.ms += 2000
+        link.step(radio.clock.ms)
+        assert "Wifi Internal Error" in str(link.error) and link.why is None
 
 
 def test_scan_in_the_words_of_device_os():

@@ -143,6 +143,11 @@ def test_states():
     said = w.state()
     assert (said["state"], said["why"]) == ("failed", "password")
     assert said["text"] == "'Home': wrong password"
+    w.join = Error(-230, "Wi-Fi: Wifi Internal Error", "link")
+    w.why = None  # what the driver says is of no kind
+    said = w.state()
+    assert (said["state"], said["why"]) == ("failed", "")
+    assert said["text"] == "Wi-Fi: Wifi Internal Error"
     w.join = "joined"
     said = w.state()
     assert (said["state"], said["ssid"], said["ip"]) == ("joined", "Home", "10.0.0.7")

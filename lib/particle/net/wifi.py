@@ -70,7 +70,8 @@ def _after(now, ms):
 
 
 def _due(now, when):
-    return (now - when & _TICKS) < 0x20000000
+    # nothing is further ahead than the longest pause: nobody may have looked for a week
+    return (when - now - 1 & _TICKS) >= _LONGEST_MS
 
 
 def security(authmode, masks):
@@ -160,6 +161,7 @@ class WifiLink:
                 self._look(now)
         except OSError as e:
             # what the store or the driver says
+            self.why = None
             self.error = e if isinstance(e, Error) else Error(_NETWORK, "Wi-Fi: %s" % e, "link")
             self._rest(now)
         return self._state

@@ -78,7 +78,7 @@ def page(ports, commands, address="192.168.0.1", name=""):
             said["ip"] = wifi.link.info()[0]
         else:
             said["state"] = b"failed"
-            said["why"] = wifi.link.why
+            said["why"] = wifi.link.why or b""
             said["text"] = join.text
             if said["why"] == "password" and wanted in tried:
                 tried[wanted] = True
