@@ -14,6 +14,7 @@ from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives import serialization as form
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from particle_tools import whole_file
 from particle_tools.errors import UserError
 
 NAMES = ("device.ec.der", "device.rsa.der", "server.ec.der", "server.rsa.der")
@@ -147,12 +148,9 @@ class Folder:
         path = self._path / name
         try:
             self._path.mkdir(parents=True, exist_ok=True)
-            part = path.with_name(name + ".new")
-            part.touch(0o600)
-            part.write_bytes(data)
-            part.replace(path)
         except OSError as error:
             raise UserError(f"{path}: {error.strerror}") from None
+        whole_file.write(path, data, secret=True)
         return True
 
     def make(self, algorithm: str, _show: Callable[[str], None]) -> bool:

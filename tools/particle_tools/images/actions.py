@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from particle_tools import __version__
+from particle_tools import __version__, whole_file
 from particle_tools.errors import UserError
 
 _MOST = 0xFFFE  # of numbers that stand in 16 bits, where all ones mean none
@@ -137,7 +137,7 @@ def _pack(args: argparse.Namespace) -> int:
         bundle = bundle.signed(key)
     suffix = ".zip" if assets else ".bin"
     out = args.output or Path(f"{board}-{args.version}{suffix}")
-    files.write(out, files.pack(bundle, assets))
+    _write(out, files.pack(bundle, assets), args.key)
     return _said(args, out)
 
 
@@ -167,7 +167,6 @@ def _image(args: argparse.Namespace) -> dict[str, bytes]:
 
 
 def _sim(args: argparse.Namespace) -> int:
-    from particle_tools.images import files
     from particle_tools.sim import esp32, stm32
 
     if args.mboot:
@@ -179,7 +178,7 @@ def _sim(args: argparse.Namespace) -> int:
                 f"{len(data)} bytes; there is room for {esp32.SLOT_BYTES} on the board"
             )
     output = args.output or Path("firmware.pack.dfu" if args.mboot else "micropython.bin")
-    files.write(output, data)
+    whole_file.write(output, data)
     if args.json:
         print(json.dumps({"file": str(output), "bytes": len(data)}))
     else:
@@ -199,7 +198,7 @@ def _sign(args: argparse.Namespace) -> int:
         raise UserError(f"{args.file} needs assets that it does not hold: sign the ZIP")
     out = args.output or args.file
     bundle = update.bundle.signed(signing.private(args.key))
-    files.write(out, files.pack(bundle, update.assets))
+    _write(out, files.pack(bundle, update.assets), args.key)
     return _said(args, out)
 
 
@@ -275,14 +274,14 @@ def _look(path: Path, key: Path | None) -> dict[str, Any]:
 
 
 def _keys(args: argparse.Namespace) -> int:
-    from particle_tools.images import files, signing
+    from particle_tools.images import signing
 
     if args.new:
         key = signing.make(args.key, args.new).public_key()
     else:
         key = signing.public(args.key)
     if args.public:
-        files.write(args.public, signing.der(key))
+        _write(args.public, signing.der(key), args.key)
     found = {"key_id": signing.key_id(key).hex(), "kind": signing.NAMES[signing.kind(key) or 0]}
     if args.json:
         print(json.dumps(found))
@@ -306,6 +305,12 @@ def _said(args: argparse.Namespace, out: Path) -> int:
         + f", {signed}"
     )
     return 0
+
+
+def _write(path: Path, data: bytes, key: Path | None) -> None:
+    if key and path.resolve() == key.resolve():
+        raise UserError(f"{path} is the key itself: give what is written another name")
+    whole_file.write(path, data)
 
 
 def _number(version: str) -> int:

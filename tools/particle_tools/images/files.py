@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import os
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,16 +95,6 @@ def pack(bundle: Bundle, assets: dict[str, bytes] | None = None) -> bytes:
             info.compress_type = zipfile.ZIP_DEFLATED
             archive.writestr(info, content)
     return out.getvalue()
-
-
-def write(path: Path, data: bytes) -> None:
-    """Write a file in one step. Raises UserError."""
-    part = path.with_name(path.name + ".part")
-    try:
-        part.write_bytes(data)
-        os.replace(part, path)
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
 
 
 def _unzipped(data: bytes) -> tuple[bytes, dict[str, bytes]]:

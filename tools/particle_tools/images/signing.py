@@ -43,11 +43,16 @@ def make(path: Path, kind: str) -> Private:
         serialization.NoEncryption(),
     )
     try:
-        with open(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
-            file.write(text)
+        made = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     except FileExistsError:
         raise UserError(f"{path} is there already; a key is never replaced") from None
     except OSError as error:
+        raise UserError(f"{path}: {error.strerror}") from None
+    try:
+        with open(made, "wb") as file:
+            file.write(text)
+    except OSError as error:
+        path.unlink(missing_ok=True)  # half a key would be there already
         raise UserError(f"{path}: {error.strerror}") from None
     return key
 

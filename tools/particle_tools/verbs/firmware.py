@@ -8,6 +8,7 @@ import time
 from dataclasses import asdict
 from pathlib import Path
 
+from particle_tools import whole_file
 from particle_tools.errors import UserError
 from particle_tools.images import actions as applications
 from particle_tools.progress import Progress
@@ -92,7 +93,7 @@ def _native(args: argparse.Namespace) -> int:
     folder = args.out or ROOT / "build" / "native" / args.arch
     folder.mkdir(parents=True, exist_ok=True)
     path = folder / f"{natmod.NAME}.mpy"
-    path.write_bytes(made)
+    whole_file.write(path, made)
     if args.json:
         print(json.dumps({"arch": args.arch, "file": str(path), "bytes": len(made)}))
     else:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, TextIO
 
+from particle_tools import arguments, whole_file
 from particle_tools.errors import UserError
 
 HELP = "make, show, check, import and export the keys of a device and of its cloud"
@@ -37,7 +38,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     fetched.add_argument("--cloud", default=_DEFAULT, metavar="URL", help="(%(default)s)")
     for action in (made, shown, checked, taken, given, fetched):
         where = action.add_mutually_exclusive_group(required=True)
-        where.add_argument("--dir", type=Path, metavar="DIR", help="a copy of the board's pt/")
+        where.add_argument(
+            "--dir", type=arguments.folder, metavar="DIR", help="a copy of the board's pt/"
+        )
         where.add_argument("--port", metavar="PORT", help="serial port of the board")
     _add_dct(actions)
     for action in actions.choices.values():
@@ -47,10 +50,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def _add_dct(actions: Any) -> None:
     taken = actions.add_parser("import-dct", help="write an image's content as files of a store")
     taken.add_argument("image", type=Path, metavar="IMAGE", help="8391 bytes of a DCT")
-    taken.add_argument("folder", type=Path, metavar="DIR", help="to be copied to the board's pt/")
+    taken.add_argument(
+        "folder", type=arguments.folder, metavar="DIR", help="to be copied to the board's pt/"
+    )
     taken.add_argument("--force", action="store_true", help="replace files that are different")
     given = actions.add_parser("export-dct", help="write an image of the files of a store")
-    given.add_argument("folder", type=Path, metavar="DIR", help="a copy of the board's pt/")
+    given.add_argument(
+        "folder", type=arguments.folder, metavar="DIR", help="a copy of the board's pt/"
+    )
     given.add_argument("image", type=Path, metavar="IMAGE", help="file to be written")
     given.add_argument("--base", type=Path, metavar="FILE", help="image with everything else")
     for action in (taken, given):
@@ -152,7 +159,7 @@ def _form(args: argparse.Namespace) -> str:
 
 
 def _export(args: argparse.Namespace, place: Any, form: str) -> str:
-    from particle_tools.key_files import Key
+    from particle_tools.key_files import NAMES, Key
 
     name = args.which + ".der"
     found = place.look()[name]
@@ -162,7 +169,9 @@ def _export(args: argparse.Namespace, place: Any, form: str) -> str:
         data = Key.read(place.read(name)).private_bytes(form)
     else:
         data = Key.read(found.public).public_bytes(form)
-    _write(args.file, data)
+    if args.dir and args.file.resolve() in {(args.dir / name).resolve() for name in NAMES}:
+        raise UserError(f"{args.file} is a key of the store itself: give it another name")
+    whole_file.write(args.file, data, secret=args.private)
     return str(args.file)
 
 
@@ -208,24 +217,24 @@ def _report(args: argparse.Namespace, place: Any, out: TextIO | None) -> int:
 
 
 def _dct(args: argparse.Namespace) -> int:
-    from particle_tools import dct
+    from particle_tools import dct, key_files
 
     generation = "gen2" if args.gen2 else "gen3"
     if args.action == "export-dct":
         files = {p.name: _read(p) for p in _folder(args.folder) if p.is_file()}
         base = _read(args.base) if args.base else None
-        _write(args.image, dct.write(files, generation, base))
+        whole_file.write(args.image, dct.write(files, generation, base), secret=True)
         names = sorted(files)
         left_out = []
     else:
         found = dct.read(_read(args.image), generation)
-        args.folder.mkdir(parents=True, exist_ok=True)
+        store = key_files.Folder(args.folder)
         for name, data in found.files.items():
-            path = args.folder / name
-            if path.exists() and path.read_bytes() != data and not args.force:
+            if store.read(name) not in (None, data) and not args.force:
+                path = args.folder / name
                 raise UserError(f"{path} is there and different: --force replaces it")
         for name, data in found.files.items():
-            _write(args.folder / name, data)
+            store.write(name, data)
         names, left_out = sorted(found.files), found.left_out
     if args.json:
         print(json.dumps({"files": names, "left_out": left_out}))
@@ -246,14 +255,5 @@ def _folder(path: Path) -> list[Path]:
 def _read(path: Path) -> bytes:
     try:
         return path.read_bytes()
-    except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
-
-
-def _write(path: Path, data: bytes) -> None:
-    # it may be a private key
-    try:
-        path.touch(0o600)
-        path.write_bytes(data)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror}") from None
