@@ -155,6 +155,15 @@ def test_it_is_served():
     c.more.signal = False
     settle(c, link, lambda: signals == [True, False])
 
+    def fails(on):
+        signals.append(on)
+        raise ValueError("what a handler raises is printed")
+
+    c.led.on_signal(fails)
+    c.more.signal = True
+    settle(c, link, lambda: signals == [True, False, True] and shown[-1] != shown[-2])
+    assert c.connected()
+
 
 def test_the_led_of_the_board():
     c, link = connected()

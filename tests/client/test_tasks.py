@@ -179,6 +179,37 @@ def test_an_event_stream_that_is_closed_ends():
     assert got == ["open"]
 
 
+def test_an_event_stream_that_is_unsubscribed_from_ends():
+    c, link = connected()
+    got = []
+
+    async def read(prefix):
+        async for e in c.events(prefix):
+            got.append((prefix, e.data))
+
+    async def main():
+        readers = [asyncio.create_task(read(prefix)) for prefix in ("door", "doo", "")]
+        await asyncio.sleep(0)
+        link.say(b"\x50\x02\xb1E\x04door\xffopen")
+        await until(lambda: len(got) == 3)
+        c.unsubscribe("door")
+        await asyncio.wait_for(readers[0], 30)
+        link.say(b"\x50\x02\xb1E\x04door\xffshut")
+        await until(lambda: len(got) == 5)
+        c.unsubscribe()
+        for reader in readers[1:]:
+            await asyncio.wait_for(reader, 30)
+
+    asyncio.run(main())
+    assert sorted(got) == [
+        ("", "open"),
+        ("", "shut"),
+        ("doo", "open"),
+        ("doo", "shut"),
+        ("door", "open"),
+    ]
+
+
 def test_answers_inside_a_task():
     c, link = connected()
     link.answer = {"particle/device/name": b"lamp"}

@@ -1,8 +1,10 @@
 """Updates of version 3 that are refused, spoilt or given up: the last answers (5.2.2-5.2.5)."""
 
+import tcp_world
 from particle.errors import UpdateError
+from particle.session.update import Update
 from update_cloud import CANCEL, CHUNK, DIGEST, DISCARD, INDEX, SHA, SIZE, Sending
-from update_world import options
+from update_world import Memory, options
 
 
 def bad(w, rest, type=1, token=b""):
@@ -211,3 +213,28 @@ def test_flash_that_fails():
     assert not w.transfer.active() and w.told_of[-1] == -1
     w.pass_(30)
     assert len(w.downs) == 1
+
+
+class TcpHost:
+    """The host of a transfer over TCP, where nothing is acknowledged."""
+
+    def refusal(self, size):
+        return None
+
+    def told(self, step):
+        pass
+
+
+def test_a_start_over_tcp_is_not_said_again():
+    # no cloud that goes by the Hello sends one, but a frame of TCP proves nothing
+    w = tcp_world.World().connect()
+    transfer = Update(w.conn, Memory(), TcpHost())
+    w.conn.on(2, "S", transfer.message)
+    start = options(b"S", [(SIZE, 5000), (CHUNK, 512)])
+    w.say((0x40, 2), start, b"\x15")
+    for _ in range(200):
+        w.now += 10
+        transfer.tick(w.now)
+        w.step()
+    said = [m.code for m in w.take()]
+    assert said.count(0x41) == 1 and transfer.active() and w.conn.ready

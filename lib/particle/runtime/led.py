@@ -3,6 +3,7 @@
 It is served by whatever serves the client; public name `particle.led`.
 """
 
+import sys
 import time
 
 from micropython import const
@@ -45,16 +46,17 @@ _RAINBOW = const((0xEE82EE, 0x4B0082, 0x0000FF, 0x00FF00, 0xFFFF00, 0xFFA500, 0x
 def state(client, now):
     """Return the name of the signal that says what a client does."""
     conn = client._conn
-    if client.more.updating and client.more.updating.active():
+    more = client.more
+    if more.updating and more.updating.active():
         return "FIRMWARE_UPDATE"
-    if conn is not None and conn.stage() == "setup":
+    if conn and conn.stage() == "setup":
         return "LISTENING_MODE"
-    if client.more.safe:
+    if more.safe:
         return "SAFE_MODE"
-    if conn is not None and conn.ready:
+    if conn and conn.ready:
         return "CLOUD_CONNECTED"
     link = client._link.step(now) if client._link else 0
-    if link != 4 or conn is None or conn.deadline() is None:
+    if link != 4 or not conn or conn.deadline() is None:
         return "NETWORK_" + _LINK[link]
     return "CLOUD_HANDSHAKE" if conn.stage() == "transport" else "CLOUD_CONNECTING"
 
@@ -80,18 +82,18 @@ def show(device, inverted=False):
     """
     if hasattr(device, "write"):
 
-        def show_pixel(*rgb):
+        def put(*rgb):
             device[0] = rgb
             device.write()
 
-        return show_pixel
+        return put
     if isinstance(device, (tuple, list)):
 
-        def show_three(*rgb):
+        def put(*rgb):
             for i in range(3):
                 device[i].duty_u16((255 - rgb[i] if inverted else rgb[i]) * 257)
 
-        return show_three
+        return put
     if hasattr(device, "value"):
         return lambda *rgb: device.value((max(rgb) > 127) != inverted)
     if not callable(device):
@@ -105,8 +107,7 @@ class Led:
     def __init__(self, client):
         self._client = client
         self._show = self._last = self._name = self._handler = None
-        self._since = 0
-        self._signal = False
+        self._since = self._signal = 0
 
     def __repr__(self):
         return "<Led %s%s>" % (self.state, "" if self._show else ", no driver")
@@ -141,11 +142,14 @@ class Led:
     def _step(self, t):
         client = self._client
         client._jobs[self._step] = (t + _STEP_MS) & _TICKS
-        signal = bool(client.more.signal)
+        signal = client.more.signal
         if signal != self._signal:
             self._signal = signal
             if self._handler:
-                self._handler(signal)
+                try:
+                    self._handler(signal)
+                except Exception as e:
+                    sys.print_exception(e)
         name = None if signal else state(client, t)
         if name != self._name:
             self._name = name

@@ -20,21 +20,22 @@ class Event:
 class EventStream:
     """Iterate over the events whose name starts with `prefix`; `discards` counts what was lost.
 
-    With an empty prefix over whatever is subscribed to otherwise. `close()` ends it.
+    With an empty prefix over whatever is subscribed to otherwise. `close()` ends it, and
+    `unsubscribe`.
     """
 
     def __init__(self, client, prefix):
         self._client = client
-        self._prefix = prefix
+        self._entry = prefix, self._take, "b"  # among the client's handlers
         self._queue = []
         self.discards = 0
         if prefix:
             client.subscribe(prefix, self._take, binary=True)
         else:
-            client._handlers.append(("", self._take, "b"))
+            client._handlers.append(self._entry)
 
     def __repr__(self):
-        said = self._prefix, len(self._queue), self.discards
+        said = self._entry[0], len(self._queue), self.discards
         return "<EventStream %s, %d waiting, %d discarded>" % said
 
     def _take(self, name, data):
@@ -45,10 +46,8 @@ class EventStream:
 
     def close(self):
         """Take no more events: the iteration ends behind those that wait."""
-        self._prefix = None
-        # bound methods are equal, not identical
-        handlers = self._client._handlers
-        self._client._handlers = [h for h in handlers if h[1] != self._take]
+        if self._entry in self._client._handlers:
+            self._client._handlers.remove(self._entry)
 
     def __aiter__(self):
         return self
@@ -56,7 +55,7 @@ class EventStream:
     async def __anext__(self):
         client = self._client
         while not self._queue:
-            if self._prefix is None:
+            if self._entry not in client._handlers:
                 raise StopAsyncIteration
             client.process()
             await client._pause()

@@ -165,7 +165,7 @@ class Transfer:
 
     def _insist(self, now):
         conn = self._conn
-        entry = conn._open.get(self._answer)
+        entry = getattr(conn, "_open", {}).get(self._answer)  # TCP has none
         self._again = None
         if entry and self._wait <= _LONGEST_MS:
             self._wait *= 2
