@@ -2,9 +2,12 @@
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+
+from particle_tools.local import wait_for
 
 DEMO = [sys.executable, "-m", "particle_tools", "demo", "--json"]
 
@@ -41,3 +44,31 @@ def test_a_failed_step_is_named_and_its_logs_are_kept(tmp_path):
     assert "provisioning" in done.stderr
     assert "MicroPython" in done.stderr
     assert len(list(Path(tmp_path).iterdir())) == 1
+
+
+def running(folder):
+    """List the processes that were told of `folder`."""
+    found = []
+    for entry in Path("/proc").glob("[0-9]*/cmdline"):
+        try:
+            if os.fsencode(folder) in entry.read_bytes():
+                found.append(entry.parent.name)
+        except OSError:
+            continue  # it has ended
+    return found
+
+
+def test_a_demo_that_is_ended_leaves_nothing(tmp_path):
+    """While the cloud starts: it is nobody's yet, and it was left."""
+    code = f"import signal; signal.signal({int(signal.SIGTERM)}, signal.SIG_DFL);"
+    code += "import sys; from particle_tools.cli import main; sys.exit(main(['demo']))"
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env=os.environ | {"TMPDIR": str(tmp_path)},
+        stdout=subprocess.DEVNULL,
+    ) as process:
+        # what the cloud makes itself: who started it has long been told that it runs
+        assert wait_for(lambda: list(tmp_path.glob("*/cloud/*")), 30)
+        process.terminate()
+        assert process.wait(30) == 128 + signal.SIGTERM
+    assert running(tmp_path) == [] and list(tmp_path.iterdir()) == []

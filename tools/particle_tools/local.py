@@ -31,7 +31,9 @@ class Api(Rest):
     """The REST calls of somebody who watches and uses devices."""
 
     def use(self, token: str) -> None:
-        """Use an access token instead of a login."""
+        """Use an access token instead of a login. Raises UserError for what is none."""
+        if not token.strip() or not (token.isascii() and token.isprintable()):
+            raise UserError("--token: it is empty, or has characters that no token has")
         self._token = token
 
     def get(self, path: str) -> Any:
@@ -177,7 +179,11 @@ class _Child:
 
     def _wait_ready(self, what: str, seconds: float) -> dict[str, Any]:
         # what its `ready` line says; the log may hold those of earlier starts
-        wait_for(lambda: len(self._ready_lines()) > self._earlier or not self.alive(), seconds)
+        try:
+            wait_for(lambda: len(self._ready_lines()) > self._earlier or not self.alive(), seconds)
+        except BaseException:
+            self.stop()  # nobody else knows of it yet
+            raise
         lines = self._ready_lines()[self._earlier :]
         if not lines:
             self.stop()

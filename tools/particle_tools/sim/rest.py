@@ -20,14 +20,17 @@ class Rest:
     def __init__(self, url: str):
         try:
             parts = urllib.parse.urlsplit(url)
-        except ValueError as error:
-            raise UserError(f"--cloud {url}: {error}") from None
-        if parts.scheme not in ("http", "https") or not parts.hostname:
+            host = parts.hostname or ""
+            host.encode("idna")
+            good = parts.scheme in ("http", "https") and host and parts.port != 0
+        except ValueError:  # of brackets, the port, or a name that no host can have
+            good = False
+        if not good or not parts.path.isascii() or " " in url:
             raise UserError(f"--cloud {url}: expected a URL such as http://127.0.0.1:8080")
         self._url = url.rstrip("/")
         self._token: str | None = None
         # a proxy of the environment is for the world outside, not for this machine
-        handlers = [urllib.request.ProxyHandler({})] if _is_local(parts.hostname) else []
+        handlers = [urllib.request.ProxyHandler({})] if _is_local(host) else []
         self._opener = urllib.request.build_opener(*handlers)
 
     def login(self, user: str) -> None:
@@ -107,7 +110,7 @@ class Rest:
         headers = {"Accept": "*/*", "User-Agent": "particle-mp"}
         data = None
         if form is not None:
-            data = urllib.parse.urlencode(form).encode()
+            data = urllib.parse.urlencode(form, errors="surrogateescape").encode()
             headers["Content-Type"] = "application/x-www-form-urlencoded"
         elif values is not None:
             data = json.dumps(values).encode()
@@ -122,10 +125,14 @@ class Rest:
             headers["Authorization"] = f"Bearer {self._token}"
         request = urllib.request.Request(self._url + path, data, headers, method=method)
         try:
-            with self._opener.open(request, timeout=_TIMEOUT) as answer:
+            try:
+                answer = self._opener.open(request, timeout=_TIMEOUT)
+            except urllib.error.HTTPError as error:
+                answer = error
+            with answer:
                 return answer.status, answer.read()
-        except urllib.error.HTTPError as error:
-            return error.code, error.read()
+        except http.client.IncompleteRead:
+            raise UserError(f"cloud {self._url}: its answer was cut off: repeat it") from None
         except http.client.HTTPException:
             raise UserError(
                 f"--cloud {self._url} does not speak HTTP: is it the port of the devices?"

@@ -53,7 +53,8 @@ class Device:
             body = text.encode("utf-8", "surrogateescape")
         try:
             raw = self._http("/" + name, body) if self.http else self._tcp(name, body)
-        except (OSError, http.client.HTTPException) as error:
+        except (OSError, UnicodeError, http.client.HTTPException) as error:
+            # UnicodeError: of a name that no host can have
             raise UserError(self._failure(name, error)) from None
         return self._object(name, raw)
 
@@ -61,7 +62,7 @@ class Device:
         """Return the JSON of a path of the HTTP server, None if it has none such."""
         try:
             return self._object(path, self._http(path, b""))
-        except (OSError, http.client.HTTPException, UserError):
+        except (OSError, UnicodeError, http.client.HTTPException, UserError):
             return None
 
     def _object(self, name: str, raw: bytes) -> dict[str, Any]:

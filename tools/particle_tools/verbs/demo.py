@@ -41,6 +41,10 @@ def run(args: argparse.Namespace) -> int:
             steps.append(
                 {"name": step.__name__, "ok": True, "seconds": seconds, "facts": told.facts}
             )
+    except KeyboardInterrupt:
+        stage.close()
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
     finally:
         stage.close()
     seconds = round(time.monotonic() - begin, 1)
