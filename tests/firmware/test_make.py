@@ -1,6 +1,7 @@
 """How make is run: nothing of an outer make, no build without an end."""
 
 import os
+import threading
 
 import pytest
 
@@ -41,3 +42,34 @@ def test_it_has_an_end(tool):
     tool("echo CC one.c", "exec sleep 100")
     with pytest.raises(UserError, match="^building it: not done after 0.5 s$"):
         make.run("it", [], seconds=0.5)
+
+
+def test_interrupted_it_ends_what_it_started(tool, tmp_path):
+    noted = tmp_path / "pid"
+    tool(f"echo $$ > {noted}", "echo CC one.c", "exec sleep 100")
+
+    def heard(_):
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        make.run("it", [], seconds=60, heard=heard)
+    with pytest.raises(ProcessLookupError):
+        os.kill(int(noted.read_text()), 0)
+
+
+def test_interrupted_while_its_limit_starts(tool, monkeypatch):
+    """The limit kept the process until it was over, 20 minutes."""
+    limits = []
+
+    class Limit(threading.Timer):
+        def start(self):
+            super().start()
+            limits.append(self)
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(threading, "Timer", Limit)
+    tool("exec sleep 100")
+    with pytest.raises(KeyboardInterrupt):
+        make.run("it", [], seconds=100)
+    limits[0].join(30)
+    assert not limits[0].is_alive()

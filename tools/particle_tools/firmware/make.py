@@ -13,6 +13,7 @@ from particle_tools.errors import UserError
 
 # What a build may know of where it runs; any other variable could change what make makes
 _PASSED = ("PATH", "HOME", "TMPDIR", "LD_LIBRARY_PATH")
+_ENDING_S = 5.0
 _TELLING = re.compile(r"\berror\b|Error|\*\*\*|undefined reference")
 
 
@@ -40,9 +41,9 @@ def run(
     )
     late = threading.Event()
     limit = threading.Timer(seconds, lambda: (late.set(), process.kill()))
-    limit.start()
     said = []
     try:
+        limit.start()  # in here: started and not cancelled it would keep us till it is over
         assert process.stdout is not None
         for line in process.stdout:
             said.append(line.rstrip())
@@ -50,11 +51,24 @@ def run(
         status = process.wait()
     finally:
         limit.cancel()
+        _end(process)
     if late.is_set():
         raise UserError(f"building {what}: not done after {seconds:g} s")
     if status:
         wrong = [line for line in said if _TELLING.search(line)] or said[-1:]
         raise UserError(f"building {what}: {wrong[0] if wrong else 'make failed'}")
+
+
+def _end(process: subprocess.Popen[str]) -> None:
+    # nothing to do unless we were interrupted; make ends its compilers, and takes a moment
+    process.terminate()
+    try:
+        process.wait(_ENDING_S)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.wait()
+    if process.stdout is not None:
+        process.stdout.close()
 
 
 def files(folder: Path) -> list[Path]:
