@@ -246,6 +246,21 @@ def test_system_events():
     settle(c, link, lambda: [m for m in link.heard if m.type == 2])
 
 
+def test_claim_that_cannot_be_stored_or_read_does_not_end_the_program():
+    c, link = connected()
+    real = c._store.put, c._store.get
+
+    def fails(kind, *_):
+        raise Error(-225, "cannot write claim: no room, remove files", "store")
+
+    for c._store.put, c._store.get in ((fails, real[1]), (real[0], fails)):
+        link.say(b"\x50\x02\xb1E\x05spark\x06device\x05claim\x01x")
+        link.say(b"\x40\x00")
+        link.heard = []
+        settle(c, link, lambda: [m for m in link.heard if m.type == 2])
+        assert c.connected()
+
+
 def test_claim_code_that_cannot_be_read():
     c, link = make()
 

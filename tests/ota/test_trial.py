@@ -295,6 +295,17 @@ def test_a_rollback_is_told_once():
     assert len(w.said) == 1 and not w.stored().flags & ROLLED_BACK
 
 
+def test_a_rollback_is_told_however_late_the_cloud_is_reached():
+    for firmware in (None, Firmware(False, ROLLED_BACK)):
+        w = World(False, ROLLED_BACK, firmware)
+        w.run(3000)  # the router was switched on later
+        assert not w.said and w.stored().flags & ROLLED_BACK
+        w._conn.ready = True
+        w.run(10)
+        assert len(w.said) == (2 if firmware else 1) and not w.stored().flags & ROLLED_BACK
+        assert not w._jobs and not (firmware and firmware.flags)
+
+
 def test_a_rollback_is_told_when_there_is_room_for_it():
     w = World(False, ROLLED_BACK)
     w._conn.ready = w.full = True

@@ -70,8 +70,6 @@ class Trial:
             _forget(boot.root + "/crashes")
         if boot.watchdog:
             boot.watchdog.feed()  # there is no way to stop it
-        elif not tried and self._left < 0:
-            return
         reached = self._heard(passed)
         if not self._early_over and (
             self._reached >= _SETTLED_MS or self._left < (_LIMIT_S - _EARLY_S) * 1000
@@ -79,17 +77,20 @@ class Trial:
             self._early_over = True
             _forget(boot.root + "/started")
         try:
-            if tried and reached and self._reached >= _SETTLED_MS and _well():
-                self._keep()
-            elif tried and self._left < 0:
-                print("update: not well after %d s: reset" % _LIMIT_S)
-                self._restart(now)
-            elif tried:
-                pass
-            elif reached and boot.record.flags & _ROLLED_BACK:
-                self._tell_of(now, "", boot.record, self._forgotten)
-            elif reached and firmware and firmware.flags & _ROLLED_BACK:
-                self._tell_of(now, "firmware ", firmware, firmware.told)
+            if tried:
+                if reached and self._reached >= _SETTLED_MS and _well():
+                    self._keep()
+                elif self._left < 0:
+                    print("update: not well after %d s: reset" % _LIMIT_S)
+                    self._restart(now)
+            elif boot.record.flags & _ROLLED_BACK:
+                if reached:
+                    self._tell_of(now, "", boot.record, self._forgotten)
+            elif firmware and firmware.flags & _ROLLED_BACK:
+                if reached:
+                    self._tell_of(now, "firmware ", firmware, firmware.told)
+            elif self._left < 0 and not boot.watchdog:
+                return
         except OSError as e:
             print("update:", e)  # the file system: another attempt, until the time is over
         self._client._jobs[self.step] = (now + _EVERY_MS) & _PERIOD

@@ -235,8 +235,11 @@ def _tell(client, name, value):
 
 def _event(client, name, data, now):
     if name.startswith("spark/device/claim/"):
-        if client._store.get(_CLAIM) != _CLAIMED:
-            client._store.put(_CLAIM, _CLAIMED)
+        try:
+            if client._store.get(_CLAIM) != _CLAIMED:
+                client._store.put(_CLAIM, _CLAIMED)
+        except Error as e:
+            print(e)  # the next connect shows the code once more
     elif name == "spark/device/reset":
         _reset(client, data, now)
     elif name.startswith("particle/device/updates/") and data:

@@ -98,17 +98,19 @@ class Mode:
         """Do what is due; return whether it goes on."""
         if self._state == _OFF:
             return False
-        ended = self._connect is not None
-        if self.timeout and passed(now, self._since) >= int(self.timeout * 1000):
-            ended = True
-        if ended and (self._state == _OPEN or self.ports["client"].gone(now)):
+        client = self.ports["client"]
+        if (
+            self._connect is not None
+            or self.timeout
+            and passed(now, self._since) >= int(self.timeout * 1000)
+        ) and (self._state == _OPEN or client.gone(now)):
             self._end(now)
             return False
         if passed(now, self._told) >= _UPDATE_MS:
             self._told = now
             self.ports["event"]("WIFI_LISTEN_UPDATE", passed(now, self._since))
         if self._state == _CLOSING:
-            if self.ports["client"].gone(now):
+            if client.gone(now):
                 self._state = _OPEN
                 for make in installed() if self._classes is None else self._classes:
                     door = make(self.ports)

@@ -8,7 +8,8 @@ import time
 from micropython import const
 
 from ..errors import Error
-from .softap_commands import Commands, passed
+from .mode import passed
+from .softap_commands import Commands
 from .softap_dns import Names
 from .softap_http import HttpTalk, Site
 from .softap_server import Server

@@ -8,10 +8,10 @@ import binascii
 from micropython import const
 
 from ..errors import Error
+from .mode import passed
 from .softap_json import members, quoted
 
 _FRESH_MS = const(5000)  # a look around takes the radio away from its visitors for 2 to 3 s
-_TICKS = const(0x3FFFFFFF)
 _SSID = const(32)
 _PUBLIC = const(294)  # bytes of the public key with its padding
 _KEY_MS = const(12000)  # for one that is being made; then the client is to ask again
@@ -33,11 +33,6 @@ def wiced(security, cipher):
         return _KINDS[security]
     bits = _CIPHERS[cipher & 3]
     return _KINDS[security] | (4 if security == 2 and bits == 6 else bits)
-
-
-def passed(now, then):
-    """Return the ms from `then` to `now`, two ticks."""
-    return (now - then) & _TICKS
 
 
 class Commands:

@@ -12,6 +12,7 @@ import socket
 from micropython import const
 
 from ..errors import Error
+from .mode import passed
 from .softap_json import Ending
 
 _NETWORK = const(-230)  # error number of Device OS (errors.py)
@@ -31,12 +32,6 @@ _UNREAD = const(32)  # buffers of what was sent in vain
 _MOST = const(65536)  # bytes of a body that are listened to before it is refused
 _PATIENCE_MS = const(500)
 _TOO_LARGE = const(413)
-_TICKS = const(0x3FFFFFFF)
-
-
-def since(then, now):
-    """Return the milliseconds from the ticks `then` to `now`."""
-    return (now - then) & _TICKS
 
 
 def host(peer):
@@ -200,7 +195,7 @@ class Server(Bound):
             if visit.works:
                 continue
             many = len([v for v in self._visits if v.who == visit.who])
-            waited = since(visit.waiting, now)
+            waited = passed(now, visit.waiting)
             late = waited >= (_GREEDY_MS if many > 1 else _PROTECTED_MS)
             if late and (worst is None or (many, waited) > worst[:2]):
                 worst = many, waited, visit
@@ -214,9 +209,9 @@ class Server(Bound):
         # -> whether he is done
         if visit.answer is None:
             if not self._listen(visit, now, buf):
-                return since(visit.began, now) >= _REQUEST_MS
+                return passed(now, visit.began) >= _REQUEST_MS
             visit.began = visit.waiting = now
-        elif since(visit.began, now) >= _ANSWER_MS:
+        elif passed(now, visit.began) >= _ANSWER_MS:
             return True
         return self._say(visit, now)
 
@@ -229,7 +224,7 @@ class Server(Bound):
                 talk.feed(buf, n)
             elif n == 0:
                 raise OSError  # he closed before he had asked
-            elif talk.patience is not None and since(visit.heard, now) >= talk.patience:
+            elif talk.patience is not None and passed(now, visit.heard) >= talk.patience:
                 talk.enough()
             visit.answer = talk.answer()
             if visit.answer is not None:
