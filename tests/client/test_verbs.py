@@ -246,6 +246,33 @@ def test_system_events():
     settle(c, link, lambda: [m for m in link.heard if m.type == 2])
 
 
+class Week:
+    """`time` of a board whose uptime nobody asked for in `days` days."""
+
+    def __init__(self, since, days):
+        self.now = (since + days * 86400000) & 0x3FFFFFFF
+
+    def ticks_ms(self):
+        return self.now
+
+    def ticks_diff(self, later, earlier):
+        half = 0x20000000
+        return ((later - earlier + half) & 0x3FFFFFFF) - half
+
+
+def test_uptime_is_right_after_a_week_without_a_question():
+    real = vitals.time, vitals._ticks, vitals._ms
+    try:
+        for start in (0, 0x3FFFFFF0):
+            for days in (1, 6, 7, 12):
+                vitals._ticks = start
+                vitals._ms = 5000
+                vitals.time = Week(start, days)
+                assert [vitals.uptime(), vitals.uptime()] == [5 + days * 86400] * 2
+    finally:
+        vitals.time, vitals._ticks, vitals._ms = real
+
+
 def test_claim_that_cannot_be_stored_or_read_does_not_end_the_program():
     c, link = connected()
     real = c._store.put, c._store.get

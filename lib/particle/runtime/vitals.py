@@ -30,13 +30,13 @@ def register(number, name, getter, signed=False):
 
 
 def uptime():
-    """Return the seconds since boot; exact if called once in 6 days (ticks wrap).
+    """Return the seconds since boot; exact if called once in 12 days (ticks wrap).
 
     On a computer: since this was loaded.
     """
     global _ticks, _ms
     now = time.ticks_ms()
-    _ms += time.ticks_diff(now, _ticks)
+    _ms += (now - _ticks) & _MASK
     _ticks = now
     return _ms // 1000
 
