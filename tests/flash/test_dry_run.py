@@ -2,12 +2,13 @@
 
 import json
 import shlex
+from pathlib import Path
 
 import pytest
 
 from particle_tools.boards import catalogue
 from particle_tools.cli import main
-from particle_tools.flash import uf2
+from particle_tools.flash import esptool, uf2
 from particle_tools.progress import bar
 
 NAMES = [
@@ -65,6 +66,25 @@ def test_image_for_many_boards(nothing_runs, capsys, images, tmp_path):
     assert text.startswith(f"1. merge: make {out} of bootloader 0x1000 (") and "PORT" not in said
     assert shlex.split(command)[:6] == ["esptool", "--chip", "esp32", "merge-bin", "-o", str(out)]
     assert not out.exists()
+
+
+def test_an_image_replaces_the_earlier_one_when_it_is_whole(monkeypatch, capsys, images, tmp_path):
+    out = tmp_path / "all.bin"
+    out.write_bytes(b"earlier")
+
+    def merge(argv, folder):
+        Path(folder, argv[argv.index("-o") + 1]).write_bytes(b"part")
+        raise esptool._Failed("No space left on device")
+
+    arguments = ["flash", "ESP32_GENERIC-OTA", "--out", str(out), "--firmware", str(images())]
+    with monkeypatch.context() as changed:
+        changed.setattr(esptool, "_talk", merge)
+        assert main(arguments) == 1
+    err = capsys.readouterr().err
+    assert out.read_bytes() == b"earlier" and "No space left" in err and err.count("\n") == 1
+    assert main(arguments) == 0
+    made = out.read_bytes()
+    assert made[:0x1000] == b"\xff" * 0x1000 and made[0x1000] == 0xE9  # the magic of an image
 
 
 def test_keys_are_made_when_it_is_done(nothing_runs, capsys, images):

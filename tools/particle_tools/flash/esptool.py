@@ -18,6 +18,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from particle_tools import whole_file
 from particle_tools.errors import UserError
 from particle_tools.flash.partitions import Region
 from particle_tools.progress import bar
@@ -32,6 +33,7 @@ _CHIP = re.compile(r"Connected to (\S+) on ")
 _MAC = re.compile(r"^(?:BASE )?MAC:\s+([0-9a-f:]{17})$", re.MULTILINE)
 _SIZE = re.compile(r"^Detected flash size: (\d+)(KB|MB)$", re.MULTILINE)
 _UNITS = {"KB": 1 << 10, "MB": 1 << 20}
+_MERGED = "merged.bin"  # no region is called so
 _VERIFIED = "Verification successful"
 # Nothing of the image is changed on the way: what is verified is what was given
 _AS_IT_IS = [word for what in ("mode", "freq", "size") for word in (f"--flash-{what}", "keep")]
@@ -142,9 +144,12 @@ class Esptool:
         """Make one image of all regions, to be written at address 0."""
         try:
             with _files(regions) as folder:
-                _talk(_program(self.merge_command(regions, out.absolute())), folder)
+                made = Path(folder, _MERGED)
+                _talk(_program(self.merge_command(regions, made)), folder)
+                data = made.read_bytes()
         except _Failed as failed:
             raise UserError(f"{out}: esptool merge-bin: {failed}") from None
+        whole_file.write(out, data)
 
     def _options(self, chip: str, after: str) -> list[str]:
         options = ["--chip", chip, "--port", self._port, "--baud", self._baud]
