@@ -9,6 +9,8 @@ import pytest
 
 from particle_tools import arguments, cli, interpreter
 from particle_tools.errors import UserError
+from particle_tools.sim import first_start
+from particle_tools.sim.board_dir import BoardDir
 
 
 def run(*arguments):
@@ -191,3 +193,16 @@ def test_a_process_that_is_ended_cleans_up(number):
         it.send_signal(number)
         assert it.communicate(timeout=30)[0] == "tidy\n"
     assert it.returncode == 128 + number
+
+
+def test_a_blank_board_needs_what_provision_makes(tmp_path, capsys):
+    board = BoardDir(tmp_path / "board")
+    lock = board.lock()
+    board.unique_id()
+    first_start.make_blank(board)
+    os.close(lock)
+    for command in (["doctor"], ["sim", "--server", "host"]):
+        assert cli.main([*command, "--data", str(board.path)]) == 1
+        out, err = capsys.readouterr()
+        assert out == "" and err.count("\n") == 1
+        assert "particle-mp provision" in err and "sim --pty" in err

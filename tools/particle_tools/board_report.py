@@ -192,7 +192,10 @@ def _board(folder: Path, files: dict[str, bytes]) -> Board:
         server, device_id = str(config["server"]), str(config["device_id"])
         port = int(config.get("port") or PORTS[transport])
     except (ValueError, KeyError, TypeError, AttributeError):
-        raise UserError(f"pt/config.json on the flash of {folder} is missing or damaged") from None
+        raise UserError(
+            f"pt/config.json on the flash of {folder} is missing or damaged: `particle-mp sim"
+            f" --pty --data {folder}` and `particle-mp provision` with the port that it names write it"
+        ) from None
     public = _public(files.get(f"device.{algorithm}.der"))
     server_key = files.get(f"server.{algorithm}.der")
     return Board(device_id, transport, server, port, server_key, public)

@@ -146,7 +146,10 @@ def change(board: BoardDir, transport: str | None, server: str | None) -> None:
         differs = any(values.get(key) != value for key, value in wanted.items())
     except (ValueError, AttributeError):
         if wanted:
-            raise UserError(f"{_CONFIG} on the board's flash is missing or damaged") from None
+            raise UserError(
+                f"{_CONFIG} on the board's flash is missing or damaged: `particle-mp provision`"
+                " writes it, at the port of `particle-mp sim --pty`"
+            ) from None
         return  # the board itself will say so
     if differs:
         image.write(board.flash, {_CONFIG: _config(values | wanted)})
