@@ -194,7 +194,7 @@ def _board(folder: Path, files: dict[str, bytes]) -> Board:
     except (ValueError, KeyError, TypeError, AttributeError):
         raise UserError(
             f"pt/config.json on the flash of {folder} is missing or damaged: `particle-mp sim"
-            f" --pty --data {folder}` and `particle-mp provision` with the port that it names write it"
+            f" --pty --data {folder}` and `particle-mp provision` with the port it names write it"
         ) from None
     public = _public(files.get(f"device.{algorithm}.der"))
     server_key = files.get(f"server.{algorithm}.der")
