@@ -127,7 +127,7 @@ def test_output_that_has_no_room_is_one_line():
             check=False,
         )
     assert done.returncode == 1
-    assert done.stderr == "particle-mp boards: No space left on device\n"
+    assert done.stderr == "particle-mp boards: No space left on device: make room on that disk\n"
 
 
 def test_a_reader_that_has_gone_is_no_traceback():

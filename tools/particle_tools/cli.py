@@ -6,6 +6,7 @@ A verb is a module `particle_tools.verbs.NAME` with `HELP` (one line),
 
 import argparse
 import contextlib
+import errno
 import importlib
 import io
 import os
@@ -18,6 +19,8 @@ from typing import NoReturn
 
 from particle_tools import __version__, verbs
 from particle_tools.errors import UserError
+
+_FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -77,7 +80,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         # of the computer it runs on: a full disk, a folder that is a file, no permission
         name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        status = _refused(f"{who}: {name}{error.strerror or error}")
+        remedy = ": make room on that disk" if error.errno in _FULL else ""
+        status = _refused(f"{who}: {name}{error.strerror or error}{remedy}")
         _forget_output()
     return status
 
