@@ -20,7 +20,7 @@ def busy(text):
     particle.function("made", lambda text: 42)
     particle.variable("heard", len(heard))
     particle.subscribe("more", lambda name, data: heard.append(data))
-    done = [particle.process(), particle.connected(), particle.usage()["handshakes"] > 0]
+    done = [particle.process(), particle.connected(), "handshakes" in particle.usage()]
     try:
         particle.wait_until(lambda: True, 1)
     except particle.Error as e:
@@ -81,6 +81,12 @@ def served(api, board):
         return False
 
 
+def waits(board):
+    """Tell whether the program waits for the end of its connection."""
+    text = board.output()
+    return text.rfind("online\n") > max(text.rfind("offline\n"), text.rfind("bye "))
+
+
 def test_a_function_that_calls_the_library(api, events, board):
     assert api.call(board.device_id, "busy", "\u00fc") == 13
     assert events.wait("from/handler")["data"] == "\u00fc"
@@ -93,6 +99,7 @@ def test_a_function_that_calls_the_library(api, events, board):
 
 @pytest.mark.parametrize(("name", "data"), [("off", ""), ("bye", ""), ("again", "7")])
 def test_an_event_handler_that_ends_the_connection(api, board, name, data):
+    assert wait_for(lambda: waits(board), 30)
     before = board.output().count("offline")
     assert wait_for(lambda: name in subscriptions(api, board), 30)
     api.publish(name, data)
@@ -102,6 +109,7 @@ def test_an_event_handler_that_ends_the_connection(api, board, name, data):
 
 
 def test_connecting_while_the_goodbye_is_on_its_way(api, board, transport):
+    assert wait_for(lambda: waits(board), 30)
     before, count = api.usage(board.device_id), board.output().count("online\n")
     assert api.call(board.device_id, "leave", "now") == 1
     board.said("bye now")
