@@ -71,7 +71,8 @@ def test_publish(board):
 def test_little_memory(board):
     """From far too little to enough."""
     _, ends = tried(board, "small", (1, 2, 4, 6, 8, 10, 12, 16, 24, 64), _SECONDS)
-    assert ends[1] == "MemoryError" and ends[64] == "done"
+    # what comes may be lost for want of room, until the time is over
+    assert ends[1] in ("MemoryError", "timeout") and ends[64] == "done"
 
 
 @pytest.mark.soak
