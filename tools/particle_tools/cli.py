@@ -6,7 +6,6 @@ A verb is a module `particle_tools.verbs.NAME` with `HELP` (one line),
 
 import argparse
 import contextlib
-import errno
 import importlib
 import io
 import os
@@ -18,9 +17,7 @@ from collections.abc import Iterator, Sequence
 from typing import NoReturn
 
 from particle_tools import __version__, verbs
-from particle_tools.errors import UserError
-
-_FULL = (errno.ENOSPC, errno.EDQUOT)
+from particle_tools.errors import UserError, reason
 
 
 class _Parser(argparse.ArgumentParser):
@@ -80,8 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except OSError as error:
         # of the computer it runs on: a full disk, a folder that is a file, no permission
         name = "" if error.filename is None else f"{os.fsdecode(error.filename)}: "
-        remedy = ": make room on that disk" if error.errno in _FULL else ""
-        status = _refused(f"{who}: {name}{error.strerror or error}{remedy}")
+        status = _refused(f"{who}: {name}{reason(error)}")
         _forget_output()
     return status
 

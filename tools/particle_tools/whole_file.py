@@ -6,12 +6,12 @@ import contextlib
 import os
 from pathlib import Path
 
-from particle_tools.errors import UserError
+from particle_tools.errors import UserError, reason
 
 _ANYBODY, _OWNER = 0o666, 0o600  # before umask
 
 
-def write(path: Path, data: bytes, *, secret: bool = False) -> None:
+def write(path: Path, data: bytes | bytearray, *, secret: bool = False) -> None:
     """Write a file in one step: when it fails, what was there stays.
 
     secret: nobody but its owner may read it, whoever could before. Raises UserError.
@@ -19,10 +19,10 @@ def write(path: Path, data: bytes, *, secret: bool = False) -> None:
     try:
         _write(path, data, _OWNER if secret else _ANYBODY)
     except OSError as error:
-        raise UserError(f"{path}: {error.strerror}") from None
+        raise UserError(f"{path}: {reason(error)}") from None
 
 
-def _write(path: Path, data: bytes, mode: int) -> None:
+def _write(path: Path, data: bytes | bytearray, mode: int) -> None:
     if path.exists() and not path.is_file():
         path.write_bytes(data)  # a pipe or a device; a folder refuses
         return

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_public_key,
 )
 
+from particle_tools import whole_file
 from particle_tools.errors import UserError
 
 _RSA_SERVER_BITS = 2048
@@ -87,14 +87,7 @@ def _stored(path: Path, make: object) -> object:
             raise UserError(f"cannot read the server key {path}: {error}") from error
     key = make()
     pem = key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
-    new = path.with_suffix(".new")
-    new.unlink(missing_ok=True)
-    handle = os.open(new, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    with os.fdopen(handle, "wb") as file:
-        file.write(pem)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
+    whole_file.write(path, pem, secret=True)
     return key
 
 

@@ -19,6 +19,7 @@ import struct
 import time
 from pathlib import Path
 
+from particle_tools import whole_file
 from particle_tools.errors import UserError
 
 ROM_BYTES = 2 * 0x20000  # both regions of boards/UNIX_SIM/modules/particle_board.py
@@ -84,9 +85,8 @@ class BoardDir:
                 raise UserError(f"--device-id {wanted}: 24 hex digits are needed")
         if not self.flash.exists() and (wanted or not self._facts.exists()):
             made = wanted or os.urandom(_ID_BYTES).hex()
-            part = self._facts.with_name("board.json.new")
-            part.write_text(json.dumps({"v": 1, "unique_id": made}) + "\n")
-            os.replace(part, self._facts)
+            facts = json.dumps({"v": 1, "unique_id": made}) + "\n"
+            whole_file.write(self._facts, facts.encode())
         try:
             found = json.loads(self._facts.read_text())["unique_id"]
             if len(bytes.fromhex(found)) != _ID_BYTES:

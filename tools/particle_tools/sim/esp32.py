@@ -6,10 +6,10 @@ with smaller slots).
 from __future__ import annotations
 
 import hashlib
-import os
 import struct
 from pathlib import Path
 
+from particle_tools import whole_file
 from particle_tools.errors import UserError
 from particle_tools.images import esp_image
 from particle_tools.sim import frozen
@@ -47,9 +47,7 @@ def make(board: BoardDir, data: bytes) -> None:
     flash[_TABLE : _TABLE + _TABLE_BYTES] = table().ljust(_TABLE_BYTES, b"\xff")
     at = PARTITIONS["ota_0"][2]
     flash[at : at + len(data)] = data
-    part = board.path / "esp32.img.new"
-    part.write_bytes(flash)
-    os.replace(part, board.path / "esp32.img")
+    whole_file.write(board.path / "esp32.img", flash)
 
 
 def table() -> bytes:

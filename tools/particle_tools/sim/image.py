@@ -5,6 +5,7 @@ from pathlib import Path
 
 from littlefs import LittleFS, LittleFSError
 
+from particle_tools import whole_file
 from particle_tools.errors import UserError
 
 # the geometry of boards/UNIX_SIM/modules/_flash.py
@@ -70,9 +71,4 @@ def write(path: Path, files: dict[str, bytes]) -> None:
         with fs.open(name, "wb") as file:
             file.write(content)
     fs.unmount()
-    part = path.with_name(path.name + ".new")
-    with open(part, "wb") as out:
-        out.write(fs.context.buffer)
-        out.flush()
-        os.fsync(out.fileno())
-    os.replace(part, path)
+    whole_file.write(path, fs.context.buffer)

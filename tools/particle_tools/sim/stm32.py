@@ -7,11 +7,11 @@ those of a real mboot, which nothing here has.
 
 from __future__ import annotations
 
-import os
 import struct
 import zlib
 from pathlib import Path
 
+from particle_tools import whole_file
 from particle_tools.errors import UserError
 from particle_tools.sim import frozen, image
 from particle_tools.sim.board_dir import BoardDir
@@ -50,9 +50,7 @@ def make(board: BoardDir, dfu: bytes) -> None:
     """Give a board an STM32's flash with this firmware in it."""
     skipped = _PREFIX.size + _TARGET.size + _ELEMENT.size
     content = dfu[skipped : -_SUFFIX.size - 4]
-    part = board.path / "stm32.img.new"
-    part.write_bytes(content.ljust(BYTES, b"\xff"))
-    os.replace(part, board.path / "stm32.img")
+    whole_file.write(board.path / "stm32.img", content.ljust(BYTES, b"\xff"))
 
 
 def stock(board: BoardDir, dfu: bytes) -> None:
